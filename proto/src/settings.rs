@@ -1,0 +1,1 @@
+//! Daemon settings. To be written.
