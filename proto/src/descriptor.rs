@@ -35,20 +35,33 @@ pub enum DescriptorError {
 
 impl Descriptor {
     /// Normalises `values` to unit length (Euclidean).
-    pub fn from_values(version: DescriptorVersion, values: &[f32]) -> Result<Self, DescriptorError> {
+    pub fn from_values(
+        version: DescriptorVersion,
+        values: &[f32],
+    ) -> Result<Self, DescriptorError> {
         if values.is_empty() {
             return Err(DescriptorError::Length(0));
         }
-        let norm = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+        let norm = values
+            .iter()
+            .map(|v| f64::from(*v).powi(2))
+            .sum::<f64>()
+            .sqrt();
         if !norm.is_finite() || norm < 1e-12 {
             return Err(DescriptorError::Degenerate);
         }
-        let bytes = values.iter().flat_map(|v| ((f64::from(*v) / norm) as f32).to_le_bytes()).collect();
+        let bytes = values
+            .iter()
+            .flat_map(|v| ((f64::from(*v) / norm) as f32).to_le_bytes())
+            .collect();
         Ok(Self { version, bytes })
     }
 
     /// Reads little-endian `f32` values and normalises them.
-    pub fn from_le_bytes(version: DescriptorVersion, bytes: &[u8]) -> Result<Self, DescriptorError> {
+    pub fn from_le_bytes(
+        version: DescriptorVersion,
+        bytes: &[u8],
+    ) -> Result<Self, DescriptorError> {
         let (chunks, rest) = bytes.as_chunks::<4>();
         if chunks.is_empty() || !rest.is_empty() {
             return Err(DescriptorError::Length(bytes.len()));
@@ -69,7 +82,11 @@ impl Descriptor {
 
     /// The values, unit length.
     pub fn values(&self) -> impl ExactSizeIterator<Item = f32> + '_ {
-        self.bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c))
+        self.bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|c| f32::from_le_bytes(*c))
     }
 
     /// The values as little-endian bytes.
@@ -105,9 +122,13 @@ impl TryFrom<Vec<(f32, f32)>> for SimilarityCurve {
 
     fn try_from(points: Vec<(f32, f32)>) -> Result<Self, Self::Error> {
         let in_range = |p: &(f32, f32)| (-1.0..=1.0).contains(&p.0) && (0.0..=1.0).contains(&p.1);
-        let rising = points.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1);
+        let rising = points
+            .windows(2)
+            .all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1);
         if points.len() < 2 || !points.iter().all(in_range) || !rising {
-            return Err("want at least two (cosine, similarity) points, cosine rising from -1 to 1, similarity not falling from 0 to 1");
+            return Err(
+                "want at least two (cosine, similarity) points, cosine rising from -1 to 1, similarity not falling from 0 to 1",
+            );
         }
         Ok(Self(points))
     }
@@ -163,10 +184,22 @@ mod tests {
 
     #[test]
     fn what_is_no_vector_is_refused() {
-        assert_eq!(Descriptor::from_values(V, &[]), Err(DescriptorError::Length(0)));
-        assert_eq!(Descriptor::from_values(V, &[0.0, 0.0]), Err(DescriptorError::Degenerate));
-        assert_eq!(Descriptor::from_values(V, &[f32::NAN]), Err(DescriptorError::Degenerate));
-        assert_eq!(Descriptor::from_le_bytes(V, &[1, 2, 3]), Err(DescriptorError::Length(3)));
+        assert_eq!(
+            Descriptor::from_values(V, &[]),
+            Err(DescriptorError::Length(0))
+        );
+        assert_eq!(
+            Descriptor::from_values(V, &[0.0, 0.0]),
+            Err(DescriptorError::Degenerate)
+        );
+        assert_eq!(
+            Descriptor::from_values(V, &[f32::NAN]),
+            Err(DescriptorError::Degenerate)
+        );
+        assert_eq!(
+            Descriptor::from_le_bytes(V, &[1, 2, 3]),
+            Err(DescriptorError::Length(3))
+        );
     }
 
     #[test]

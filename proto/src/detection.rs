@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{geometry::{BBox, Point}, score::Score};
+use crate::{
+    geometry::{BBox, Point},
+    score::Score,
+};
 
 /// Eye, eye, nose tip, mouth corner, mouth corner, in picture pixels. "Left" is the left side of
 /// the image: `[left eye, right eye, nose, left mouth corner, right mouth corner]`.

@@ -33,7 +33,13 @@ pub struct Jpeg {
 
 impl std::fmt::Debug for Jpeg {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Jpeg({}x{}, {} bytes)", self.size.width, self.size.height, self.bytes.len())
+        write!(
+            f,
+            "Jpeg({}x{}, {} bytes)",
+            self.size.width,
+            self.size.height,
+            self.bytes.len()
+        )
     }
 }
 

@@ -56,7 +56,12 @@ pub struct BBox {
 impl BBox {
     /// A box from its top-left corner and sides.
     pub const fn new(x: f32, y: f32, width: f32, height: f32) -> Self {
-        Self { x, y, width, height }
+        Self {
+            x,
+            y,
+            width,
+            height,
+        }
     }
 
     /// A box from its left, top, right and bottom edges.
@@ -102,14 +107,23 @@ impl BBox {
     /// from a second object.
     pub fn ios(&self, other: &Self) -> f32 {
         let smaller = self.area().min(other.area());
-        if smaller > 0.0 { self.intersection(other) / smaller } else { 0.0 }
+        if smaller > 0.0 {
+            self.intersection(other) / smaller
+        } else {
+            0.0
+        }
     }
 
     /// The box grown about its centre by `factor` on both sides.
     pub fn scaled(&self, factor: f32) -> Self {
         let (width, height) = (self.width * factor, self.height * factor);
         let center = self.center();
-        Self::new(center.x - width / 2.0, center.y - height / 2.0, width, height)
+        Self::new(
+            center.x - width / 2.0,
+            center.y - height / 2.0,
+            width,
+            height,
+        )
     }
 
     /// The part of the box inside a picture of `size`.
@@ -151,7 +165,12 @@ pub struct Rect {
 
 impl From<Rect> for BBox {
     fn from(rect: Rect) -> Self {
-        Self::new(rect.x as f32, rect.y as f32, rect.width as f32, rect.height as f32)
+        Self::new(
+            rect.x as f32,
+            rect.y as f32,
+            rect.width as f32,
+            rect.height as f32,
+        )
     }
 }
 
@@ -161,7 +180,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_box() -> impl Strategy<Value = BBox> {
-        (-50.0f32..200.0, -50.0f32..200.0, 0.0f32..100.0, 0.0f32..100.0)
+        (
+            -50.0f32..200.0,
+            -50.0f32..200.0,
+            0.0f32..100.0,
+            0.0f32..100.0,
+        )
             .prop_map(|(x, y, width, height)| BBox::new(x, y, width, height))
     }
 

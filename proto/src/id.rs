@@ -120,8 +120,17 @@ mod tests {
 
     #[test]
     fn only_the_hyphenated_form_is_an_id() {
-        assert!("7acc35cf-a3b2-4f87-8d8b-5496a2782d37".parse::<FaceId>().is_ok());
-        for bad in ["", "7acc35cfa3b24f878d8b5496a2782d37", "{7acc35cf-a3b2-4f87-8d8b-5496a2782d37}", "x"] {
+        assert!(
+            "7acc35cf-a3b2-4f87-8d8b-5496a2782d37"
+                .parse::<FaceId>()
+                .is_ok()
+        );
+        for bad in [
+            "",
+            "7acc35cfa3b24f878d8b5496a2782d37",
+            "{7acc35cf-a3b2-4f87-8d8b-5496a2782d37}",
+            "x",
+        ] {
             assert!(bad.parse::<FaceId>().is_err(), "{bad}");
         }
     }

@@ -19,7 +19,10 @@ impl std::fmt::Debug for Rgb {
 impl Rgb {
     /// A black picture.
     pub fn black(size: Size) -> Self {
-        Self { size, data: vec![0; bytes(size)] }
+        Self {
+            size,
+            data: vec![0; bytes(size)],
+        }
     }
 
     /// Takes pixels over; `None` when their number does not fit `size`.

@@ -15,7 +15,11 @@ impl Score {
 
     /// `value` clamped to 0..=1; NaN becomes 0.
     pub fn saturating(value: f32) -> Self {
-        if value.is_nan() { Self::ZERO } else { Self(value.clamp(0.0, 1.0)) }
+        if value.is_nan() {
+            Self::ZERO
+        } else {
+            Self(value.clamp(0.0, 1.0))
+        }
     }
 
     /// The number.
@@ -30,7 +34,9 @@ impl<'de> Deserialize<'de> for Score {
         if (0.0..=1.0).contains(&value) {
             Ok(Self(value))
         } else {
-            Err(serde::de::Error::custom(format!("{value} is not between 0 and 1")))
+            Err(serde::de::Error::custom(format!(
+                "{value} is not between 0 and 1"
+            )))
         }
     }
 }

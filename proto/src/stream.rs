@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{geometry::{BBox, Size}, id::{HandlerId, StreamId}};
+use crate::{
+    geometry::{BBox, Size},
+    id::{HandlerId, StreamId},
+};
 
 /// One stream as assigned to an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +34,10 @@ pub struct StreamSpec {
 /// Where a camera is; every part is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs, reason = "the fields' names are the contract's and say it all")]
+#[allow(
+    missing_docs,
+    reason = "the fields' names are the contract's and say it all"
+)]
 pub struct Location {
     pub city: Option<String>,
     pub area: Option<String>,
@@ -127,9 +133,19 @@ fn yes() -> bool {
 #[allow(missing_docs, reason = "left, top, width and height, as in every box")]
 pub enum Region {
     /// In source pixels.
-    Abs { x: u32, y: u32, width: u32, height: u32 },
+    Abs {
+        x: u32,
+        y: u32,
+        width: u32,
+        height: u32,
+    },
     /// In percent of the frame, 0 to 100.
-    Percent { x: f32, y: f32, width: f32, height: f32 },
+    Percent {
+        x: f32,
+        y: f32,
+        width: f32,
+        height: f32,
+    },
 }
 
 impl Region {
@@ -137,10 +153,18 @@ impl Region {
     /// the contract reads as the whole frame.
     pub fn resolve(&self, size: Size) -> Option<BBox> {
         let bbox = match *self {
-            Self::Abs { x, y, width, height } => {
-                BBox::new(x as f32, y as f32, width as f32, height as f32)
-            }
-            Self::Percent { x, y, width, height } => {
+            Self::Abs {
+                x,
+                y,
+                width,
+                height,
+            } => BBox::new(x as f32, y as f32, width as f32, height as f32),
+            Self::Percent {
+                x,
+                y,
+                width,
+                height,
+            } => {
                 let (w, h) = (size.width as f32 / 100.0, size.height as f32 / 100.0);
                 BBox::new(x * w, y * h, width * w, height * h)
             }
@@ -287,7 +311,11 @@ pub struct PrimaryTrackPolicy {
 
 impl Default for PrimaryTrackPolicy {
     fn default() -> Self {
-        Self { use_primary_track_policy: false, best_shot_min_size: 70, best_shot_proper_size: 140 }
+        Self {
+            use_primary_track_policy: false,
+            best_shot_min_size: 70,
+            best_shot_proper_size: 140,
+        }
     }
 }
 
@@ -344,7 +372,10 @@ pub struct BodySending {
 
 impl Default for BodySending {
     fn default() -> Self {
-        Self { send_only_full_set: true, delete_track_after_sending: false }
+        Self {
+            send_only_full_set: true,
+            delete_track_after_sending: false,
+        }
     }
 }
 
@@ -363,7 +394,11 @@ pub struct BestshotSettings {
 
 impl Default for BestshotSettings {
     fn default() -> Self {
-        Self { part: PartSelection::default(), face_bestshots_to_send: 1, body_bestshots_to_send: 1 }
+        Self {
+            part: PartSelection::default(),
+            face_bestshots_to_send: 1,
+            body_bestshots_to_send: 1,
+        }
     }
 }
 
@@ -405,7 +440,12 @@ pub struct Healthcheck {
 
 impl Default for Healthcheck {
     fn default() -> Self {
-        Self { max_error_count: 10, period: 3600, retry_delay: 5, timeout: None }
+        Self {
+            max_error_count: 10,
+            period: 3600,
+            retry_delay: 5,
+            timeout: None,
+        }
     }
 }
 
@@ -443,7 +483,11 @@ pub struct AutoRestart {
 
 impl Default for AutoRestart {
     fn default() -> Self {
-        Self { restart: 0, attempt_count: 10, delay: 60 }
+        Self {
+            restart: 0,
+            attempt_count: 10,
+            delay: 60,
+        }
     }
 }
 
@@ -515,15 +559,33 @@ mod tests {
         assert_eq!(analytics.liveness.liveness_threshold, 0.0);
         assert_eq!(data.preferred_program_stream_frame_width, 800);
         assert!(data.endless);
-        let back: StreamData = serde_json::from_value(serde_json::to_value(&data).unwrap()).unwrap();
+        let back: StreamData =
+            serde_json::from_value(serde_json::to_value(&data).unwrap()).unwrap();
         assert_eq!(back, data);
     }
 
     #[test]
     fn regions_resolve_to_pixels() {
         let size = Size::new(200, 100);
-        let half = Region::Percent { x: 50.0, y: 0.0, width: 100.0, height: 100.0 };
-        assert_eq!(half.resolve(size), Some(BBox::new(100.0, 0.0, 100.0, 100.0)));
-        assert_eq!(Region::Abs { x: 0, y: 0, width: 0, height: 0 }.resolve(size), None);
+        let half = Region::Percent {
+            x: 50.0,
+            y: 0.0,
+            width: 100.0,
+            height: 100.0,
+        };
+        assert_eq!(
+            half.resolve(size),
+            Some(BBox::new(100.0, 0.0, 100.0, 100.0))
+        );
+        assert_eq!(
+            Region::Abs {
+                x: 0,
+                y: 0,
+                width: 0,
+                height: 0
+            }
+            .resolve(size),
+            None
+        );
     }
 }

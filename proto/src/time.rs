@@ -125,7 +125,13 @@ mod tests {
 
     #[test]
     fn text_that_is_no_moment_is_refused() {
-        for bad in ["", "now", "2026-11-20", "2026-13-01T00:00:00Z", "2026-11-20T12:00:00"] {
+        for bad in [
+            "",
+            "now",
+            "2026-11-20",
+            "2026-13-01T00:00:00Z",
+            "2026-11-20T12:00:00",
+        ] {
             assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
         }
     }
