@@ -1,1 +1,3 @@
-//! To be written.
+//! Face and body models: manifests, installer, ONNX Runtime sessions, pre- and post-processing.
+
+pub mod manifest;
