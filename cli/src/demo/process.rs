@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
     time::timeout,
 };
 
@@ -43,6 +43,8 @@ impl Log {
 pub struct Process {
     name: &'static str,
     child: Child,
+    /// Kept open as long as the process lives: writing to a closed pipe would end it.
+    stdout: Option<BufReader<ChildStdout>>,
     log: Log,
 }
 
@@ -58,14 +60,20 @@ impl Process {
             File::create(&log.0).with_context(|| format!("cannot write {}", log.0.display()))?;
         let mut command = Command::new(program);
         configure(&mut command);
-        let child = command
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(file)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name, child, log })
+        let stdout = child.stdout.take().map(BufReader::new);
+        Ok(Self {
+            name,
+            child,
+            stdout,
+            log,
+        })
     }
 
     /// The program's name.
@@ -81,13 +89,13 @@ impl Process {
     /// The first line that it prints on standard output.
     pub async fn first_line(&mut self, limit: Duration) -> anyhow::Result<String> {
         let stdout = self
-            .child
             .stdout
-            .take()
-            .context("standard output was read already")?;
+            .as_mut()
+            .context("standard output is not there")?;
         let mut line = String::new();
-        let read = BufReader::new(stdout).read_line(&mut line);
-        timeout(limit, read).await.context("it said nothing")??;
+        timeout(limit, stdout.read_line(&mut line))
+            .await
+            .context("it said nothing")??;
         if line.trim().is_empty() {
             bail!("it ended:\n{}", self.log.tail(15));
         }
