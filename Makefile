@@ -1,0 +1,32 @@
+# Two commands do everything: `make demo` and `make test`.
+.PHONY: demo test setup check bench
+SHELL := /bin/bash
+export GOSHAWK_HOME ?= $(CURDIR)/.goshawk
+
+# A camera, an agent, a coordinator and a subscriber on this machine. DEMO_EVENTS=N ends it after N events.
+demo:
+	./setup.sh release
+	cargo build --locked --release --workspace --bins
+	target/release/goshawk demo
+
+# All tests; the end-to-end ones drive the real binaries.
+test:
+	./setup.sh debug
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace
+
+setup:
+	./setup.sh release
+
+# What a reviewer would ask for before reading: format, lints, documentation, licences.
+check:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	tests/deny.sh
+
+# All benchmarks, or one: make bench ONLY=agent
+bench:
+	./setup.sh release
+	cargo build --locked --release --workspace --bins
+	cargo run --locked --release -p goshawk-e2e --bin goshawk-bench -- $(ONLY)

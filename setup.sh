@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Sets up everything that Goshawk needs on Debian 12. Safe to run again: what is there is kept, and
+# a second run asks the network for nothing. Usage: ./setup.sh [release|debug]
+set -euo pipefail
+cd "$(dirname "$0")"
+profile=${1:-release}
+home=${GOSHAWK_HOME:-.goshawk}
+
+say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
+fail() { printf '[setup] %s\n' "$*" >&2; exit 1; }
+
+# --- tools that we do not install ourselves -------------------------------------------------------
+command -v cargo >/dev/null || fail "cargo is missing: install Rust from https://rustup.rs (1.95 or later)"
+python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: apt-get install python3-pip"
+command -v npm >/dev/null || fail "npm is missing: apt-get install npm"
+
+# --- Debian packages ------------------------------------------------------------------------------
+packages=(
+  build-essential clang cmake libclang-dev nasm pkg-config
+  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstrtspserver-1.0-dev
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+  gstreamer1.0-plugins-ugly gstreamer1.0-libav
+  libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev
+  libswresample-dev libswscale-dev
+)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || fail "not a Debian system: install what corresponds to: ${missing[*]}"
+  root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || fail "run as root: apt-get install ${missing[*]}"
+    root=(sudo)
+  fi
+  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  "${root[@]}" apt-get update -q || fail "apt-get update failed: is the package mirror within reach?"
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" \
+    || fail "apt-get install failed; run it by hand to see why: apt-get install ${missing[*]}"
+else
+  say "Debian packages: all there"
+fi
+
+# --- our own tools, models and the demo's clip ------------------------------------------------------
+flags=()
+[ "$profile" = release ] && flags=(--release)
+say "building the installer and the demo camera ($profile)"
+cargo build --locked "${flags[@]}" -p goshawk-models -p goshawk-pipelines --bins
+
+say "models and runtime"
+"target/$profile/goshawk-models" install --home "$home"
+
+portraits="$home/clip/portraits"
+camera="target/$profile/goshawk-camera"
+if [ ! -f "$home/clip/demo.mp4" ]; then
+  say "generating the demo clip (a minute or so)"
+  "$camera" make-clip --portraits "$portraits" --out "$home/clip/demo.mp4" --truth "$home/clip/demo.truth.jsonl"
+fi
+if [ ! -f "$home/clip/enrol/Eileen Collins.jpg" ]; then
+  mkdir -p "$home/clip/enrol"
+  "$camera" enrol-photo --portraits "$portraits" --out "$home/clip/enrol/Eileen Collins.jpg"
+fi
+say "ready"
