@@ -255,7 +255,7 @@ async fn start_camera(home: &Home) -> anyhow::Result<(Process, String)> {
             command
                 .arg("serve")
                 .arg(clip)
-                .args(["--port", "0", "--mount", "/live"]);
+                .args(["--port", "0", "--mount", "/live", "--loop"]);
         },
     )?;
     let line = process

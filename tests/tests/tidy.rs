@@ -1,5 +1,7 @@
 //! House rules that no lint can say: dependency arrows, file sizes, module names and headers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -14,15 +16,46 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("goshawk-models", &["goshawk-proto"]),
     ("goshawk-agent-core", &["goshawk-proto"]),
     ("goshawk-coordinator-core", &["goshawk-proto"]),
-    ("goshawk-agent", &["goshawk-proto", "goshawk-agent-core", "goshawk-pipelines", "goshawk-models"]),
-    ("goshawk-coordinator", &["goshawk-proto", "goshawk-coordinator-core", "goshawk-pipelines", "goshawk-models"]),
+    (
+        "goshawk-agent",
+        &[
+            "goshawk-proto",
+            "goshawk-agent-core",
+            "goshawk-pipelines",
+            "goshawk-models",
+        ],
+    ),
+    (
+        "goshawk-coordinator",
+        &[
+            "goshawk-proto",
+            "goshawk-coordinator-core",
+            "goshawk-pipelines",
+            "goshawk-models",
+        ],
+    ),
     ("goshawk", &[]),
     ("goshawk-e2e", &["goshawk-proto"]),
 ];
 
 /// What a pure package must not depend on, directly.
-const PURE: &[&str] = &["goshawk-proto", "goshawk-agent-core", "goshawk-coordinator-core"];
-const IMPURE: &[&str] = &["tokio", "quinn", "warp", "sled", "ort", "gstreamer", "ffmpeg-next", "reqwest", "hyper", "tracing"];
+const PURE: &[&str] = &[
+    "goshawk-proto",
+    "goshawk-agent-core",
+    "goshawk-coordinator-core",
+];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "quinn",
+    "warp",
+    "sled",
+    "ort",
+    "gstreamer",
+    "ffmpeg-next",
+    "reqwest",
+    "hyper",
+    "tracing",
+];
 
 /// Lines after which a file holds two things.
 const MAX_LINES: usize = 600;
@@ -33,7 +66,11 @@ fn root() -> PathBuf {
 
 #[test]
 fn dependencies_point_one_way() {
-    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
+    let metadata = MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap();
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     let mut wrong = Vec::new();
     for package in &metadata.packages {
@@ -48,7 +85,10 @@ fn dependencies_point_one_way() {
             if ours && dependency.kind != DependencyKind::Development && !allowed.contains(&on) {
                 wrong.push(format!("{name} must not depend on {on}"));
             }
-            if PURE.contains(&name) && dependency.kind == DependencyKind::Normal && IMPURE.contains(&on) {
+            if PURE.contains(&name)
+                && dependency.kind == DependencyKind::Normal
+                && IMPURE.contains(&on)
+            {
                 wrong.push(format!("{name} is pure and must not depend on {on}"));
             }
         }
@@ -61,7 +101,11 @@ fn files_hold_one_thing_and_say_which() {
     let mut wrong = Vec::new();
     for file in rust_files(&root()) {
         let text = std::fs::read_to_string(&file).unwrap();
-        let name = file.strip_prefix(root()).unwrap_or(&file).display().to_string();
+        let name = file
+            .strip_prefix(root())
+            .unwrap_or(&file)
+            .display()
+            .to_string();
         let lines = text.lines().count();
         if lines > MAX_LINES {
             wrong.push(format!("{name} has {lines} lines, more than {MAX_LINES}"));
@@ -69,7 +113,11 @@ fn files_hold_one_thing_and_say_which() {
         if !text.starts_with("//!") {
             wrong.push(format!("{name} does not begin with a `//!` header"));
         }
-        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if ["utils", "util", "helpers", "common", "misc", "mod"].contains(&stem.as_str()) {
             wrong.push(format!("{name}: `{stem}` says nothing about what is in it"));
         }
@@ -79,13 +127,19 @@ fn files_hold_one_thing_and_say_which() {
 
 #[test]
 fn no_pictures_clips_or_weights_are_committed() {
-    let output = std::process::Command::new("git").arg("-C").arg(root()).arg("ls-files").output();
+    let output = std::process::Command::new("git")
+        .arg("-C")
+        .arg(root())
+        .arg("ls-files")
+        .output();
     let Ok(output) = output else {
         eprintln!("SKIPPED: git is not there, so the repository's files are not known");
         return;
     };
-    let banned: BTreeSet<&str> =
-        ["onnx", "bin", "mp4", "mkv", "avi", "jpg", "jpeg", "png", "so", "whl", "tgz", "npz"].into();
+    let banned: BTreeSet<&str> = [
+        "onnx", "bin", "mp4", "mkv", "avi", "jpg", "jpeg", "png", "so", "whl", "tgz", "npz",
+    ]
+    .into();
     let listed = String::from_utf8_lossy(&output.stdout);
     let wrong: Vec<&str> = listed
         .lines()

@@ -1,0 +1,290 @@
+//! Coordinator, agent and camera, alone or together.
+
+use std::{
+    net::{TcpListener, UdpSocket},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::{
+    api::{Api, Endpoints, text},
+    process::Daemon,
+};
+
+/// Login of the bootstrap account.
+pub const LOGIN: &str = "e2e@goshawk.local";
+/// Its password.
+pub const PASSWORD: &str = "correct horse battery staple";
+/// How long a daemon may take to come up on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// The installed models and clip, or `None` with a loud word when set-up has not been run.
+pub fn home() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let home =
+        std::env::var_os("GOSHAWK_HOME").map_or_else(|| root.join(".goshawk"), PathBuf::from);
+    let complete = [
+        "models",
+        "onnxruntime/libonnxruntime.so",
+        "clip/demo.mp4",
+        "clip/enrol",
+    ];
+    match complete.iter().find(|part| !home.join(part).exists()) {
+        None => home.canonicalize().ok(),
+        Some(part) => {
+            eprintln!(
+                "SKIPPED: {} is missing; run `make setup`",
+                home.join(part).display()
+            );
+            None
+        }
+    }
+}
+
+/// The picture of the person whom the clip shows and the demo enrols.
+pub fn enrolled_picture(home: &Path) -> anyhow::Result<Vec<u8>> {
+    let first = std::fs::read_dir(home.join("clip/enrol"))?
+        .next()
+        .context("no enrolment picture")??;
+    Ok(std::fs::read(first.path())?)
+}
+
+/// A TCP port that was free a moment ago. For daemons that must come back on the same port.
+pub fn free_tcp_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A UDP port that was free a moment ago.
+pub fn free_udp_port() -> anyhow::Result<u16> {
+    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A coordinator with its data folder; it can be killed and started again on the same ports.
+pub struct Coordinator {
+    dir: PathBuf,
+    home: PathBuf,
+    settings: Vec<(String, String)>,
+    daemon: Daemon,
+    /// A client with the bootstrap account.
+    pub api: Api,
+}
+
+impl Coordinator {
+    /// Starts a fresh coordinator whose data lies in `dir/coordinator`.
+    pub fn start(dir: &Path, home: &Path) -> anyhow::Result<Self> {
+        Self::start_with(dir, home, &[])
+    }
+
+    /// The same with more settings.
+    pub fn start_with(dir: &Path, home: &Path, more: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let mut settings: Vec<(String, String)> = Vec::new();
+        for service in ["api", "sender", "handlers", "streams"] {
+            settings.push((
+                format!("{service}.listen"),
+                format!("127.0.0.1:{}", free_tcp_port()?),
+            ));
+        }
+        settings.push((
+            "agents.listen".into(),
+            format!("127.0.0.1:{}", free_udp_port()?),
+        ));
+        settings.extend(
+            more.iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
+        let (daemon, endpoints) = launch(dir, home, &settings)?;
+        let api = Api::new(endpoints, LOGIN, PASSWORD)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            home: home.to_owned(),
+            settings,
+            daemon,
+            api,
+        })
+    }
+
+    /// Starts it again on the same data and ports; it must have ended.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        let (daemon, endpoints) = launch(&self.dir, &self.home, &self.settings)?;
+        self.daemon = daemon;
+        self.api.endpoints = endpoints;
+        Ok(())
+    }
+
+    /// The process.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    /// Everything logged over all its lives.
+    pub fn log(&self) -> String {
+        self.daemon.log_text()
+    }
+}
+
+fn launch(
+    dir: &Path,
+    home: &Path,
+    settings: &[(String, String)],
+) -> anyhow::Result<(Daemon, Endpoints)> {
+    let data = dir.join("coordinator");
+    let endpoints = data.join("endpoints.json");
+    if endpoints.exists() {
+        std::fs::remove_file(&endpoints)?;
+    }
+    let mut daemon = Daemon::spawn(
+        "goshawk-coordinator",
+        &dir.join("coordinator.log"),
+        |command| {
+            command
+                .arg("run")
+                .arg("--data_dir")
+                .arg(&data)
+                .arg("--models.home")
+                .arg(home);
+            for (key, value) in settings {
+                command.arg(format!("--{key}")).arg(value);
+            }
+            command
+                .env("GOSHAWK_COORDINATOR_BOOTSTRAP_LOGIN", LOGIN)
+                .env("GOSHAWK_COORDINATOR_BOOTSTRAP_PASSWORD", PASSWORD);
+        },
+    )?;
+    let found = wait_for_json(&mut daemon, &endpoints)?;
+    let endpoints = Endpoints {
+        api: text(&found, "api")?,
+        streams: text(&found, "streams")?,
+        agents: text(&found, "agents")?,
+    };
+    Ok((daemon, endpoints))
+}
+
+fn wait_for_json(daemon: &mut Daemon, path: &Path) -> anyhow::Result<Value> {
+    let deadline = Instant::now() + START;
+    while Instant::now() < deadline {
+        if let Ok(text) = std::fs::read_to_string(path) {
+            return serde_json::from_str(&text).with_context(|| format!("{}", path.display()));
+        }
+        if !daemon.is_running() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    bail!("{} did not appear:\n{}", path.display(), daemon.log_text())
+}
+
+/// An agent with its state folder; it can be killed and started again.
+pub struct Agent {
+    dir: PathBuf,
+    home: PathBuf,
+    name: String,
+    coordinator: String,
+    daemon: Daemon,
+}
+
+impl Agent {
+    /// Starts an agent whose state lies in `dir/NAME` and that enrols with `token`.
+    pub fn start(
+        dir: &Path,
+        home: &Path,
+        name: &str,
+        coordinator: &str,
+        token: &str,
+    ) -> anyhow::Result<Self> {
+        let daemon = launch_agent(dir, home, name, coordinator, Some(token))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            home: home.to_owned(),
+            name: name.to_owned(),
+            coordinator: coordinator.to_owned(),
+            daemon,
+        })
+    }
+
+    /// Starts it again, with the certificate that it got.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.daemon = launch_agent(&self.dir, &self.home, &self.name, &self.coordinator, None)?;
+        Ok(())
+    }
+
+    /// The process.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    /// Everything logged over all its lives.
+    pub fn log(&self) -> String {
+        self.daemon.log_text()
+    }
+
+    /// Address of its health and metrics, once it listens.
+    pub fn local(&mut self) -> anyhow::Result<String> {
+        let path = self.dir.join(&self.name).join("endpoints.json");
+        text(&wait_for_json(&mut self.daemon, &path)?, "local")
+    }
+}
+
+fn launch_agent(
+    dir: &Path,
+    home: &Path,
+    name: &str,
+    coordinator: &str,
+    token: Option<&str>,
+) -> anyhow::Result<Daemon> {
+    let state = dir.join(name);
+    // The last life's file would be read in place of the new one's.
+    let _ = std::fs::remove_file(state.join("endpoints.json"));
+    Daemon::spawn(
+        "goshawk-agent",
+        &dir.join(format!("{name}.log")),
+        |command| {
+            command
+                .arg("run")
+                .arg("--state_dir")
+                .arg(&state)
+                .arg("--models.home")
+                .arg(home);
+            command.args([
+                "--coordinator.address",
+                coordinator,
+                "--local.listen",
+                "127.0.0.1:0",
+                "--name",
+                name,
+            ]);
+            if let Some(token) = token {
+                command.env("GOSHAWK_AGENT_COORDINATOR_JOIN_TOKEN", token);
+            }
+        },
+    )
+}
+
+/// A camera: a real RTSP server that plays a clip.
+pub struct Camera {
+    daemon: Daemon,
+    /// `rtsp://…` without credentials.
+    pub url: String,
+}
+
+impl Camera {
+    /// Plays `clip` endlessly; `more` are further arguments of `goshawk-camera serve`.
+    pub fn start(dir: &Path, clip: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        let mut daemon = Daemon::spawn("goshawk-camera", &dir.join("camera.log"), |command| {
+            command
+                .arg("serve")
+                .arg(clip)
+                .args(["--port", "0", "--mount", "/live", "--loop"])
+                .args(more);
+        })?;
+        let url = daemon.line()?;
+        Ok(Self { daemon, url })
+    }
+
+    /// The process.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+}
