@@ -1,0 +1,190 @@
+//! The best few shots of one track.
+
+use std::time::Duration;
+
+use goshawk_proto::{event::ShotReason, score::Score};
+
+/// A shot must be better than the one that it replaces by this much: an equal one is not worth
+/// another picture.
+const MIN_GAIN: f32 = 0.01;
+/// How much better than expected a warp's quality may turn out. Larger crops more in vain.
+const QUALITY_MARGIN: f32 = 0.10;
+/// Weight of a new quality in the running average.
+const QUALITY_RATE: f32 = 0.3;
+/// Of every stretch of media time this long at most one shot is kept, so that several of a track
+/// differ. In microseconds.
+const STRETCH_MICROS: u128 = 200_000;
+/// Most shots kept per track, whatever is asked for.
+pub const MAX_SHOTS: usize = 16;
+
+/// What became of a shot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShotDecision {
+    /// Kept at this place, 0 being the best.
+    Kept(usize),
+    /// Not kept.
+    Dropped(DropReason),
+}
+
+/// Why a shot was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// Those kept are as good or better.
+    NotBetter,
+    /// Nothing is being collected for its track.
+    NotWanted,
+    /// Its track is over, or the request was answered before.
+    Stale,
+}
+
+/// A kept shot.
+#[derive(Clone, Debug)]
+pub struct Kept<P> {
+    /// How good it is.
+    pub score: Score,
+    /// Media time of its frame.
+    pub at: Duration,
+    /// Why it was kept.
+    pub reason: ShotReason,
+    /// What it carries.
+    pub item: P,
+}
+
+/// The best shots of one track, best first.
+#[derive(Clone, Debug)]
+pub struct Shots<P> {
+    limit: usize,
+    kept: Vec<Kept<P>>,
+    offered: u64,
+    quality: Option<f32>,
+}
+
+impl<P> Shots<P> {
+    /// Room for `limit` shots, at most [`MAX_SHOTS`].
+    pub fn new(limit: usize) -> Self {
+        Self { limit: limit.min(MAX_SHOTS), kept: Vec::new(), offered: 0, quality: None }
+    }
+
+    /// Whether a detection of this pre-score may be worth cutting out: whether it would be kept
+    /// if its quality were a little better than this track's usual one.
+    pub fn worth_cropping(&self, pre: Score, at: Duration) -> bool {
+        let hoped = self.quality.map_or(1.0, |usual| (usual + QUALITY_MARGIN).min(1.0));
+        self.place(Score::saturating(pre.get() * hoped), at).is_some()
+    }
+
+    /// Takes a shot whose warp has the given quality score, if it is good enough.
+    pub fn offer(&mut self, score: Score, quality: Score, at: Duration, item: P) -> ShotDecision {
+        let usual = self.quality.get_or_insert(quality.get());
+        *usual += QUALITY_RATE * (quality.get() - *usual);
+        self.offered += 1;
+        let Some(replaced) = self.place(score, at) else {
+            return ShotDecision::Dropped(DropReason::NotBetter);
+        };
+        if replaced < self.kept.len() {
+            self.kept.remove(replaced);
+        }
+        let first = self.offered == 1;
+        let reason = if first { ShotReason::First } else { ShotReason::BetterQuality };
+        let place = self.kept.partition_point(|k| k.score >= score);
+        self.kept.insert(place, Kept { score, at, reason, item });
+        ShotDecision::Kept(place)
+    }
+
+    /// The shots, best first.
+    pub fn kept(&self) -> &[Kept<P>] {
+        &self.kept
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Hands the shots over, best first, and begins anew. The usual quality is remembered.
+    pub fn take(&mut self) -> Vec<Kept<P>> {
+        self.offered = 0;
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Which kept shot a new one would replace; their number where there is free room; `None`
+    /// where it would not be kept.
+    fn place(&self, score: Score, at: Duration) -> Option<usize> {
+        let stretch = |at: Duration| at.as_micros() / STRETCH_MICROS;
+        let near = |k: &Kept<P>| stretch(k.at) == stretch(at);
+        let rival = match self.kept.iter().position(near) {
+            Some(neighbour) if self.limit > 1 => neighbour,
+            _ if self.kept.len() < self.limit => return Some(self.kept.len()),
+            _ => self.kept.len().checked_sub(1)?,
+        };
+        let better = score.get() > self.kept[rival].score.get() + MIN_GAIN;
+        (self.limit > 0 && better).then_some(rival)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn offer(shots: &mut Shots<u32>, score: f32, millis: u64, item: u32) -> ShotDecision {
+        let at = Duration::from_millis(millis);
+        shots.offer(Score::saturating(score), Score::ONE, at, item)
+    }
+
+    #[test]
+    fn the_better_shot_stays_with_its_reason() {
+        let mut shots = Shots::new(1);
+        assert_eq!(offer(&mut shots, 0.5, 0, 0), ShotDecision::Kept(0));
+        assert_eq!(shots.kept()[0].reason, ShotReason::First);
+        assert_eq!(offer(&mut shots, 0.505, 40, 1), ShotDecision::Dropped(DropReason::NotBetter));
+        assert_eq!(offer(&mut shots, 0.6, 80, 2), ShotDecision::Kept(0));
+        assert_eq!(offer(&mut shots, 0.4, 120, 3), ShotDecision::Dropped(DropReason::NotBetter));
+        let taken = shots.take();
+        assert_eq!((taken[0].item, taken[0].reason), (2, ShotReason::BetterQuality));
+        assert_eq!(offer(&mut shots, 0.2, 160, 4), ShotDecision::Kept(0));
+        assert_eq!(shots.kept()[0].reason, ShotReason::First);
+    }
+
+    #[test]
+    fn several_shots_lie_apart() {
+        let mut shots = Shots::new(3);
+        for n in 0..25 {
+            offer(&mut shots, 0.3 + 0.02 * n as f32, n * 40, n as u32);
+        }
+        let times: Vec<_> = shots.kept().iter().map(|k| k.at.as_millis()).collect();
+        assert_eq!(times.len(), 3);
+        assert!(times.iter().all(|a| times.iter().all(|b| a == b || a / 200 != b / 200)));
+        assert_eq!(shots.kept()[0].item, 24);
+    }
+
+    #[test]
+    fn hopeless_detections_are_not_cropped() {
+        let mut shots = Shots::new(1);
+        let quality = Score::saturating(0.5);
+        shots.offer(Score::saturating(0.4), quality, Duration::ZERO, ());
+        let at = Duration::from_secs(1);
+        assert!(!shots.worth_cropping(Score::saturating(0.6), at), "0.6 x 0.6 < 0.4");
+        assert!(shots.worth_cropping(Score::saturating(0.8), at));
+        assert!(!Shots::<()>::new(0).worth_cropping(Score::ONE, at));
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_limit_and_always_the_best(
+            limit in 0usize..6,
+            scores in prop::collection::vec((0.0f32..1.0, 0u64..5_000), 0..60),
+        ) {
+            let mut shots = Shots::new(limit);
+            for (n, (score, at)) in scores.iter().enumerate() {
+                offer(&mut shots, *score, *at, n as u32);
+            }
+            prop_assert!(shots.kept().len() <= limit);
+            prop_assert!(shots.kept().windows(2).all(|w| w[0].score >= w[1].score));
+            if limit > 0 {
+                let best = scores.iter().map(|s| s.0).fold(0.0, f32::max);
+                let kept = shots.kept().first().map_or(0.0, |k| k.score.get());
+                prop_assert!(best - kept <= MIN_GAIN * scores.len() as f32);
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! Multi-object tracking: detections in, track numbers out.
+//!
+//! The method is OC-SORT (Cao et al. 2022, arXiv 2203.14360) on the motion model of SORT (Bewley
+//! et al. 2016, arXiv 1602.00763), with the second association for unsure detections of ByteTrack
+//! (Zhang et al. 2021, arXiv 2110.06864) and, as a last resort for fast objects at low frame
+//! rates, the buffered overlap of C-BIoU (Yang et al. 2022, arXiv 2211.14317). Times are media
+//! times, so the detector may run at any, also changing, interval.
+//!
+//! One update associates in four stages, each on what the earlier ones left:
+//!
+//! 1. sure detections with all tracks, by overlap with the predicted box, plus consistency of
+//!    direction (observation-centric momentum), plus appearance where it is known;
+//! 2. unsure detections with confirmed tracks seen lately, by overlap with the predicted box;
+//! 3. sure detections with tracks by overlap with the box last observed (recovery);
+//! 4. sure detections with tracks seen lately by overlap of enlarged boxes.
+//!
+//! What is left of the sure detections begins tentative tracks. Each stage is an optimal
+//! assignment. Detections are put into a canonical order first, so their order does not matter.
+//! Memory is bounded by `max_tracks` and `max_detections`; both limits count what they turn away.
+
+mod assign;
+mod associate;
+mod item;
+mod motion;
+//TESTS
+
+use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
+
+use goshawk_proto::{descriptor::Descriptor, geometry::BBox, score::Score};
+use serde::{Deserialize, Serialize};
+
+pub use item::{State, Track};
+
+/// Number of a track within one run of a stream, from 0, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TrackNumber(pub u64);
+
+/// One detection as the tracker sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// Box in source pixels.
+    pub bbox: BBox,
+    /// The detector's certainty.
+    pub score: Score,
+    /// What the object looks like, where that is known.
+    pub appearance: Option<&'a Descriptor>,
+}
+
+/// How to track. The defaults are for faces; see also [`TrackerSettings::bodies`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackerSettings {
+    /// Detections from this score on are sure: they may begin tracks. 0 to 1.
+    pub sure_score: f32,
+    /// Detections from this score on may continue confirmed tracks. 0 to 1.
+    pub unsure_score: f32,
+    /// Least intersection over union of a box with a predicted or last box. 0 to 1.
+    pub min_iou: f32,
+    /// Weight of direction consistency beside the overlap; OC-SORT uses 0.2.
+    pub inertia: f32,
+    /// Weight of appearance beside the overlap, where both sides have one.
+    pub appearance_weight: f32,
+    /// By how much of its size a box is enlarged on each side in the last stage; 0 turns it off.
+    pub reach: f32,
+    /// Random acceleration of objects, in box sizes per square root of a second cubed.
+    pub agility: f64,
+    /// Detections that confirm a track.
+    pub confirm_hits: u32,
+    /// Longest time without a detection before a tentative track ends.
+    pub tentative_patience: Duration,
+    /// The same for a confirmed one.
+    pub lost_patience: Duration,
+    /// Whatever the patience, so many intervals of the detector are waited for.
+    pub patience_intervals: f32,
+    /// How long after its last detection a track counts as seen lately (stages 2 and 4).
+    pub lately: Duration,
+    /// Most tracks at once.
+    pub max_tracks: usize,
+    /// Most detections of one frame; the surest are kept.
+    pub max_detections: usize,
+}
+
+impl Default for TrackerSettings {
+    fn default() -> Self {
+        Self {
+            sure_score: 0.5187,
+            unsure_score: 0.3,
+            min_iou: 0.2,
+            inertia: 0.2,
+            appearance_weight: 0.25,
+            reach: 0.5,
+            agility: 4.0,
+            confirm_hits: 3,
+            tentative_patience: Duration::from_millis(300),
+            lost_patience: Duration::from_millis(1_500),
+            patience_intervals: 3.0,
+            lately: Duration::from_millis(600),
+            max_tracks: 256,
+            max_detections: 512,
+        }
+    }
+}
+
+impl TrackerSettings {
+    /// For bodies: slower for their size and closer together.
+    pub fn bodies() -> Self {
+        Self { sure_score: 0.5, min_iou: 0.3, reach: 0.0, agility: 1.5, ..Self::default() }
+    }
+
+    /// For unrelated pictures: every detection is an object of its own right away.
+    pub fn stills() -> Self {
+        Self { confirm_hits: 1, ..Self::default() }
+    }
+}
+
+/// Why a track ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndCause {
+    /// Not seen for too long.
+    Lost,
+    /// Never confirmed: noise, most likely.
+    NeverConfirmed,
+    /// Gave way to a new one because there were too many.
+    Evicted,
+    /// Media time ran backwards.
+    Discontinuity,
+    /// The stream ended.
+    Finished,
+}
+
+/// A track that is over.
+#[derive(Clone, Debug)]
+pub struct EndedTrack {
+    /// The track as it was.
+    pub track: Track,
+    /// Why it ended.
+    pub cause: EndCause,
+}
+
+/// What one run of the detector did to the tracks.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    /// The track of each detection, in the order given; `None` where it was not used.
+    pub assigned: Vec<Option<TrackNumber>>,
+    /// Tracks that ended, by number.
+    pub ended: Vec<EndedTrack>,
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackCounters {
+    /// Tracks begun.
+    pub started: u64,
+    /// Tracks confirmed.
+    pub confirmed: u64,
+    /// Tracks that ended without being confirmed.
+    pub never_confirmed: u64,
+    /// Tracks taken up again after a gap.
+    pub recovered: u64,
+    /// Tracks that gave way because there were too many.
+    pub evicted: u64,
+    /// Detections that could not begin a track because there were too many.
+    pub refused: u64,
+    /// Detections over `max_detections` or that are no sensible boxes.
+    pub ignored: u64,
+    /// Times that media time ran backwards.
+    pub discontinuities: u64,
+}
+
+/// The tracker of one kind of object in one stream.
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    settings: TrackerSettings,
+    tracks: BTreeMap<TrackNumber, Track>,
+    next: u64,
+    now: Duration,
+    last_run: Option<Duration>,
+    /// Running average of the time between detector runs, in seconds.
+    interval: Option<f64>,
+    counters: TrackCounters,
+}
+
+impl Tracker {
+    /// A tracker without tracks.
+    pub fn new(settings: TrackerSettings) -> Self {
+        Self {
+            settings,
+            tracks: BTreeMap::new(),
+            next: 0,
+            now: Duration::ZERO,
+            last_run: None,
+            interval: None,
+            counters: TrackCounters::default(),
+        }
+    }
+
+    /// Open tracks by number.
+    pub fn tracks(&self) -> impl ExactSizeIterator<Item = &Track> {
+        self.tracks.values()
+    }
+
+    /// An open track.
+    pub fn track(&self, number: TrackNumber) -> Option<&Track> {
+        self.tracks.get(&number)
+    }
+
+    /// The counters so far.
+    pub fn counters(&self) -> TrackCounters {
+        self.counters
+    }
+
+    /// Takes the detections of the frame at `now`; an empty slice means that the detector saw
+    /// nothing. Where it did not run, call [`Tracker::handle_timeout`].
+    pub fn handle_detections(&mut self, now: Duration, detections: &[Observation<'_>]) -> Update {
+        let mut ended = self.advance(now);
+        self.learn_interval(now);
+        ended.append(&mut self.expire());
+        let order = self.canonical_order(detections);
+        let sorted: Vec<Observation<'_>> = order.iter().map(|i| detections[*i]).collect();
+        let mut assigned = vec![None; detections.len()];
+
+        for track in self.tracks.values_mut() {
+            track.move_to(now);
+        }
+        let tracks: Vec<&Track> = self.tracks.values().collect();
+        let pairs = associate::associate(&self.settings, now, &tracks, &sorted);
+        let numbers: Vec<TrackNumber> = tracks.iter().map(|t| t.number()).collect();
+        let mut owner = vec![None; sorted.len()];
+        for (track, detection) in pairs {
+            owner[detection] = Some(numbers[track]);
+        }
+        for track in self.tracks.values_mut() {
+            track.missed = track.missed.saturating_add(1);
+        }
+        for (detection, number) in sorted.iter().zip(&owner) {
+            if let Some(number) = number {
+                self.continue_track(*number, now, detection);
+            }
+        }
+        self.mark_missing();
+        self.begin_tracks(now, &sorted, &mut owner, &mut ended);
+        for (position, number) in order.iter().zip(owner) {
+            assigned[*position] = number;
+        }
+        ended.sort_by_key(|e| e.track.number());
+        Update { assigned, ended }
+    }
+
+    /// Lets time pass without a run of the detector: tracks coast, and those unseen for too long
+    /// end.
+    pub fn handle_timeout(&mut self, now: Duration) -> Vec<EndedTrack> {
+        let mut ended = self.advance(now);
+        ended.append(&mut self.expire());
+        for track in self.tracks.values_mut() {
+            track.move_to(now);
+        }
+        ended
+    }
+
+    /// Media time after which the next track ends, if it is not seen until then.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.tracks.values().map(|t| t.last_seen().saturating_add(self.patience(t))).min()
+    }
+
+    /// Ends every track.
+    pub fn finish(&mut self) -> Vec<EndedTrack> {
+        self.end_all(EndCause::Finished)
+    }
+
+    fn end_all(&mut self, cause: EndCause) -> Vec<EndedTrack> {
+        let all = std::mem::take(&mut self.tracks);
+        all.into_values().map(|track| self.ended(track, cause)).collect()
+    }
+
+    fn ended(&mut self, track: Track, cause: EndCause) -> EndedTrack {
+        self.counters.never_confirmed += u64::from(!track.is_confirmed());
+        EndedTrack { track, cause }
+    }
+
+    /// Moves the clock. Time running backwards means another recording or a restarted camera, of
+    /// which the open tracks are no part.
+    fn advance(&mut self, now: Duration) -> Vec<EndedTrack> {
+        let mut ended = Vec::new();
+        if now < self.now {
+            self.counters.discontinuities += 1;
+            self.last_run = None;
+            ended = self.end_all(EndCause::Discontinuity);
+        }
+        self.now = now;
+        ended
+    }
+
+    /// A single long gap is a stall rather than the detector's new pace, so it counts no more
+    /// than twice the average.
+    fn learn_interval(&mut self, now: Duration) {
+        if let Some(last) = self.last_run.replace(now) {
+            let passed = now.saturating_sub(last).as_secs_f64();
+            self.interval = Some(match self.interval {
+                Some(average) => average + 0.2 * (passed.min(2.0 * average) - average),
+                None => passed,
+            });
+        }
+    }
+
+    fn patience(&self, track: &Track) -> Duration {
+        let by_time = if track.is_confirmed() {
+            self.settings.lost_patience
+        } else {
+            self.settings.tentative_patience
+        };
+        let runs = self.interval.unwrap_or(0.0) * f64::from(self.settings.patience_intervals);
+        by_time.max(Duration::try_from_secs_f64(runs).unwrap_or(by_time))
+    }
+
+    fn expire(&mut self) -> Vec<EndedTrack> {
+        let over: Vec<TrackNumber> = self
+            .tracks
+            .values()
+            .filter(|t| self.now.saturating_sub(t.last_seen()) > self.patience(t))
+            .map(Track::number)
+            .collect();
+        let removed: Vec<Track> = over.iter().filter_map(|n| self.tracks.remove(n)).collect();
+        removed
+            .into_iter()
+            .map(|track| {
+                let confirmed = track.is_confirmed();
+                let cause = if confirmed { EndCause::Lost } else { EndCause::NeverConfirmed };
+                self.ended(track, cause)
+            })
+            .collect()
+    }
+
+    /// Positions of the usable detections in an order that does not depend on the order given.
+    fn canonical_order(&mut self, detections: &[Observation<'_>]) -> Vec<usize> {
+        let usable = |d: &Observation<'_>| {
+            let b = d.bbox;
+            [b.x, b.y, b.width, b.height].iter().all(|v| v.abs() < 1e6)
+                && b.width > 0.0
+                && b.height > 0.0
+        };
+        let mut order: Vec<usize> =
+            (0..detections.len()).filter(|i| usable(&detections[*i])).collect();
+        let by_place = |a: &usize, b: &usize| place_order(&detections[*a], &detections[*b]);
+        if order.len() > self.settings.max_detections {
+            let score = |i: usize| detections[i].score.get();
+            order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then_with(|| by_place(a, b)));
+            order.truncate(self.settings.max_detections);
+        }
+        order.sort_by(by_place);
+        self.counters.ignored += (detections.len() - order.len()) as u64;
+        order
+    }
+
+    fn continue_track(&mut self, number: TrackNumber, now: Duration, seen: &Observation<'_>) {
+        let Some(track) = self.tracks.get_mut(&number) else { return };
+        // `missed` counts this run too, which has turned out not to be missed.
+        track.missed = track.missed.saturating_sub(1);
+        self.counters.recovered += u64::from(track.state() == State::Lost);
+        track.observe(now, &seen.bbox);
+        if let Some(appearance) = seen.appearance {
+            track.remember(appearance);
+        }
+        if !track.confirmed && track.hits() >= self.settings.confirm_hits {
+            track.confirmed = true;
+            self.counters.confirmed += 1;
+        }
+        if track.confirmed {
+            track.state = State::Confirmed;
+        }
+    }
+
+    fn mark_missing(&mut self) {
+        let missing = self.tracks.values_mut().filter(|t| t.confirmed && t.missed > 0);
+        missing.for_each(|t| t.state = State::Lost);
+    }
+
+    /// Surest first, so that those get the last free places.
+    fn begin_tracks(
+        &mut self,
+        now: Duration,
+        sorted: &[Observation<'_>],
+        owner: &mut [Option<TrackNumber>],
+        ended: &mut Vec<EndedTrack>,
+    ) {
+        let mut born: Vec<usize> = (0..sorted.len())
+            .filter(|i| owner[*i].is_none() && sorted[*i].score.get() >= self.settings.sure_score)
+            .collect();
+        born.sort_by(|a, b| sorted[*b].score.get().total_cmp(&sorted[*a].score.get()));
+        for position in born {
+            if self.tracks.len() >= self.settings.max_tracks {
+                match self.evict() {
+                    Some(track) => ended.push(track),
+                    None => {
+                        self.counters.refused += 1;
+                        continue;
+                    }
+                }
+            }
+            owner[position] = Some(self.begin(now, &sorted[position]));
+        }
+    }
+
+    fn begin(&mut self, now: Duration, seen: &Observation<'_>) -> TrackNumber {
+        let number = TrackNumber(self.next);
+        self.next += 1;
+        let mut track = Track::new(number, now, &seen.bbox, self.settings.agility);
+        if let Some(appearance) = seen.appearance {
+            track.remember(appearance);
+        }
+        if self.settings.confirm_hits <= 1 {
+            track.confirmed = true;
+            track.state = State::Confirmed;
+            self.counters.confirmed += 1;
+        }
+        self.counters.started += 1;
+        self.tracks.insert(number, track);
+        number
+    }
+
+    /// The track unseen for longest gives way; one seen in this frame never does.
+    fn evict(&mut self) -> Option<EndedTrack> {
+        let unseen = self.tracks.values().filter(|t| t.missed > 0);
+        let number = unseen.min_by_key(|t| (t.last_seen(), t.number()))?.number();
+        let track = self.tracks.remove(&number)?;
+        self.counters.evicted += 1;
+        Some(self.ended(track, EndCause::Evicted))
+    }
+}
+
+fn place_order(a: &Observation<'_>, b: &Observation<'_>) -> Ordering {
+    let key = |d: &Observation<'_>| {
+        [d.bbox.x, d.bbox.y, d.bbox.width, d.bbox.height, d.score.get()]
+    };
+    let (a, b) = (key(a), key(b));
+    a.iter().zip(&b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+}
