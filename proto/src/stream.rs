@@ -424,17 +424,17 @@ pub enum EventHandlerKind {
     LunaHandler,
 }
 
-/// Reconnecting after errors. Times are in seconds.
+/// Reconnecting after errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Healthcheck {
     /// Errors within `period` after which the stream fails.
     pub max_error_count: u32,
-    /// Window in which errors are counted.
+    /// Window in which errors are counted, in seconds.
     pub period: u32,
-    /// Pause before the next attempt.
+    /// Pause before the next attempt, in seconds.
     pub retry_delay: u32,
-    /// Longest wait for a frame; `None` is the agent's default.
+    /// Longest wait for a frame, in milliseconds; `None` is the agent's default.
     pub timeout: Option<u32>,
 }
 

@@ -180,7 +180,7 @@ impl Api {
                 "analytics": [{
                     "mode": 1,
                     "sending": sending,
-                    "healthcheck": {"max_error_count": 3, "period": 60, "retry_delay": 1, "timeout": 5},
+                    "healthcheck": {"max_error_count": 3, "period": 60, "retry_delay": 1, "timeout": 5000},
                     "event_handler": {
                         "type": "luna_handler",
                         "handler_id": handler,
