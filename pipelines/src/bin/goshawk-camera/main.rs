@@ -1,0 +1,3 @@
+//! A camera to test against: serves a clip over RTSP, and makes the demo clip.
+
+fn main() {}
