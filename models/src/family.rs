@@ -1,0 +1,91 @@
+//! Model families: the code that knows a network's tensors, between [`crate::pre`] and
+//! [`crate::post`].
+
+pub mod blazeface;
+pub mod facemesh;
+pub mod faceres;
+mod scratch;
+
+use std::path::Path;
+
+use crate::{
+    manifest::{Batch, Manifest},
+    pre::tensor::Normalisation,
+    runtime::{Model, ModelError, Runtime, TensorSpec},
+};
+
+/// Most inputs of one run of a network that takes any number; more are cut into several runs, so
+/// that memory stays bounded.
+const MOST_PER_RUN: usize = 16;
+
+/// What opening a model needs besides its manifest.
+pub(crate) struct Opener<'a> {
+    /// The loaded runtime.
+    pub(crate) runtime: &'a Runtime,
+    /// The folder of the model files.
+    pub(crate) dir: &'a Path,
+}
+
+impl Opener<'_> {
+    /// Opens the file of `manifest`. `outputs` are the family's meanings with the sides that
+    /// follow the batch.
+    fn model(
+        &self,
+        manifest: &Manifest,
+        outputs: &[(&str, Vec<usize>)],
+    ) -> Result<Model, ModelError> {
+        let input = &manifest.input;
+        let sides = vec![
+            input.height as usize,
+            input.width as usize,
+            input.colour.channels(),
+        ];
+        let mut wanted = Vec::with_capacity(outputs.len());
+        for (meaning, sides) in outputs {
+            let name = manifest
+                .output(meaning)
+                .ok_or_else(|| ModelError::Unsupported {
+                    model: manifest.name.clone(),
+                    reason: "its manifest does not name all outputs of its family",
+                })?;
+            wanted.push(TensorSpec {
+                name: name.to_owned(),
+                sides: sides.clone(),
+            });
+        }
+        Model::open(
+            self.runtime,
+            &manifest.name,
+            &self.dir.join(&manifest.file),
+            manifest.sha256,
+            TensorSpec {
+                name: input.name.clone(),
+                sides,
+            },
+            wanted,
+        )
+    }
+}
+
+/// How pixels become the input, which must be a square of `side`.
+fn normalisation(manifest: &Manifest, side: u32) -> Result<Normalisation, ModelError> {
+    let refuse = |reason| ModelError::Unsupported {
+        model: manifest.name.clone(),
+        reason,
+    };
+    if (manifest.input.width, manifest.input.height) != (side, side) {
+        return Err(refuse(
+            "its family has another input size than its manifest says",
+        ));
+    }
+    Normalisation::of(&manifest.input)
+        .ok_or_else(|| refuse("its family wants three channels of 32-bit floats, channels last"))
+}
+
+/// Most inputs of one run.
+fn batch_limit(manifest: &Manifest) -> usize {
+    match manifest.input.batch {
+        Batch::One => 1,
+        Batch::Any => MOST_PER_RUN,
+    }
+}

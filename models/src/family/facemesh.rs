@@ -1,0 +1,127 @@
+//! Face mesh: 468 points on a face crop that is turned upright, and whether it is a face.
+
+use goshawk_proto::{geometry::Size, picture::Rgb};
+
+use crate::{
+    family::scratch::Scratch,
+    manifest::Manifest,
+    post::mesh::{Mesh, POINTS, SIDE},
+    pre::{
+        affine::Affine,
+        crop::crop,
+        tensor::{Normalisation, append},
+    },
+    role::{Candidate, FaceCrop, FaceMesher, MeshAnswer},
+    runtime::{InferError, Model, ModelError},
+};
+
+use super::{Opener, batch_limit, normalisation};
+
+/// The crop's side as a multiple of the detector's box's longer one.
+const MARGIN: f32 = 1.5;
+
+/// The mesh network.
+pub struct Facemesh {
+    model: Model,
+    how: Normalisation,
+    batch: usize,
+    scratch: Scratch<Buffers>,
+}
+
+#[derive(Default)]
+struct Buffers {
+    region: Rgb,
+    rgb: Rgb,
+    input: Vec<f32>,
+}
+
+impl Facemesh {
+    /// Opens the model.
+    pub(crate) fn open(opener: &Opener<'_>, manifest: &Manifest) -> Result<Self, ModelError> {
+        let how = normalisation(manifest, SIDE)?;
+        let outputs = [("mesh", vec![POINTS * 3]), ("face_flag", vec![1])];
+        Ok(Self {
+            model: opener.model(manifest, &outputs)?,
+            how,
+            batch: batch_limit(manifest),
+            scratch: Scratch::default(),
+        })
+    }
+
+    fn chunk(&self, crops: &[FaceCrop<'_>], out: &mut Vec<MeshAnswer>) -> Result<(), InferError> {
+        let maps: Vec<Affine> = crops.iter().map(|c| to_picture(&c.candidate)).collect();
+        self.scratch.with(|buffers| {
+            buffers.input.clear();
+            for (crop_of, map) in crops.iter().zip(&maps) {
+                crop(
+                    crop_of.picture,
+                    map,
+                    Size::new(SIDE, SIDE),
+                    &mut buffers.region,
+                    &mut buffers.rgb,
+                );
+                append(&mut buffers.input, &buffers.rgb, &self.how);
+            }
+            self.model.run(crops.len(), &buffers.input, |answers| {
+                let (Some(points), Some(flags)) = (answers.first(), answers.get(1)) else {
+                    return;
+                };
+                for ((raw, score), map) in points.chunks_exact(POINTS * 3).zip(*flags).zip(&maps) {
+                    out.push(MeshAnswer {
+                        mesh: Mesh::from_raw(raw, map),
+                        score: *score,
+                    });
+                }
+            })
+        })
+    }
+}
+
+/// From the network's input to the picture: a square about the face, its eyes level.
+fn to_picture(face: &Candidate) -> Affine {
+    let [left, right] = face.eyes;
+    let angle = (right.y - left.y).atan2(right.x - left.x);
+    let side = (face.bbox.width.max(face.bbox.height) * MARGIN).max(1.0);
+    Affine::from_square(SIDE as f32, face.bbox.center(), side, angle)
+}
+
+impl FaceMesher for Facemesh {
+    fn meshes(&self, crops: &[FaceCrop<'_>]) -> Result<Vec<MeshAnswer>, InferError> {
+        let mut out = Vec::with_capacity(crops.len());
+        for chunk in crops.chunks(self.batch) {
+            self.chunk(chunk, &mut out)?;
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use goshawk_proto::geometry::{BBox, Point};
+
+    #[test]
+    fn the_crop_turns_with_the_eyes() {
+        let face = |eyes| Candidate {
+            bbox: BBox::new(100.0, 100.0, 40.0, 60.0),
+            score: 1.0,
+            eyes,
+        };
+        let level = to_picture(&face([Point::new(110.0, 120.0), Point::new(130.0, 120.0)]));
+        assert!(
+            level
+                .apply(Point::new(96.0, 96.0))
+                .distance(Point::new(120.0, 130.0))
+                < 1e-3
+        );
+        assert!(
+            level
+                .apply(Point::new(0.0, 0.0))
+                .distance(Point::new(75.0, 85.0))
+                < 1e-3
+        );
+        let tilted = to_picture(&face([Point::new(110.0, 110.0), Point::new(130.0, 130.0)]));
+        let along = tilted.apply(Point::new(192.0, 96.0));
+        assert!((along.y - 130.0 - (along.x - 120.0)).abs() < 1e-2);
+    }
+}

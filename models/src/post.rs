@@ -1,0 +1,7 @@
+//! From network outputs to values, without any network: decoding, suppressing, measuring.
+
+pub mod blazeface;
+pub mod faceres;
+pub mod head_pose;
+pub mod mesh;
+pub mod suppress;

@@ -1,0 +1,101 @@
+//! Greedy suppression: of boxes that overlap, the one of the highest score stays.
+
+use goshawk_proto::geometry::BBox;
+
+/// When two boxes are the same thing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Overlap {
+    /// Intersection over union above the number: for boxes of one view.
+    Union(f32),
+    /// Intersection over the smaller box above the number: for boxes of overlapping tiles, which
+    /// may cut the same thing differently.
+    Smaller(f32),
+}
+
+impl Overlap {
+    fn same(self, a: &BBox, b: &BBox) -> bool {
+        match self {
+            Self::Union(limit) => a.iou(b) > limit,
+            Self::Smaller(limit) => a.ios(b) > limit,
+        }
+    }
+}
+
+/// Sorts `found` by falling score and drops what overlaps something better. No more than `most`
+/// stay.
+pub fn suppress<T>(
+    found: &mut Vec<T>,
+    overlap: Overlap,
+    most: usize,
+    score: impl Fn(&T) -> f32,
+    bbox: impl Fn(&T) -> BBox,
+) {
+    found.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    let mut kept: Vec<BBox> = Vec::new();
+    found.retain(|candidate| {
+        let own = bbox(candidate);
+        let stays = kept.len() < most && !kept.iter().any(|other| overlap.same(&own, other));
+        if stays {
+            kept.push(own);
+        }
+        stays
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Scored = (BBox, f32);
+
+    fn run(found: &mut Vec<Scored>, overlap: Overlap, most: usize) {
+        suppress(found, overlap, most, |f| f.1, |f| f.0);
+    }
+
+    fn any_boxes() -> impl Strategy<Value = Vec<Scored>> {
+        let one = (
+            0.0f32..100.0,
+            0.0f32..100.0,
+            1.0f32..50.0,
+            1.0f32..50.0,
+            0.0f32..1.0,
+        )
+            .prop_map(|(x, y, w, h, s)| (BBox::new(x, y, w, h), s));
+        prop::collection::vec(one, 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn survivors_are_apart_and_each_loser_had_a_better_neighbour(boxes in any_boxes(), limit in 0.1f32..0.9) {
+            let mut kept = boxes.clone();
+            run(&mut kept, Overlap::Union(limit), usize::MAX);
+            for (i, a) in kept.iter().enumerate() {
+                prop_assert!(kept[..i].iter().all(|b| a.0.iou(&b.0) <= limit && b.1 >= a.1));
+            }
+            for lost in boxes.iter().filter(|b| !kept.contains(b)) {
+                prop_assert!(kept.iter().any(|k| k.1 >= lost.1 && k.0.iou(&lost.0) > limit));
+            }
+            let again = kept.clone();
+            run(&mut kept, Overlap::Union(limit), usize::MAX);
+            prop_assert_eq!(kept, again);
+        }
+
+        #[test]
+        fn the_number_is_bounded(mut boxes in any_boxes(), most in 0usize..10) {
+            run(&mut boxes, Overlap::Smaller(0.9), most);
+            prop_assert!(boxes.len() <= most);
+        }
+    }
+
+    #[test]
+    fn a_part_cut_off_by_a_tile_goes() {
+        let whole = (BBox::new(0.0, 0.0, 40.0, 40.0), 0.8);
+        let part = (BBox::new(2.0, 2.0, 14.0, 38.0), 0.7);
+        let mut found = vec![part, whole];
+        run(&mut found, Overlap::Union(0.5), 9);
+        assert_eq!(found.len(), 2);
+        run(&mut found, Overlap::Smaller(0.45), 9);
+        assert_eq!(found, vec![whole]);
+    }
+}
