@@ -27,9 +27,9 @@ pub struct HeadPose {
 pub struct FaceQuality {
     /// Sharp rather than blurred.
     pub sharpness: Score,
-    /// Not too dark.
-    pub light: Score,
     /// Not over-exposed.
+    pub light: Score,
+    /// Not too dark.
     pub dark: Score,
     /// Evenly lit from both sides.
     pub illumination: Score,
