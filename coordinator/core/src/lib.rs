@@ -1,1 +1,26 @@
-//! To be written.
+//! Decisions of the coordinator as pure functions and state machines: no sockets, disks, clocks
+//! or databases. In the order of an event's way:
+//!
+//! * [`stream`], [`assignment`]: what is watched, how it fares, which agent watches it;
+//! * [`handler`]: the rules that events go through, and their evaluation;
+//! * [`candidates`], [`matching`]: whom a descriptor is compared with, and the ranking;
+//! * [`event`], [`face`], [`account`]: what is stored, with its published faces;
+//! * [`event_filter`], [`query`]: what listings and subscriptions ask for;
+//! * [`bounds`], [`code`]: the contract's bounds and its numbered sets.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod assignment;
+pub mod bounds;
+pub mod candidates;
+pub mod code;
+pub mod event;
+pub mod event_filter;
+pub mod face;
+pub mod handler;
+pub mod matching;
+pub mod query;
+pub mod stream;
+
+#[cfg(test)]
+mod testing;

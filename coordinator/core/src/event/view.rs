@@ -1,0 +1,336 @@
+//! The published faces of a stored event, field by field as the contracts have them.
+
+use serde_json::{Map, Value, json};
+
+use super::{DetectedBody, DetectedFace, EventDetection, LabelMatches, StoredEvent};
+use crate::face::FaceTarget;
+use goshawk_proto::{
+    detection::BasicAttributes,
+    id::{EventId, ImageId, SampleId},
+};
+
+/// Fields of `/6/events` rows that a caller may ask for, in the contract's order.
+pub const EVENT_TARGETS: [&str; 30] = [
+    "event_id",
+    "account_id",
+    "create_time",
+    "end_time",
+    "external_id",
+    "handler_id",
+    "stream_id",
+    "source",
+    "top_match",
+    "match_result",
+    "face_detections",
+    "body_detections",
+    "face_id",
+    "attach_result",
+    "gender",
+    "age",
+    "emotion",
+    "ethnic_group",
+    "tags",
+    "user_data",
+    "location",
+    "mask",
+    "liveness",
+    "deepfake",
+    "track_id",
+    "body_basic_attributes",
+    "upper_body",
+    "lower_body",
+    "accessories",
+    "meta",
+];
+
+/// Relative address of a face sample.
+pub fn face_sample_url(id: SampleId) -> String {
+    format!("/6/samples/faces/{id}")
+}
+
+/// Relative address of a body sample.
+pub fn body_sample_url(id: SampleId) -> String {
+    format!("/6/samples/bodies/{id}")
+}
+
+/// Relative address of a stored picture.
+pub fn image_url(id: ImageId) -> String {
+    format!("/6/images/{id}")
+}
+
+/// Relative address of an event.
+pub fn event_url(id: EventId) -> String {
+    format!("/6/events/{id}")
+}
+
+impl StoredEvent {
+    /// The row of `/6/events` with the wanted fields; all of them when none are named.
+    pub fn row(&self, targets: &[String]) -> Map<String, Value> {
+        let mut row = self.whole_row();
+        if !targets.is_empty() {
+            row.retain(|name, _| targets.iter().any(|target| target == name));
+        }
+        row
+    }
+
+    fn whole_row(&self) -> Map<String, Value> {
+        let face = |d: &EventDetection| d.face.as_ref().map(|f| (f.stored, f.sample_id, f.rect));
+        let body = |d: &EventDetection| d.body.as_ref().map(|b| (b.stored, b.sample_id, b.rect));
+        let top = self.top_match.as_ref().map(|top| {
+            json!({"face_id": top.face_id, "similarity": top.similarity,
+                   "label": top.label, "external_id": top.external_id})
+        });
+        let matches = self.matches.as_ref().map(|all| all.iter().map(match_row).collect::<Vec<_>>());
+        let fields = json!({
+            "event_id": self.event_id,
+            "account_id": self.account_id,
+            "handler_id": self.handler_id,
+            "create_time": self.create_time,
+            "end_time": self.end_time,
+            "external_id": self.external_id,
+            "user_data": self.user_data,
+            "source": self.source,
+            "stream_id": self.stream_id,
+            "track_id": self.track_id,
+            "top_match": top,
+            "match_result": matches,
+            "face_detections": detection_rows(&self.detections, face),
+            "body_detections": detection_rows(&self.detections, body),
+            "face_id": self.face.as_ref().map(|face| face.face_id),
+            "attach_result": self.face.as_ref().map(|face| face.lists.clone()).unwrap_or_default(),
+            "gender": self.gender(),
+            "age": self.age(),
+            "emotion": null,
+            "mask": null,
+            "ethnic_group": null,
+            "liveness": self.liveness_code(),
+            "deepfake": null,
+            "tags": self.tags,
+            "meta": self.meta,
+            "location": self.location,
+            "body_basic_attributes": null,
+            "upper_body": null,
+            "lower_body": null,
+            "accessories": null,
+        });
+        match fields {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+
+    /// The event object that handlers answer and subscribers receive.
+    pub fn emitted(&self) -> Value {
+        let matches = self.matches.as_ref().map(|all| all.iter().map(match_emitted).collect::<Vec<_>>());
+        json!({
+            "event_id": self.event_id,
+            "url": self.stored.then(|| event_url(self.event_id)),
+            "source": self.source,
+            "stream_id": self.stream_id,
+            "track_id": self.track_id,
+            "tags": self.tags,
+            "external_id": self.external_id,
+            "user_data": self.user_data,
+            "location": self.location,
+            "meta": self.meta,
+            "matches": matches,
+            "face": self.emitted_face(),
+            "face_attributes": self.emitted_attributes(),
+            "body_attributes": null,
+            "aggregate_estimations": {
+                "face": {"attributes": self.emitted_estimations()},
+                "body": {"attributes": {}},
+            },
+            "detections": self.detections.iter().map(|d| self.emitted_detection(d)).collect::<Vec<_>>(),
+        })
+    }
+
+    /// The whole message of `/6/ws` and of the Sender service.
+    pub fn message(&self) -> Value {
+        json!({
+            "event": self.emitted(),
+            "handler_id": self.handler_id,
+            "event-create-time": self.create_time,
+            "event-end-time": self.end_time,
+            "Luna-Request-id": self.request_id,
+        })
+    }
+
+    fn emitted_face(&self) -> Option<Value> {
+        let face = self.face.as_ref()?;
+        Some(json!({
+            "face_id": face.face_id,
+            "event_id": self.event_id,
+            "user_data": face.user_data,
+            "external_id": face.external_id,
+            "avatar": face.avatar,
+            "lists": face.lists,
+            "url": format!("/6/faces/{}", face.face_id),
+        }))
+    }
+
+    fn emitted_attributes(&self) -> Option<Value> {
+        let attributes = self.attributes.as_ref()?;
+        let mut out = json!({
+            "attribute_id": attributes.attribute_id,
+            "url": attributes.attribute_id.map(|id| format!("/6/attributes/{id}")),
+            "samples": attributes.samples,
+        });
+        if let Some(score) = attributes.score {
+            out["score"] = json!(score);
+        }
+        if let Some(basic) = attributes.basic {
+            out["basic_attributes"] = basic_attributes(basic);
+        }
+        Some(out)
+    }
+
+    fn emitted_estimations(&self) -> Value {
+        let Some(liveness) = self.liveness else { return json!({}) };
+        json!({"liveness": {
+            "prediction": liveness.prediction.word(),
+            "estimations": {"score": liveness.score, "quality": null},
+        }})
+    }
+
+    fn emitted_detection(&self, detection: &EventDetection) -> Value {
+        json!({
+            "filename": detection.filename,
+            "samples": {
+                "face": detection.face.as_ref().map(|face| self.emitted_face_sample(face)),
+                "body": detection.body.as_ref().map(emitted_body_sample),
+            },
+            "detect_time": detection.detect_time,
+            "detect_ts": detection.detect_ts,
+            "image_origin": image_origin(detection),
+        })
+    }
+
+    fn emitted_face_sample(&self, face: &DetectedFace) -> Value {
+        let mut attributes = self.emitted_estimations();
+        if let Some(pose) = face.head_pose {
+            attributes["head_pose"] = json!({"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll});
+        }
+        let mut detection = json!({"attributes": attributes});
+        if let Some(rect) = face.rect {
+            detection["rect"] = json!(rect);
+        }
+        if let Some(points) = face.landmarks5 {
+            detection["landmarks5"] = json!(points);
+        }
+        if let Some(q) = face.quality {
+            detection["quality"] = json!({
+                "blurriness": q.sharpness, "dark": q.light, "light": q.dark,
+                "illumination": q.illumination, "specularity": q.specularity,
+            });
+        }
+        json!({
+            "sample_id": face.sample_id,
+            "url": face.stored.then(|| face_sample_url(face.sample_id)),
+            "detection": detection,
+        })
+    }
+}
+
+/// Age and gender in the contract's form. Ethnicity is required there and estimated by no model
+/// of the default pack, so it is null rather than made up.
+pub fn basic_attributes(basic: BasicAttributes) -> Value {
+    json!({
+        "age": crate::face::whole_years(basic.age),
+        "gender": crate::code::GenderCode::from(basic.gender),
+        "ethnicities": null,
+    })
+}
+
+fn image_origin(detection: &EventDetection) -> Option<String> {
+    detection.image_id.map(image_url).or_else(|| detection.image_reference.clone())
+}
+
+fn emitted_body_sample(body: &DetectedBody) -> Value {
+    let mut detection = json!({"attributes": {}});
+    if let Some(rect) = body.rect {
+        detection["rect"] = json!(rect);
+    }
+    json!({
+        "sample_id": body.sample_id,
+        "url": body.stored.then(|| body_sample_url(body.sample_id)),
+        "detection": detection,
+    })
+}
+
+fn match_emitted(label: &LabelMatches) -> Value {
+    let one = |c: &super::MatchedFace| json!({"face": c.face.view(&label.targets), "similarity": c.similarity});
+    json!({"label": label.label, "candidates": label.candidates.iter().map(one).collect::<Vec<_>>()})
+}
+
+fn match_row(label: &LabelMatches) -> Value {
+    const FIELDS: [FaceTarget; 4] =
+        [FaceTarget::FaceId, FaceTarget::UserData, FaceTarget::CreateTime, FaceTarget::ExternalId];
+    let one = |c: &super::MatchedFace| json!({"face": c.face.view(&FIELDS), "similarity": c.similarity});
+    json!({"label": label.label, "candidates": label.candidates.iter().map(one).collect::<Vec<_>>()})
+}
+
+type RowParts = (bool, SampleId, Option<goshawk_proto::geometry::Rect>);
+
+/// Rows of one kind; null when nothing of that kind was seen.
+fn detection_rows(
+    detections: &[EventDetection],
+    part: impl Fn(&EventDetection) -> Option<RowParts>,
+) -> Option<Vec<Value>> {
+    let rows: Vec<Value> = detections
+        .iter()
+        .filter_map(|detection| {
+            let (stored, sample_id, rect) = part(detection)?;
+            let mut row = json!({
+                "sample_id": stored.then_some(sample_id),
+                "detect_time": detection.detect_time,
+                "detect_ts": detection.detect_ts,
+                "image_origin": image_origin(detection),
+            });
+            if let Some(rect) = rect {
+                row["detection"] = json!({"rect": rect});
+            }
+            Some(row)
+        })
+        .collect();
+    (!rows.is_empty()).then_some(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_row_has_exactly_the_contracts_fields() {
+        let row = testing::event(1).row(&[]);
+        let mut names: Vec<&str> = row.keys().map(String::as_str).collect();
+        let mut expected = EVENT_TARGETS.to_vec();
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+        let some = testing::event(1).row(&["event_id".into(), "age".into()]);
+        assert_eq!(some.len(), 2);
+    }
+
+    #[test]
+    fn a_message_has_the_required_fields() {
+        let message = testing::event(1).message();
+        for name in ["event", "handler_id", "event-create-time", "event-end-time", "Luna-Request-id"] {
+            assert!(message.get(name).is_some(), "{name}");
+        }
+        let required = [
+            "matches", "url", "event_id", "face", "tags", "source", "stream_id", "face_attributes",
+            "aggregate_estimations", "body_attributes", "location", "user_data", "external_id",
+            "detections", "track_id", "meta",
+        ];
+        for name in required {
+            assert!(message["event"].get(name).is_some(), "{name}");
+        }
+        for name in ["city", "area", "district", "street", "house_number", "geo_position"] {
+            assert!(message["event"]["location"].get(name).is_some(), "{name}");
+        }
+        let sample = &message["event"]["detections"][0]["samples"]["face"];
+        assert!(sample["detection"]["rect"]["x"].is_number());
+    }
+}

@@ -1,0 +1,351 @@
+//! Streams: what a user asked for, and the state machine that follows what becomes of it.
+//!
+//! Statuses move by these inputs and by no other way:
+//!
+//! | from \ input | assigned | running | ended | failed | agent lost | user |
+//! | --- | --- | --- | --- | --- | --- | --- |
+//! | pending | – | in_progress | done | failure or restart | pending | pause, cancel |
+//! | in_progress | – | – | done | failure or restart | handler_lost | pause, cancel |
+//! | handler_lost | pending | in_progress | done | failure or restart | – | pause, cancel |
+//! | restart | – | in_progress | done | failure or restart | restart | pause, cancel |
+//! | done, failure, cancel, pause | – | – | – | – | – | resume, update: pending |
+
+pub mod lifecycle;
+
+use goshawk_proto::{
+    id::{AccountId, AgentId, StreamId},
+    stream::{AutoRestart, Location, StreamData, StreamSpec, StreamStatus},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    bounds::{self, Check, Invalid},
+    event::MAX_LOCATION,
+};
+
+/// Longest stream name in characters.
+pub const MAX_NAME: usize = 128;
+/// Longest description in characters.
+pub const MAX_DESCRIPTION: usize = 512;
+/// Longest source reference in characters.
+pub const MAX_REFERENCE: usize = 512;
+/// Longest text of a last error in characters.
+pub const MAX_ERROR: usize = 512;
+
+/// What a caller gives to make or replace a stream.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewStream {
+    /// Owner; the caller's own unless it may act for others.
+    pub account_id: AccountId,
+    /// Name, at most 128 characters; the source of every event.
+    #[serde(default)]
+    pub name: String,
+    /// Free text, at most 512 characters.
+    #[serde(default)]
+    pub description: String,
+    /// The source and what to do with it.
+    pub data: StreamData,
+    /// Where the camera is.
+    #[serde(default)]
+    pub location: Option<Location>,
+    /// Restarting after a fatal failure.
+    #[serde(default)]
+    pub autorestart: AutoRestart,
+    /// `pending` (the default) or `pause`.
+    #[serde(default)]
+    pub status: Option<StreamStatus>,
+    /// A group by name; groups are not supported yet.
+    #[serde(default)]
+    pub group_name: Option<String>,
+}
+
+/// A stream as stored.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamRecord {
+    /// Its id.
+    pub stream_id: StreamId,
+    /// Owner.
+    pub account_id: AccountId,
+    /// Name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// The source and what to do with it. Holds credentials: see [`StreamRecord::view`].
+    pub data: StreamData,
+    /// Where the camera is.
+    pub location: Location,
+    /// Restarting after a fatal failure.
+    pub autorestart: AutoRestart,
+    /// 1 at first, rises with every change of `data`.
+    pub version: u64,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// How it fares.
+    pub state: StreamState,
+}
+
+impl std::fmt::Debug for StreamRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamRecord")
+            .field("stream_id", &self.stream_id)
+            .field("version", &self.version)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for NewStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewStream").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// How a stream fares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamState {
+    /// The contract's status.
+    pub status: StreamStatus,
+    /// The agent that works on it or is to.
+    #[serde(default)]
+    pub agent: Option<AgentId>,
+    /// Until when the lost agent may come back before another takes over.
+    #[serde(default)]
+    pub wait_for_agent_until: Option<Timestamp>,
+    /// Why it failed, without credentials.
+    #[serde(default)]
+    pub last_error: Option<String>,
+    /// Automatic restarts so far; 0 after the source ran well again.
+    #[serde(default)]
+    pub restart_attempt: u32,
+    /// When the last automatic restart was tried.
+    #[serde(default)]
+    pub last_attempt_time: Option<Timestamp>,
+    /// How automatic restarting fares.
+    #[serde(default)]
+    pub restart_status: RestartStatus,
+}
+
+impl Default for StreamState {
+    fn default() -> Self {
+        Self {
+            status: StreamStatus::Pending,
+            agent: None,
+            wait_for_agent_until: None,
+            last_error: None,
+            restart_attempt: 0,
+            last_attempt_time: None,
+            restart_status: RestartStatus::Disabled,
+        }
+    }
+}
+
+/// How automatic restarting fares, in the contract's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartStatus {
+    /// Switched off by the user.
+    #[default]
+    Disabled,
+    /// Will restart when it fails.
+    Enabled,
+    /// Restarting now.
+    InProgress,
+    /// Attempts are used up.
+    Failed,
+    /// The failure is of a kind that restarting cannot help.
+    Denied,
+}
+
+impl StreamRecord {
+    /// A stream out of what a caller gave.
+    pub fn new(id: StreamId, new: NewStream, now: Timestamp) -> Self {
+        let restart_on = new.autorestart.restart == 1;
+        let paused = new.status == Some(StreamStatus::Pause);
+        Self {
+            stream_id: id,
+            account_id: new.account_id,
+            name: new.name,
+            description: new.description,
+            data: new.data,
+            location: new.location.unwrap_or_default(),
+            autorestart: new.autorestart,
+            version: 1,
+            create_time: now,
+            state: StreamState {
+                status: if paused { StreamStatus::Pause } else { StreamStatus::Pending },
+                restart_status: if restart_on { RestartStatus::Enabled } else { RestartStatus::Disabled },
+                ..StreamState::default()
+            },
+        }
+    }
+
+    /// Takes a new specification over and starts again with it.
+    pub fn replace(&mut self, new: NewStream) {
+        let fresh = Self::new(self.stream_id, new, self.create_time);
+        let agent = self.state.agent;
+        *self = Self { version: self.version + 1, ..fresh };
+        self.state.agent = agent;
+    }
+
+    /// What the agent is sent.
+    pub fn spec(&self) -> StreamSpec {
+        StreamSpec {
+            stream_id: self.stream_id,
+            version: self.version,
+            name: self.name.clone(),
+            location: Some(self.location.clone()),
+            autorestart: self.autorestart,
+            data: self.data.clone(),
+        }
+    }
+
+    /// The contract's stream object, credentials in the reference masked.
+    pub fn view(&self) -> Value {
+        let mut data = json!(self.data);
+        data["reference"] = json!(mask_credentials(&self.data.reference));
+        if data["roi"].is_null() {
+            data["roi"] = json!({"mode": "abs", "x": 0, "y": 0, "width": 0, "height": 0});
+        }
+        json!({
+            "stream_id": self.stream_id,
+            "account_id": self.account_id,
+            "name": self.name,
+            "description": self.description,
+            "data": data,
+            "location": self.location,
+            "autorestart": {
+                "restart": self.autorestart.restart,
+                "attempt_count": self.autorestart.attempt_count,
+                "delay": self.autorestart.delay,
+                "current_attempt": self.state.restart_attempt,
+                "last_attempt_time": self.state.last_attempt_time,
+                "status": self.state.restart_status,
+            },
+            "version": self.version,
+            "create_time": self.create_time,
+            "status": self.state.status,
+            "last_error": self.state.last_error,
+            "video_info": null,
+            "groups": [],
+            "preview": null,
+        })
+    }
+}
+
+/// An address with its user and password replaced by `***`; everything else as it is.
+pub fn mask_credentials(reference: &str) -> String {
+    let Some((scheme, rest)) = reference.split_once("://") else { return reference.to_owned() };
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority_end].rfind('@') {
+        Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
+        None => reference.to_owned(),
+    }
+}
+
+impl Check for NewStream {
+    fn check(&self) -> Result<(), Invalid> {
+        bounds::text("name", &self.name, MAX_NAME)?;
+        bounds::text("description", &self.description, MAX_DESCRIPTION)?;
+        if self.autorestart.restart > 1 {
+            return Err(Invalid::new("autorestart.restart", "want 0 or 1"));
+        }
+        let most = i32::MAX as u32;
+        bounds::number("autorestart.attempt_count", self.autorestart.attempt_count, 1, most)?;
+        bounds::number("autorestart.delay", self.autorestart.delay, 1, most)?;
+        if !matches!(self.status, None | Some(StreamStatus::Pending | StreamStatus::Pause)) {
+            return Err(Invalid::new("status", "want pending or pause"));
+        }
+        if let Some(location) = &self.location {
+            check_location(location).map_err(|e| e.under("location"))?;
+        }
+        check_data(&self.data).map_err(|e| e.under("data"))
+    }
+}
+
+/// Checks a place against the contract's bounds.
+pub fn check_location(location: &Location) -> Result<(), Invalid> {
+    let parts = [
+        ("city", &location.city),
+        ("area", &location.area),
+        ("district", &location.district),
+        ("street", &location.street),
+        ("house_number", &location.house_number),
+    ];
+    for (name, part) in parts {
+        bounds::text(name, part.as_deref().unwrap_or(""), MAX_LOCATION)?;
+    }
+    let Some(geo) = location.geo_position else { return Ok(()) };
+    bounds::number("geo_position.longitude", geo.longitude, -180.0, 180.0)?;
+    bounds::number("geo_position.latitude", geo.latitude, -90.0, 90.0)
+}
+
+fn check_data(data: &StreamData) -> Result<(), Invalid> {
+    bounds::text("reference", &data.reference, MAX_REFERENCE)?;
+    bounds::items("analytics", &data.analytics, 1, 100)?;
+    if ![0, 90, 180, 270].contains(&data.rotation) {
+        return Err(Invalid::new("rotation", "want 0, 90, 180 or 270"));
+    }
+    for (index, analytics) in data.analytics.iter().enumerate() {
+        let filtering = &analytics.filtering;
+        let angles = [
+            ("detection_yaw_threshold", filtering.detection_yaw_threshold),
+            ("detection_pitch_threshold", filtering.detection_pitch_threshold),
+            ("detection_roll_threshold", filtering.detection_roll_threshold),
+        ];
+        for (name, angle) in angles {
+            bounds::number(name, angle, 0.0, 180.0)
+                .map_err(|e| e.under("filtering").under(&index.to_string()).under("analytics"))?;
+        }
+        let sending = &analytics.sending;
+        if sending.time_period_of_searching.0 < -1 || sending.silent_period < -1 {
+            return Err(Invalid::new(format!("analytics.{index}.sending"), "periods are -1 or more"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_do_not_show() {
+        for (given, shown) in [
+            ("rtsp://admin:p%40ss@cam/1?a=b@c", "rtsp://***@cam/1?a=b@c"),
+            ("rtsp://u:p@ss@cam:554/1", "rtsp://***@cam:554/1"),
+            ("rtsp://cam/1", "rtsp://cam/1"),
+            ("/videos/a@b.mp4", "/videos/a@b.mp4"),
+        ] {
+            assert_eq!(mask_credentials(given), shown);
+        }
+        let stream = crate::testing::stream(1, "rtsp://admin:secret@cam/1");
+        assert!(!stream.view().to_string().contains("secret"));
+        assert!(!format!("{stream:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_view_has_the_required_fields() {
+        let view = crate::testing::stream(1, "rtsp://cam/1").view();
+        let required = [
+            "stream_id", "account_id", "name", "description", "data", "location", "autorestart",
+            "version", "create_time", "status", "last_error", "video_info",
+        ];
+        for name in required {
+            assert!(view.get(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn bounds_name_the_path() {
+        let mut new = crate::testing::new_stream("rtsp://cam/1");
+        assert!(new.check().is_ok());
+        new.data.rotation = 45;
+        assert_eq!(new.check().unwrap_err().path, "data.rotation");
+        new.data.rotation = 90;
+        new.data.analytics[0].filtering.detection_yaw_threshold = 181.0;
+        let path = "data.analytics.0.filtering.detection_yaw_threshold";
+        assert_eq!(new.check().unwrap_err().path, path);
+    }
+}
