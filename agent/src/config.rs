@@ -1,0 +1,214 @@
+//! The agent's settings: every key with its default, and what follows from them.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret};
+
+/// Prefix of the environment variables that set keys.
+pub const ENV_PREFIX: &str = "GOSHAWK_AGENT";
+/// Environment variable with the join token, besides the key `coordinator.join_token`.
+pub const JOIN_TOKEN_ENV: &str = "GOSHAWK_JOIN_TOKEN";
+/// Environment variable with the folder of installed models and libraries.
+pub const HOME_ENV: &str = "GOSHAWK_HOME";
+/// That folder when the variable is not set.
+const DEFAULT_HOME: &str = ".goshawk";
+
+goshawk_proto::settings! {
+    /// Settings of `goshawk-agent`.
+    pub struct Config {
+        /// Folder for the outbox, the certificate and the last assignment. Only the agent may read it.
+        state_dir: PathBuf = "state_dir", "/var/lib/goshawk-agent";
+        /// Name under which the coordinator shows this agent; empty: the host's name.
+        name: String = "name", "";
+        /// Join token for the first start. Afterwards the agent's certificate is its identity.
+        join_token: Option<Secret> = "coordinator.join_token", "";
+        /// File that holds the join token, instead of `coordinator.join_token`.
+        join_token_file: Option<PathBuf> = "coordinator.join_token_file", "";
+        /// Where the coordinator takes agents: host and UDP port.
+        coordinator: String = "coordinator.address", "127.0.0.1:5443";
+        /// Log format: `text` or `json`.
+        log_format: LogFormat = "log.format", "text";
+        /// What is logged: error, warn, info, debug, trace, also by module as in `info,goshawk_agent=debug`.
+        log_level: String = "log.level", "info";
+        /// Address of health and metrics; port 0 takes a free one and writes it to STATE_DIR/endpoints.json.
+        local_listen: SocketAddr = "local.listen", "127.0.0.1:9470";
+        /// Let `local.listen` be an address that other machines reach.
+        local_allow_remote: bool = "local.allow_remote", "false";
+        /// Folder of installed models and libraries; empty: $GOSHAWK_HOME, else `.goshawk`.
+        models_home: Option<PathBuf> = "models.home", "";
+        /// Inference threads for all streams together; 0: one a core.
+        infer_threads: usize = "inference.threads", "0";
+        /// Most pictures of different streams that one inference call takes.
+        infer_batch: usize = "inference.batch", "4";
+        /// Detections a second on each stream; in between the tracker goes on without. 0: every frame.
+        detect_fps: f32 = "detect.fps", "8";
+        /// Smallest face side looked for, in pixels of the frame: 16 to 1000. Smaller costs more.
+        detect_min_face: f32 = "detect.min_face", "40";
+        /// Least detector score of a face before the second-stage filter, 0 to 1.
+        detect_min_score: f32 = "detect.min_score", "0.4";
+        /// Least score of the second-stage filter, 0 to 1.
+        detect_min_mesh_score: f32 = "detect.min_mesh_score", "0.5";
+        /// Extract descriptors here rather than at the coordinator.
+        describe: bool = "detect.describe", "true";
+        /// Send the whole frame of a best shot along where the stream asks for it.
+        full_frame: bool = "picture.full_frame", "true";
+        /// Longest side of that frame in pixels; larger ones are reduced.
+        full_frame_side: u32 = "picture.full_frame_side", "1280";
+        /// JPEG quality of that frame, 1 to 100.
+        full_frame_quality: u16 = "picture.full_frame_quality", "80";
+        /// Most streams at once; further ones are reported as failed.
+        max_streams: usize = "streams.max", "64";
+        /// Longest wait for a frame where the stream does not say.
+        source_timeout: Duration = "streams.timeout", "10s";
+        /// Most that the outbox keeps on disk; beyond it the oldest events are dropped.
+        outbox_max: ByteSize = "outbox.max_bytes", "2GiB";
+        /// Longest that an event is kept.
+        outbox_max_age: Duration = "outbox.max_age", "7d";
+        /// Disk space that the outbox leaves free.
+        outbox_min_free: ByteSize = "outbox.min_free", "256MiB";
+        /// Memory for events that the disk refuses.
+        outbox_memory: ByteSize = "outbox.memory", "64MiB";
+        /// How long a stopping agent waits for the coordinator to take what is in the outbox.
+        drain: Duration = "shutdown.drain", "5s";
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl goshawk_proto::settings::Value for LogFormat {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(format!("`{other}` is neither `text` nor `json`")),
+        }
+    }
+}
+
+impl Config {
+    /// What cannot be right although each value can be read.
+    pub fn check(&self) -> Result<(), Problems> {
+        let mut problems = Vec::new();
+        let mut check = |right: bool, key: &str, reason: &str| {
+            if !right {
+                problems.push(Problem {
+                    key: key.to_owned(),
+                    reason: reason.to_owned(),
+                });
+            }
+        };
+        let share = 0.0..=1.0;
+        check(self.coordinator.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()), "coordinator.address", "want a host and a port such as coordinator.example:5443");
+        check(self.local_allow_remote || self.local_listen.ip().is_loopback(), "local.listen", "is not a loopback address; set local.allow_remote to allow that");
+        check(self.join_token.is_none() || self.join_token_file.is_none(), "coordinator.join_token_file", "is set together with coordinator.join_token; want one of them");
+        check((0.0..=1000.0).contains(&self.detect_fps), "detect.fps", "want 0 to 1000");
+        check((16.0..=1000.0).contains(&self.detect_min_face), "detect.min_face", "want 16 to 1000 pixels");
+        check(share.contains(&self.detect_min_score), "detect.min_score", "want 0 to 1");
+        check(share.contains(&self.detect_min_mesh_score), "detect.min_mesh_score", "want 0 to 1");
+        check((1..=100).contains(&self.full_frame_quality), "picture.full_frame_quality", "want 1 to 100");
+        check((64..=8192).contains(&self.full_frame_side), "picture.full_frame_side", "want 64 to 8192 pixels");
+        check((1..=64).contains(&self.infer_batch), "inference.batch", "want 1 to 64");
+        check(self.infer_threads <= 256, "inference.threads", "want 0 to 256");
+        check((1..=4096).contains(&self.max_streams), "streams.max", "want 1 to 4096");
+        check(self.outbox_max.0 >= 32 << 20, "outbox.max_bytes", "want at least 32MiB");
+        check(self.outbox_memory.0 >= 1 << 20, "outbox.memory", "want at least 1MiB");
+        check(self.source_timeout >= Duration::from_secs(1), "streams.timeout", "want at least 1s");
+        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    }
+
+    /// Folder of installed models and libraries.
+    pub fn home(&self) -> PathBuf {
+        let set = || std::env::var_os(HOME_ENV).filter(|home| !home.is_empty()).map(PathBuf::from);
+        self.models_home.clone().or_else(set).unwrap_or_else(|| DEFAULT_HOME.into())
+    }
+
+    /// How many inference threads to start.
+    pub fn threads(&self) -> usize {
+        match self.infer_threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            set => set,
+        }
+    }
+}
+
+/// Reads the file (when one is given), the environment and the flags, and checks what they say.
+pub fn load(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Config, Problems> {
+    let text = match file.map(|path| (path, std::fs::read_to_string(path))) {
+        None => None,
+        Some((_, Ok(text))) => Some(text),
+        Some((path, Err(error))) => {
+            return Err(Problems(vec![Problem {
+                key: path.display().to_string(),
+                reason: error.to_string(),
+            }]));
+        }
+    };
+    let mut environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    if let Some((_, token)) = environment.iter().find(|(name, _)| name == JOIN_TOKEN_ENV) {
+        // The key's own variable stays stronger: it comes later.
+        environment.insert(0, (format!("{ENV_PREFIX}_COORDINATOR_JOIN_TOKEN"), token.clone()));
+    }
+    let config = Config::load(ENV_PREFIX, text.as_deref(), environment, flags)?;
+    config.check()?;
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(file: &str) -> Result<Config, Problems> {
+        let config = Config::load(ENV_PREFIX, Some(file), [], [])?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn keys(problems: &Problems) -> Vec<&str> {
+        problems.0.iter().map(|problem| problem.key.as_str()).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_right() {
+        let config = with("").unwrap();
+        assert_eq!(config.detect_fps, 8.0);
+        assert!(config.threads() >= 1);
+    }
+
+    #[test]
+    fn the_sample_is_right() {
+        with(&goshawk_proto::settings::sample(Config::KEYS, ENV_PREFIX)).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_name() {
+        let problems = with("[detect]\nfsp = 3\n").unwrap_err();
+        assert_eq!(keys(&problems), ["detect.fsp"]);
+        assert!(problems.0[0].reason.contains("detect.fps"), "{problems}");
+    }
+
+    #[test]
+    fn impossible_values_are_told_together() {
+        let file = "[local]\nlisten = '0.0.0.0:1'\n[detect]\nmin_face = 3\n[coordinator]\naddress = 'nowhere'\n";
+        let problems = with(file).unwrap_err();
+        assert_eq!(keys(&problems), ["coordinator.address", "local.listen", "detect.min_face"]);
+    }
+
+    #[test]
+    fn the_token_is_not_shown() {
+        let config = with("[coordinator]\njoin_token = 'goshawk1.very.secret.token'").unwrap();
+        assert!(!format!("{config:?}").contains("secret.token"));
+    }
+}
