@@ -21,6 +21,8 @@ pub mod enrol;
 pub mod push;
 pub mod receiver;
 pub mod shipper;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use codec::{CodecError, FrameReader, MAX_CONTROL_BYTES, MAX_HEAD_BYTES};
@@ -75,7 +77,9 @@ impl Close {
 
     /// Whether the coordinator turned the agent away, so that trying again soon is useless.
     pub fn turns_away(code: u64) -> bool {
-        [Self::Protocol, Self::Version, Self::Revoked].iter().any(|c| u64::from(c.code()) == code)
+        [Self::Protocol, Self::Version, Self::Revoked]
+            .iter()
+            .any(|c| u64::from(c.code()) == code)
     }
 }
 

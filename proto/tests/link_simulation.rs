@@ -14,7 +14,9 @@ mod world;
 use world::{Sabotage, World};
 
 fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+    std::env::var(variable)
+        .ok()
+        .map(|text| text.parse().expect("a number"))
 }
 
 /// Runs one seed; the error says what was broken.
@@ -73,7 +75,12 @@ fn broken_worlds_are_found_out() {
         Sabotage::StoreCountsTwice,
         Sabotage::IgnoreRetries,
     ] {
-        let found = (0..40).filter(|&seed| run(seed, sabotage, false).is_err()).count();
-        assert!(found >= 20, "{sabotage:?} was found by {found} of 40 seeds only");
+        let found = (0..40)
+            .filter(|&seed| run(seed, sabotage, false).is_err())
+            .count();
+        assert!(
+            found >= 20,
+            "{sabotage:?} was found by {found} of 40 seeds only"
+        );
     }
 }

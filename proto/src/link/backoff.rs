@@ -23,7 +23,10 @@ impl Backoff {
     /// A backoff that starts at one millisecond at least, whatever is asked.
     pub fn clamped(first: Duration, longest: Duration) -> Self {
         let first = first.max(Duration::from_millis(1));
-        Self { first, longest: longest.max(first) }
+        Self {
+            first,
+            longest: longest.max(first),
+        }
     }
 
     /// The wait before attempt `attempt` (0: the first repetition).

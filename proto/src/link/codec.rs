@@ -62,7 +62,11 @@ struct Envelope<'a> {
 }
 
 /// One whole frame, header included, with `body` as a `kind` message.
-pub(crate) fn encode<T: Serialize>(kind: &str, body: &T, limit: usize) -> Result<Bytes, CodecError> {
+pub(crate) fn encode<T: Serialize>(
+    kind: &str,
+    body: &T,
+    limit: usize,
+) -> Result<Bytes, CodecError> {
     let fail = |e: rmp_serde::encode::Error| CodecError::Encode {
         kind: kind.to_owned(),
         reason: e.to_string(),
@@ -70,10 +74,15 @@ pub(crate) fn encode<T: Serialize>(kind: &str, body: &T, limit: usize) -> Result
     let body = rmp_serde::to_vec_named(body).map_err(fail)?;
     let frame = rmp_serde::to_vec_named(&Envelope { kind, body: &body }).map_err(fail)?;
     if frame.len() > limit {
-        return Err(CodecError::TooLarge { bytes: frame.len(), limit });
+        return Err(CodecError::TooLarge {
+            bytes: frame.len(),
+            limit,
+        });
     }
-    let length = u32::try_from(frame.len())
-        .map_err(|_| CodecError::TooLarge { bytes: frame.len(), limit: u32::MAX as usize })?;
+    let length = u32::try_from(frame.len()).map_err(|_| CodecError::TooLarge {
+        bytes: frame.len(),
+        limit: u32::MAX as usize,
+    })?;
     let mut bytes = Vec::with_capacity(FRAME_HEADER_BYTES + frame.len());
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(&frame);
@@ -85,14 +94,20 @@ pub(crate) fn open(frame: &[u8]) -> Result<(&str, &[u8]), CodecError> {
     let envelope: Envelope<'_> =
         rmp_serde::from_slice(frame).map_err(|e| CodecError::Envelope(e.to_string()))?;
     if envelope.kind.is_empty() || envelope.kind.len() > MAX_KIND_BYTES {
-        return Err(CodecError::Envelope(format!("a kind of {} bytes", envelope.kind.len())));
+        return Err(CodecError::Envelope(format!(
+            "a kind of {} bytes",
+            envelope.kind.len()
+        )));
     }
     Ok((envelope.kind, envelope.body))
 }
 
 /// The body of a known kind.
 pub(crate) fn body<T: DeserializeOwned>(kind: &'static str, body: &[u8]) -> Result<T, CodecError> {
-    rmp_serde::from_slice(body).map_err(|e| CodecError::Body { kind, reason: e.to_string() })
+    rmp_serde::from_slice(body).map_err(|e| CodecError::Body {
+        kind,
+        reason: e.to_string(),
+    })
 }
 
 /// Cuts a byte stream into frames.
@@ -105,7 +120,10 @@ pub struct FrameReader {
 impl FrameReader {
     /// A reader that refuses frames over `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), limit }
+        Self {
+            buffer: BytesMut::new(),
+            limit,
+        }
     }
 
     /// Raises or lowers the limit for frames not yet cut, for example after a first message.
@@ -129,7 +147,10 @@ impl FrameReader {
             return Err(CodecError::Empty);
         }
         if length > self.limit {
-            return Err(CodecError::TooLarge { bytes: length, limit: self.limit });
+            return Err(CodecError::TooLarge {
+                bytes: length,
+                limit: self.limit,
+            });
         }
         if self.buffer.len() < FRAME_HEADER_BYTES + length {
             return Ok(None);
@@ -216,11 +237,17 @@ mod tests {
     fn lengths_over_the_limit_are_refused_before_the_bytes_come() {
         let mut reader = FrameReader::new(1_000);
         reader.push(&u32::MAX.to_be_bytes());
-        assert!(matches!(reader.next_frame(), Err(CodecError::TooLarge { limit: 1_000, .. })));
+        assert!(matches!(
+            reader.next_frame(),
+            Err(CodecError::TooLarge { limit: 1_000, .. })
+        ));
         let mut reader = FrameReader::new(1_000);
         reader.push(&[0; 4]);
         assert!(matches!(reader.next_frame(), Err(CodecError::Empty)));
-        assert!(matches!(encode("a", &vec![0u8; 200], 100), Err(CodecError::TooLarge { .. })));
+        assert!(matches!(
+            encode("a", &vec![0u8; 200], 100),
+            Err(CodecError::TooLarge { .. })
+        ));
     }
 
     #[test]

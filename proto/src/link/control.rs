@@ -196,7 +196,10 @@ impl StreamFeedback {
 /// Cuts `text` to at most `limit` bytes without cutting a character in two.
 pub(crate) fn truncate(text: &mut String, limit: usize) {
     if text.len() > limit {
-        let end = (0..=limit).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let end = (0..=limit)
+            .rev()
+            .find(|&at| text.is_char_boundary(at))
+            .unwrap_or(0);
         text.truncate(end);
     }
 }

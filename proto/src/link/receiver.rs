@@ -42,7 +42,10 @@ impl Default for ReceiverConfig {
     /// 32 events or 64 MiB; 20 s at 16 KiB a second; half a second for an overrun.
     fn default() -> Self {
         Self {
-            window: Window { events: 32, bytes: 64 << 20 },
+            window: Window {
+                events: 32,
+                bytes: 64 << 20,
+            },
             read_timeout: Duration::from_secs(20),
             slowest_rate: 16 << 10,
             overrun_wait: Duration::from_millis(500),
@@ -128,8 +131,12 @@ pub struct ReceiverStats {
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    Head { deadline: Instant },
-    Body { deadline: Instant },
+    Head {
+        deadline: Instant,
+    },
+    Body {
+        deadline: Instant,
+    },
     Committing,
     /// Waits for the commit that another push of the same event started.
     Joined,
@@ -173,7 +180,10 @@ impl Receiver {
     /// The agent opened a stream.
     pub fn handle_opened(&mut self, now: Instant, push: PushKey) {
         let deadline = now + self.config.read_timeout;
-        self.pushes.entry(push).or_insert(Push { head: None, phase: Phase::Head { deadline } });
+        self.pushes.entry(push).or_insert(Push {
+            head: None,
+            phase: Phase::Head { deadline },
+        });
     }
 
     /// A stream's head came.
@@ -184,7 +194,10 @@ impl Receiver {
         }
         self.stats.pushes += 1;
         if head.bytes == 0 || head.bytes as usize > MAX_EVENT_BYTES {
-            let reason = format!("{} bytes are no event: want 1 to {MAX_EVENT_BYTES}", head.bytes);
+            let reason = format!(
+                "{} bytes are no event: want 1 to {MAX_EVENT_BYTES}",
+                head.bytes
+            );
             self.answer(push, &Refused::Permanent { reason }, head.event_id);
             return;
         }
@@ -198,14 +211,25 @@ impl Receiver {
         self.bytes += u64::from(head.bytes);
         let slowest = Duration::from_secs(self.bytes / self.config.slowest_rate.max(1));
         let deadline = now + self.config.read_timeout + slowest;
-        self.pushes.insert(push, Push { head: Some(head), phase: Phase::Body { deadline } });
-        self.actions.push_back(Action::ReadBody { push, bytes: head.bytes });
+        self.pushes.insert(
+            push,
+            Push {
+                head: Some(head),
+                phase: Phase::Body { deadline },
+            },
+        );
+        self.actions.push_back(Action::ReadBody {
+            push,
+            bytes: head.bytes,
+        });
     }
 
     /// A stream's body is there, whole.
     pub fn handle_body(&mut self, push: PushKey) {
-        let Some(Push { head: Some(head), phase: phase @ Phase::Body { .. } }) =
-            self.pushes.get_mut(&push)
+        let Some(Push {
+            head: Some(head),
+            phase: phase @ Phase::Body { .. },
+        }) = self.pushes.get_mut(&push)
         else {
             return;
         };
@@ -242,7 +266,10 @@ impl Receiver {
         for push in self.end_commit(event_id) {
             self.stats.acked += 1;
             self.stats.duplicates += u64::from(duplicate);
-            let reply = PushReply::Ack(Ack { event_id, duplicate });
+            let reply = PushReply::Ack(Ack {
+                event_id,
+                duplicate,
+            });
             self.actions.push_back(Action::Reply { push, reply });
         }
     }
@@ -264,14 +291,21 @@ impl Receiver {
 
     /// When [`Receiver::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.pushes.values().filter_map(|push| deadline(push.phase)).min()
+        self.pushes
+            .values()
+            .filter_map(|push| deadline(push.phase))
+            .min()
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         let is_late = |p: &Push| deadline(p.phase).is_some_and(|deadline| deadline <= now);
-        let late: Vec<PushKey> =
-            self.pushes.iter().filter(|(_, p)| is_late(p)).map(|(key, _)| *key).collect();
+        let late: Vec<PushKey> = self
+            .pushes
+            .iter()
+            .filter(|(_, p)| is_late(p))
+            .map(|(key, _)| *key)
+            .collect();
         for push in late {
             self.stats.timeouts += 1;
             self.forget(push);
@@ -305,9 +339,10 @@ impl Receiver {
             .pushes
             .values()
             .filter_map(|push| push.head)
-            .fold((0u32, 0u64), |(n, sum), head| (n + 1, sum + u64::from(head.bytes)));
-        events < self.window.events
-            && (events == 0 || held + u64::from(bytes) <= self.window.bytes)
+            .fold((0u32, 0u64), |(n, sum), head| {
+                (n + 1, sum + u64::from(head.bytes))
+            });
+        events < self.window.events && (events == 0 || held + u64::from(bytes) <= self.window.bytes)
     }
 
     fn answer(&mut self, push: PushKey, why: &Refused, event_id: EventId) {
@@ -316,18 +351,28 @@ impl Receiver {
             Refused::Retry { after, reason } => {
                 self.stats.retried += 1;
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-                PushReply::Retry(Retry { event_id, after_ms, reason: reason.clone() })
+                PushReply::Retry(Retry {
+                    event_id,
+                    after_ms,
+                    reason: reason.clone(),
+                })
             }
             Refused::Permanent { reason } => {
                 self.stats.rejected += 1;
-                PushReply::Reject(Reject { event_id, reason: reason.clone() })
+                PushReply::Reject(Reject {
+                    event_id,
+                    reason: reason.clone(),
+                })
             }
         };
         self.actions.push_back(Action::Reply { push, reply });
     }
 
     fn forget(&mut self, push: PushKey) {
-        if let Some(Push { head: Some(head), .. }) = self.pushes.remove(&push) {
+        if let Some(Push {
+            head: Some(head), ..
+        }) = self.pushes.remove(&push)
+        {
             self.bytes -= u64::from(head.bytes);
         }
     }
@@ -352,7 +397,11 @@ impl Receiver {
             self.forget(*push);
         }
         let there = |phase: &Phase| !matches!(phase, Phase::Orphan);
-        ended.into_iter().filter(|(_, phase)| there(phase)).map(|(push, _)| push).collect()
+        ended
+            .into_iter()
+            .filter(|(_, phase)| there(phase))
+            .map(|(push, _)| push)
+            .collect()
     }
 }
 

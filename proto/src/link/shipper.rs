@@ -32,16 +32,30 @@ pub use terms::{Disconnect, FetchId, PushId, ShipperConfig, ShipperEvent, Shippe
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
-    Waiting { until: Instant },
-    Dialling { deadline: Instant },
-    Up { since: Instant, window: Window, last_reply: Option<Instant> },
+    Waiting {
+        until: Instant,
+    },
+    Dialling {
+        deadline: Instant,
+    },
+    Up {
+        since: Instant,
+        window: Window,
+        last_reply: Option<Instant>,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
 enum State {
     Ready,
-    InFlight { push: PushId, since: Instant, deadline: Instant },
-    Waiting { until: Instant },
+    InFlight {
+        push: PushId,
+        since: Instant,
+        deadline: Instant,
+    },
+    Waiting {
+        until: Instant,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +125,11 @@ impl Shipper {
             return;
         }
         self.stats.connects += 1;
-        self.link = Link::Up { since: now, window, last_reply: None };
+        self.link = Link::Up {
+            since: now,
+            window,
+            last_reply: None,
+        };
         // Start over from the oldest record: whatever went astray before is picked up now.
         self.cursor = None;
         self.appends_seen = self.appends.wrapping_sub(1);
@@ -149,7 +167,11 @@ impl Shipper {
         for head in heads.iter().take(fetching.asked) {
             if self.cursor.is_none_or(|cursor| head.seq > cursor) {
                 self.cursor = Some(head.seq);
-                let record = Record { head: *head, state: State::Ready, attempts: 0 };
+                let record = Record {
+                    head: *head,
+                    state: State::Ready,
+                    attempts: 0,
+                };
                 self.records.entry(head.seq).or_insert(record);
             }
         }
@@ -183,7 +205,11 @@ impl Shipper {
                 self.records.remove(&seq);
                 self.stats.rejected += 1;
                 let event_id = record.head.event_id;
-                self.events.push_back(ShipperEvent::Rejected { seq, event_id, reason: reject.reason });
+                self.events.push_back(ShipperEvent::Rejected {
+                    seq,
+                    event_id,
+                    reason: reject.reason,
+                });
             }
             PushReply::Retry(retry) => {
                 self.stats.retries += 1;
@@ -230,11 +256,14 @@ impl Shipper {
             Link::Up { .. } => None,
         };
         let up = matches!(self.link, Link::Up { .. });
-        let records = self.records.values().filter_map(|record| match record.state {
-            State::InFlight { deadline, .. } => Some(deadline),
-            State::Waiting { until } if up && !self.draining => Some(until),
-            State::Waiting { .. } | State::Ready => None,
-        });
+        let records = self
+            .records
+            .values()
+            .filter_map(|record| match record.state {
+                State::InFlight { deadline, .. } => Some(deadline),
+                State::Waiting { until } if up && !self.draining => Some(until),
+                State::Waiting { .. } | State::Ready => None,
+            });
         records.chain(link).min()
     }
 
@@ -242,7 +271,9 @@ impl Shipper {
     pub fn handle_timeout(&mut self, now: Instant) {
         match self.link {
             Link::Waiting { until } if until <= now && !self.draining => {
-                self.link = Link::Dialling { deadline: now + self.config.connect_timeout };
+                self.link = Link::Dialling {
+                    deadline: now + self.config.connect_timeout,
+                };
                 self.transmits.push_back(Transmit::Connect);
             }
             Link::Dialling { deadline } if deadline <= now => {
@@ -301,7 +332,11 @@ impl Shipper {
         self.stats.acked += 1;
         self.stats.duplicates += u64::from(duplicate);
         let event_id = record.head.event_id;
-        self.events.push_back(ShipperEvent::Delivered { seq, event_id, duplicate });
+        self.events.push_back(ShipperEvent::Delivered {
+            seq,
+            event_id,
+            duplicate,
+        });
     }
 
     /// Takes an attempt off the books; its record stays known.
@@ -315,7 +350,11 @@ impl Shipper {
 
     fn postpone(&mut self, now: Instant, seq: RecordSeq, at_least: Duration) {
         if let Some(record) = self.records.get_mut(&seq) {
-            let wait = self.config.retry.wait(record.attempts, &mut self.random).max(at_least);
+            let wait = self
+                .config
+                .retry
+                .wait(record.attempts, &mut self.random)
+                .max(at_least);
             record.attempts = record.attempts.saturating_add(1);
             record.state = State::Waiting { until: now + wait };
         }
@@ -326,7 +365,11 @@ impl Shipper {
             .records
             .values()
             .filter_map(|record| match record.state {
-                State::InFlight { push, since, deadline } if deadline <= now => Some((push, since)),
+                State::InFlight {
+                    push,
+                    since,
+                    deadline,
+                } if deadline <= now => Some((push, since)),
                 _ => None,
             })
             .collect();
@@ -335,7 +378,10 @@ impl Shipper {
         };
         // Not one answer since a push went out that is now late: the connection is dead even if
         // the transport does not know it.
-        if late.iter().any(|(_, since)| last_reply.is_none_or(|reply| reply < *since)) {
+        if late
+            .iter()
+            .any(|(_, since)| last_reply.is_none_or(|reply| reply < *since))
+        {
             self.stats.timeouts += late.len() as u64;
             self.transmits.push_back(Transmit::Disconnect);
             self.go_down(now, Disconnect::Lost);
@@ -410,11 +456,18 @@ impl Shipper {
         self.next_id += 1;
         let on_the_wire = Duration::from_secs(total / self.config.slowest_rate.max(1));
         let deadline = now + self.config.push_timeout + on_the_wire;
-        record.state = State::InFlight { push, since: now, deadline };
+        record.state = State::InFlight {
+            push,
+            since: now,
+            deadline,
+        };
         self.bytes_in_flight = total;
         self.pushes.insert(push, seq);
         self.stats.pushes += 1;
-        self.transmits.push_back(Transmit::Push { push, record: record.head });
+        self.transmits.push_back(Transmit::Push {
+            push,
+            record: record.head,
+        });
         true
     }
 
@@ -425,8 +478,16 @@ impl Shipper {
         if worth_it && self.fetching.is_none() && self.appends != self.appends_seen {
             let fetch = FetchId(self.next_id);
             self.next_id += 1;
-            self.fetching = Some(Fetching { fetch, asked: room, appends: self.appends });
-            self.transmits.push_back(Transmit::Fetch { fetch, after: self.cursor, max: room });
+            self.fetching = Some(Fetching {
+                fetch,
+                asked: room,
+                appends: self.appends,
+            });
+            self.transmits.push_back(Transmit::Fetch {
+                fetch,
+                after: self.cursor,
+                max: room,
+            });
         }
     }
 }

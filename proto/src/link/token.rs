@@ -75,7 +75,9 @@ pub struct JoinToken {
 
 /// Text that is no join token. Says nothing about the text, which may hold a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a join token: want the whole text that begins with `{PREFIX}.`, as it was printed when the token was made")]
+#[error(
+    "not a join token: want the whole text that begins with `{PREFIX}.`, as it was printed when the token was made"
+)]
 pub struct ParseTokenError;
 
 impl fmt::Display for JoinToken {
@@ -136,7 +138,10 @@ mod tests {
         let token = token([1; 32], 7, [0xab; 32]);
         let secret = URL_SAFE_NO_PAD.encode([0xab; 32]);
         let shown = format!("{token:?} {:?}", token.secret);
-        assert!(!shown.contains(&secret) && !shown.contains("171"), "{shown}");
+        assert!(
+            !shown.contains(&secret) && !shown.contains("171"),
+            "{shown}"
+        );
         assert!(token.to_string().contains(&secret));
         let broken = token.to_string().replace("goshawk1", "goshawk9");
         let error = broken.parse::<JoinToken>().unwrap_err().to_string();

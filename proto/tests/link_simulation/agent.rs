@@ -31,10 +31,23 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(random: &mut Jitter, now: Instant) -> Self {
-        let window = Window { events: 1 + (random.bits() % 16) as u32, bytes: 1 + random.bits() % 20_000 };
-        let config = ShipperConfig { window, ..ShipperConfig::default() };
+        let window = Window {
+            events: 1 + (random.bits() % 16) as u32,
+            bytes: 1 + random.bits() % 20_000,
+        };
+        let config = ShipperConfig {
+            window,
+            ..ShipperConfig::default()
+        };
         let shipper = Some(Shipper::new(config, now, random.bits()));
-        Self { config, disk: BTreeMap::new(), next_seq: 1, life: 1, shipper, dialling: 0 }
+        Self {
+            config,
+            disk: BTreeMap::new(),
+            next_seq: 1,
+            life: 1,
+            shipper,
+            dialling: 0,
+        }
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -53,13 +66,22 @@ impl Agent {
         };
         let Window { events, bytes } = self.config.window;
         if shipper.in_flight() > events as usize {
-            return Err(format!("{} events in flight of {events}", shipper.in_flight()));
+            return Err(format!(
+                "{} events in flight of {events}",
+                shipper.in_flight()
+            ));
         }
         if shipper.in_flight() > 1 && shipper.bytes_in_flight() > bytes {
-            return Err(format!("{} bytes in flight of {bytes}", shipper.bytes_in_flight()));
+            return Err(format!(
+                "{} bytes in flight of {bytes}",
+                shipper.bytes_in_flight()
+            ));
         }
         if shipper.known() > 2 * events as usize {
-            return Err(format!("{} records known, window {events}", shipper.known()));
+            return Err(format!(
+                "{} records known, window {events}",
+                shipper.known()
+            ));
         }
         Ok(())
     }
@@ -72,7 +94,14 @@ impl World {
         agent.next_seq += 1;
         let event_id = EventId(uuid::Uuid::from_u128(u128::from(seq.0)));
         let bytes = 1 + (self.random.bits() % 5_000) as u32;
-        agent.disk.insert(seq, RecordHead { seq, event_id, bytes });
+        agent.disk.insert(
+            seq,
+            RecordHead {
+                seq,
+                event_id,
+                bytes,
+            },
+        );
         self.appended.insert(event_id);
         self.report.appended += 1;
         if let Some(shipper) = &mut agent.shipper {
@@ -150,7 +179,10 @@ impl World {
         }
         let reply = match reply {
             PushReply::Retry(retry) if self.sabotage == Sabotage::IgnoreRetries => {
-                PushReply::Reject(Reject { event_id: retry.event_id, reason: retry.reason })
+                PushReply::Reject(Reject {
+                    event_id: retry.event_id,
+                    reason: retry.reason,
+                })
             }
             reply => reply,
         };
@@ -187,16 +219,33 @@ impl World {
             }
             Transmit::Fetch { fetch, after, max } => {
                 let records = self.agent.disk.values();
-                let heads = records.filter(|r| Some(r.seq) > after).take(max).copied().collect();
+                let heads = records
+                    .filter(|r| Some(r.seq) > after)
+                    .take(max)
+                    .copied()
+                    .collect();
                 let delay = self.delay(Duration::from_millis(50));
                 self.at(delay, Happening::Fetched { life, fetch, heads });
             }
             Transmit::Push { push, record } => {
                 if self.sabotage == Sabotage::DeleteBeforeAck {
-                    self.at(Duration::ZERO, Happening::Deleted { life, seq: record.seq });
+                    self.at(
+                        Duration::ZERO,
+                        Happening::Deleted {
+                            life,
+                            seq: record.seq,
+                        },
+                    );
                 }
                 let connection = self.agent.dialling;
-                self.carry(connection, Happening::PushArrives { connection, push, record });
+                self.carry(
+                    connection,
+                    Happening::PushArrives {
+                        connection,
+                        push,
+                        record,
+                    },
+                );
             }
             Transmit::Cancel(push) => {
                 let connection = self.agent.dialling;
@@ -213,12 +262,18 @@ impl World {
                 }
                 self.delivered.insert(event_id);
                 let delay = self.delay(Duration::from_millis(500));
-                self.at(delay, Happening::Deleted { life: self.agent.life, seq });
+                self.at(
+                    delay,
+                    Happening::Deleted {
+                        life: self.agent.life,
+                        seq,
+                    },
+                );
                 Ok(())
             }
-            ShipperEvent::Rejected { event_id, reason, .. } => {
-                Err(format!("{event_id} was refused for good: {reason}"))
-            }
+            ShipperEvent::Rejected {
+                event_id, reason, ..
+            } => Err(format!("{event_id} was refused for good: {reason}")),
         }
     }
 }

@@ -17,7 +17,10 @@ use goshawk_proto::{
 
 use super::{Happening, Sabotage, World};
 
-const WIDE: Window = Window { events: 8, bytes: 30_000 };
+const WIDE: Window = Window {
+    events: 8,
+    bytes: 30_000,
+};
 
 struct Session {
     receiver: Receiver,
@@ -45,7 +48,14 @@ impl Coordinator {
     }
 
     pub fn window(&self) -> Window {
-        if self.narrow { Window { events: 0, bytes: 0 } } else { WIDE }
+        if self.narrow {
+            Window {
+                events: 0,
+                bytes: 0,
+            }
+        } else {
+            WIDE
+        }
     }
 
     pub fn set_narrow(&mut self, narrow: bool) {
@@ -57,7 +67,10 @@ impl Coordinator {
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.sessions.values().filter_map(|session| session.receiver.poll_timeout()).min()
+        self.sessions
+            .values()
+            .filter_map(|session| session.receiver.poll_timeout())
+            .min()
     }
 
     pub fn timeout(&mut self, now: Instant) {
@@ -103,7 +116,10 @@ impl World {
 
     pub(crate) fn coordinator_connected(&mut self, connection: u64) -> Window {
         let window = self.coordinator.window();
-        let config = ReceiverConfig { window, ..ReceiverConfig::default() };
+        let config = ReceiverConfig {
+            window,
+            ..ReceiverConfig::default()
+        };
         let session = Session {
             receiver: Receiver::new(config),
             streams: BTreeMap::new(),
@@ -126,7 +142,10 @@ impl World {
         session.next_key += 1;
         session.streams.insert(key, push);
         session.receiver.handle_opened(self.now, key);
-        let head = PushHead { event_id: record.event_id, bytes: record.bytes };
+        let head = PushHead {
+            event_id: record.event_id,
+            bytes: record.bytes,
+        };
         session.receiver.handle_head(self.now, key, head);
     }
 
@@ -142,18 +161,17 @@ impl World {
         let Some(session) = self.coordinator.sessions.get_mut(&connection) else {
             return;
         };
-        let key = session.streams.iter().find(|(_, p)| **p == push).map(|(key, _)| *key);
+        let key = session
+            .streams
+            .iter()
+            .find(|(_, p)| **p == push)
+            .map(|(key, _)| *key);
         if let Some(key) = key {
             session.receiver.handle_gone(key);
         }
     }
 
-    pub(crate) fn commit_runs(
-        &mut self,
-        life: u64,
-        connection: u64,
-        event: EventId,
-    ) {
+    pub(crate) fn commit_runs(&mut self, life: u64, connection: u64, event: EventId) {
         if life != self.coordinator.life || !self.coordinator.up {
             return;
         }
@@ -172,7 +190,14 @@ impl World {
         };
         // A crash in this gap is the interesting one: committed, and nobody was told.
         let delay = self.delay(Duration::from_millis(300));
-        self.at(delay, Happening::CommitDone { connection, event, result });
+        self.at(
+            delay,
+            Happening::CommitDone {
+                connection,
+                event,
+                result,
+            },
+        );
     }
 
     pub(crate) fn commit_done(
@@ -189,13 +214,21 @@ impl World {
             Ok(duplicate) => session.receiver.handle_committed(event, duplicate),
             Err(after) => {
                 let reason = "the store is busy".to_owned();
-                session.receiver.handle_refused(event, &Refused::Retry { after, reason });
+                session
+                    .receiver
+                    .handle_refused(event, &Refused::Retry { after, reason });
             }
         }
     }
 
     pub(crate) fn drive_coordinator(&mut self) -> Result<(), String> {
-        for connection in self.coordinator.sessions.keys().copied().collect::<Vec<_>>() {
+        for connection in self
+            .coordinator
+            .sessions
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+        {
             while let Some(action) = self
                 .coordinator
                 .sessions
@@ -217,7 +250,9 @@ impl World {
                 let delay = self.delay(self.network.delay);
                 self.at(delay, Happening::BodyArrives { connection, key });
             }
-            Action::Commit { event_id: event, .. } => {
+            Action::Commit {
+                event_id: event, ..
+            } => {
                 let session = self.coordinator.sessions.get_mut(&connection);
                 if session.is_some_and(|session| !session.committing.insert(event)) {
                     return Err(format!("{event} is committed twice at the same time"));
@@ -225,10 +260,24 @@ impl World {
                 let life = self.coordinator.life;
                 if self.sabotage == Sabotage::AckBeforeCommit {
                     let result = Ok(false);
-                    self.at(Duration::ZERO, Happening::CommitDone { connection, event, result });
+                    self.at(
+                        Duration::ZERO,
+                        Happening::CommitDone {
+                            connection,
+                            event,
+                            result,
+                        },
+                    );
                 }
                 let delay = self.delay(Duration::from_millis(1_500));
-                self.at(delay, Happening::CommitRuns { life, connection, event });
+                self.at(
+                    delay,
+                    Happening::CommitRuns {
+                        life,
+                        connection,
+                        event,
+                    },
+                );
             }
             Action::Reply { push: key, reply } => self.reply(connection, key, reply),
             Action::Abort(key) => {
@@ -238,7 +287,10 @@ impl World {
             }
             Action::Grant(window) => {
                 // In order, and never before the welcome.
-                self.at(self.network.delay, Happening::WindowArrives { connection, window });
+                self.at(
+                    self.network.delay,
+                    Happening::WindowArrives { connection, window },
+                );
             }
         }
         Ok(())
@@ -249,7 +301,14 @@ impl World {
             return;
         };
         if let Some(push) = session.streams.remove(&key) {
-            self.carry(connection, Happening::ReplyArrives { connection, push, reply });
+            self.carry(
+                connection,
+                Happening::ReplyArrives {
+                    connection,
+                    push,
+                    reply,
+                },
+            );
         }
     }
 }

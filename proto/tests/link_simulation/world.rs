@@ -93,24 +93,63 @@ pub enum Happening {
     AgentLearnsOfEnd(u64),
     CoordinatorLearnsOfEnd(u64),
     /// A dial reaches the coordinator.
-    Dial { connection: u64 },
+    Dial {
+        connection: u64,
+    },
     /// The welcome reaches the agent.
-    Welcome { connection: u64, window: Window },
+    Welcome {
+        connection: u64,
+        window: Window,
+    },
     /// The agent's disk answers.
-    Fetched { life: u64, fetch: FetchId, heads: Vec<RecordHead> },
+    Fetched {
+        life: u64,
+        fetch: FetchId,
+        heads: Vec<RecordHead>,
+    },
     /// The agent's disk has deleted a record.
-    Deleted { life: u64, seq: RecordSeq },
+    Deleted {
+        life: u64,
+        seq: RecordSeq,
+    },
     /// A push is coming in.
-    PushArrives { connection: u64, push: PushId, record: RecordHead },
-    BodyArrives { connection: u64, key: PushKey },
-    PushReset { connection: u64, push: PushId },
+    PushArrives {
+        connection: u64,
+        push: PushId,
+        record: RecordHead,
+    },
+    BodyArrives {
+        connection: u64,
+        key: PushKey,
+    },
+    PushReset {
+        connection: u64,
+        push: PushId,
+    },
     /// The store finishes a commit (or fails); the receiver hears of it later.
-    CommitRuns { life: u64, connection: u64, event: EventId },
-    CommitDone { connection: u64, event: EventId, result: Result<bool, Duration> },
-    ReplyArrives { connection: u64, push: PushId, reply: PushReply },
-    WindowArrives { connection: u64, window: Window },
+    CommitRuns {
+        life: u64,
+        connection: u64,
+        event: EventId,
+    },
+    CommitDone {
+        connection: u64,
+        event: EventId,
+        result: Result<bool, Duration>,
+    },
+    ReplyArrives {
+        connection: u64,
+        push: PushId,
+        reply: PushReply,
+    },
+    WindowArrives {
+        connection: u64,
+        window: Window,
+    },
     /// The coordinator closes (or opens) its window.
-    WindowChanges { narrow: bool },
+    WindowChanges {
+        narrow: bool,
+    },
 }
 
 pub struct World {
@@ -167,8 +206,14 @@ impl World {
             (Happening::AgentCrash, self.random.bits() % 6),
             (Happening::CoordinatorCrash, self.random.bits() % 6),
             (Happening::Cut, self.random.bits() % 8),
-            (Happening::WindowChanges { narrow: true }, self.random.bits() % 4),
-            (Happening::WindowChanges { narrow: false }, self.random.bits() % 4),
+            (
+                Happening::WindowChanges { narrow: true },
+                self.random.bits() % 4,
+            ),
+            (
+                Happening::WindowChanges { narrow: false },
+                self.random.bits() % 4,
+            ),
         ];
         self.at(Duration::ZERO, Happening::CoordinatorStart);
         for (what, count) in faults {
@@ -255,18 +300,34 @@ impl World {
             Happening::Welcome { connection, window } => self.welcome(connection, window),
             Happening::Fetched { life, fetch, heads } => self.fetched(life, fetch, &heads),
             Happening::Deleted { life, seq } => self.deleted(life, seq),
-            Happening::PushArrives { connection, push, record } => {
+            Happening::PushArrives {
+                connection,
+                push,
+                record,
+            } => {
                 self.push_arrives(connection, push, record);
             }
             Happening::BodyArrives { connection, key } => self.body_arrives(connection, key),
             Happening::PushReset { connection, push } => self.push_reset(connection, push),
-            Happening::CommitRuns { life, connection, event } => {
+            Happening::CommitRuns {
+                life,
+                connection,
+                event,
+            } => {
                 self.commit_runs(life, connection, event);
             }
-            Happening::CommitDone { connection, event, result } => {
+            Happening::CommitDone {
+                connection,
+                event,
+                result,
+            } => {
                 self.commit_done(connection, event, result);
             }
-            Happening::ReplyArrives { connection, push, reply } => {
+            Happening::ReplyArrives {
+                connection,
+                push,
+                reply,
+            } => {
                 self.reply_arrives(connection, push, reply);
             }
             Happening::WindowArrives { connection, window } => {
@@ -281,7 +342,12 @@ impl World {
     fn check(&self) -> Result<(), String> {
         self.agent.check_bounds()?;
         self.coordinator.check_bounds()?;
-        if let Some(event) = self.coordinator.store.keys().find(|e| !self.appended.contains(e)) {
+        if let Some(event) = self
+            .coordinator
+            .store
+            .keys()
+            .find(|e| !self.appended.contains(e))
+        {
             return Err(format!("{event} was committed but never appended"));
         }
         Ok(())
@@ -300,7 +366,10 @@ impl World {
             }
         }
         if !self.agent.disk.is_empty() {
-            return Err(format!("{} records stay in the outbox", self.agent.disk.len()));
+            return Err(format!(
+                "{} records stay in the outbox",
+                self.agent.disk.len()
+            ));
         }
         Ok(())
     }

@@ -34,7 +34,10 @@ impl Default for ShipperConfig {
     /// after 0.25 to 30 s; push again after 0.5 to 60 s.
     fn default() -> Self {
         Self {
-            window: Window { events: 32, bytes: 64 << 20 },
+            window: Window {
+                events: 32,
+                bytes: 64 << 20,
+            },
             connect_timeout: Duration::from_secs(10),
             push_timeout: Duration::from_secs(30),
             slowest_rate: 16 << 10,
