@@ -188,11 +188,6 @@ impl Model {
         })
     }
 
-    /// The manifest's name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Runs `batch` inputs, which lie one after the other in `input`, and gives the outputs in
     /// the order they were asked for when opening. Waits while all sessions are busy.
     pub(crate) fn run<R>(
