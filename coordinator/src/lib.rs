@@ -3,3 +3,9 @@
 //!
 //! `app` builds every driver and hands each its successor; drivers do not know each other.
 #![deny(unsafe_code)]
+
+pub mod api;
+pub mod auth;
+pub mod config;
+pub mod errors;
+pub mod metrics;

@@ -1,0 +1,146 @@
+//! Settings of the coordinator: file, environment (`GOSHAWK_COORDINATOR_…`) and flags.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret};
+
+/// Prefix of the environment variables.
+pub const PREFIX: &str = "GOSHAWK_COORDINATOR";
+
+goshawk_proto::settings! {
+    /// Everything that the coordinator can be told.
+    pub struct Config {
+        /// Folder of the database, images, samples and the certificate authority.
+        data_dir: PathBuf = "data_dir", "/var/lib/goshawk/coordinator";
+        /// Home of the model pack and its runtime library; the defaults of the next two are in it.
+        home: PathBuf = "models.home", ".goshawk";
+        /// Folder of the installed model pack; empty: `models` in `models.home`.
+        models_dir: Option<PathBuf> = "models.dir", "";
+        /// ONNX Runtime library; empty: `onnxruntime/libonnxruntime.so` in `models.home`.
+        onnxruntime: Option<PathBuf> = "models.onnxruntime", "";
+        /// Pictures analysed at once.
+        inference_workers: usize = "models.workers", "1";
+        /// Analyses that may wait; more are refused with 503.
+        inference_queue: usize = "models.queue", "64";
+
+        /// Address of the API (`/6`). Port 0 picks a free one.
+        api_listen: SocketAddr = "api.listen", "0.0.0.0:5000";
+        /// Address of the Sender (`/1/ws`, `/2/ws`). Trusts `Luna-Account-Id`: loopback only.
+        sender_listen: SocketAddr = "sender.listen", "127.0.0.1:5080";
+        /// Address of the Handlers service (`/1`). Trusts `Luna-Account-Id`: loopback only.
+        handlers_listen: SocketAddr = "handlers.listen", "127.0.0.1:5090";
+        /// Address of the Streams service (`/2/streams`). Knows no accounts: loopback only.
+        streams_listen: SocketAddr = "streams.listen", "127.0.0.1:5160";
+        /// UDP address for agents.
+        agents_listen: SocketAddr = "agents.listen", "0.0.0.0:5443";
+        /// Let the three internal services listen beyond loopback. Whoever reaches them then
+        /// acts for every account; put an authenticating proxy before them.
+        expose_internal: bool = "internal.expose", "false";
+        /// Accept the deprecated `Luna-Account-Id` header on the API in place of credentials.
+        /// Whoever reaches the API then acts for every account.
+        trust_account_header: bool = "api.trust_account_header", "false";
+        /// Let anybody create an account, as the contract's API does; otherwise administrators only.
+        open_registration: bool = "api.open_registration", "false";
+
+        /// Login of the administrator made at the first start.
+        bootstrap_login: String = "bootstrap.login", "admin@goshawk.local";
+        /// Its password; empty: read from `bootstrap.password_file`, or else made up and shown once.
+        bootstrap_password: Option<Secret> = "bootstrap.password", "";
+        /// File whose first line is the password.
+        bootstrap_password_file: Option<PathBuf> = "bootstrap.password_file", "";
+        /// Write a made-up password to `bootstrap-credentials` in `data_dir` (mode 0600)
+        /// instead of showing it.
+        bootstrap_save: bool = "bootstrap.save", "false";
+
+        /// Largest JSON body.
+        max_json: ByteSize = "limits.json", "8MiB";
+        /// Largest body with images.
+        max_image: ByteSize = "limits.image", "32MiB";
+        /// Largest picture in pixels.
+        max_pixels: u64 = "limits.pixels", "40000000";
+        /// Longest side of a picture in pixels.
+        max_side: u32 = "limits.side", "16384";
+        /// Pictures in one request.
+        max_pictures: usize = "limits.pictures", "16";
+        /// Longest time until a request has arrived.
+        request_timeout: Duration = "limits.request_timeout", "60s";
+        /// Longest time until a request is answered.
+        processing_timeout: Duration = "limits.processing_timeout", "600s";
+        /// Connections to one service at once.
+        max_connections: usize = "limits.connections", "1024";
+        /// WebSocket subscribers at once.
+        max_subscribers: usize = "limits.subscribers", "1024";
+        /// Messages that may wait for one subscriber; more and it loses them.
+        subscriber_queue: usize = "limits.subscriber_queue", "256";
+        /// Longest wait for work in flight at shutdown.
+        drain: Duration = "limits.drain", "10s";
+        /// Life of a temporary attribute unless a request says otherwise.
+        attribute_ttl: Duration = "attributes.ttl", "300s";
+    }
+}
+
+impl Config {
+    /// What single values cannot tell.
+    pub fn check(self) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let internal = [
+            ("sender.listen", self.sender_listen),
+            ("handlers.listen", self.handlers_listen),
+            ("streams.listen", self.streams_listen),
+        ];
+        for (key, address) in internal {
+            if !address.ip().is_loopback() && !self.expose_internal {
+                let reason = format!(
+                    "{address} is reachable from outside, and this service asks for no password; \
+                     use a loopback address, or set internal.expose = true if something before it does"
+                );
+                problems.push(Problem { key: key.to_owned(), reason });
+            }
+        }
+        for (key, value) in [
+            ("models.workers", self.inference_workers),
+            ("models.queue", self.inference_queue),
+            ("limits.connections", self.max_connections),
+            ("limits.pictures", self.max_pictures),
+            ("limits.subscriber_queue", self.subscriber_queue),
+        ] {
+            if value == 0 {
+                problems.push(Problem { key: key.to_owned(), reason: "must be at least 1".to_owned() });
+            }
+        }
+        if problems.is_empty() { Ok(self) } else { Err(Problems(problems)) }
+    }
+
+    /// Folder of the model pack.
+    pub fn pack_dir(&self) -> PathBuf {
+        self.models_dir.clone().unwrap_or_else(|| self.home.join("models"))
+    }
+
+    /// The ONNX Runtime library.
+    pub fn runtime_library(&self) -> PathBuf {
+        self.onnxruntime.clone().unwrap_or_else(|| self.home.join("onnxruntime").join("libonnxruntime.so"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str) -> Result<Config, Problems> {
+        Config::load(PREFIX, Some(file), [], []).and_then(Config::check)
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = load("").unwrap();
+        assert_eq!(config.api_listen.port(), 5000);
+        assert_eq!(config.pack_dir(), PathBuf::from(".goshawk/models"));
+    }
+
+    #[test]
+    fn trusting_services_stay_on_loopback() {
+        let problems = load("[sender]\nlisten = \"0.0.0.0:5080\"\n[limits]\npictures = 0").unwrap_err();
+        assert_eq!(problems.0.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), ["sender.listen", "limits.pictures"]);
+        assert!(load("[sender]\nlisten = \"0.0.0.0:5080\"\n[internal]\nexpose = true").is_ok());
+    }
+}
