@@ -59,11 +59,26 @@ impl Row {
         let ratios: Vec<f64> = ours
             .iter()
             .zip(other)
-            .map(|(ours, other)| if better == Better::Higher { ours / other } else { other / ours })
+            .map(|(ours, other)| {
+                if better == Better::Higher {
+                    ours / other
+                } else {
+                    other / ours
+                }
+            })
             .collect();
         let figure = Some((median(other), other_name.to_owned()));
-        let (peer, limit) = if is_limit { (None, figure) } else { (figure, None) };
-        Self { peer, limit, ratio: Some(median(&ratios)), ..Self::alone(name, unit, better, ours) }
+        let (peer, limit) = if is_limit {
+            (None, figure)
+        } else {
+            (figure, None)
+        };
+        Self {
+            peer,
+            limit,
+            ratio: Some(median(&ratios)),
+            ..Self::alone(name, unit, better, ours)
+        }
     }
 
     /// A row without a peer.
@@ -116,14 +131,20 @@ pub fn percentile(values: &[f64], percent: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or(f64::NAN)
 }
 
 /// Writes `target/bench/NAME.json`.
 pub fn write(folder: &Path, name: &str, rows: &[Row]) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-    std::fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(&rows)?)?;
+    std::fs::write(
+        folder.join(format!("{name}.json")),
+        serde_json::to_string_pretty(&rows)?,
+    )?;
     Ok(())
 }
 
@@ -136,7 +157,9 @@ pub fn table(rows: &[Row]) -> String {
     for row in rows {
         let other = row.peer.as_ref().or(row.limit.as_ref());
         let figure = other.map_or_else(|| "-".to_owned(), |(figure, _)| short(*figure));
-        let ratio = row.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let ratio = row
+            .ratio
+            .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
         let beside = other.map_or("-", |(_, name)| name.as_str());
         text.push_str(&format!(
             "{:<34} {:>11} {:>11} {:>7}  {:<22} {}\n",
@@ -176,7 +199,15 @@ mod tests {
 
     #[test]
     fn a_ratio_says_how_many_times_better() {
-        let higher = Row::compared("a", "x", Better::Higher, &[4.0, 4.0], &[2.0, 2.0], "p", false);
+        let higher = Row::compared(
+            "a",
+            "x",
+            Better::Higher,
+            &[4.0, 4.0],
+            &[2.0, 2.0],
+            "p",
+            false,
+        );
         let lower = Row::compared("a", "x", Better::Lower, &[4.0], &[2.0], "p", true);
         assert_eq!(higher.ratio, Some(2.0));
         assert_eq!(lower.ratio, Some(0.5));

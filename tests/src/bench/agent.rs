@@ -30,7 +30,9 @@ pub fn run(home: &Path) -> anyhow::Result<Vec<Row>> {
         theirs.push(peer(home, &python, &clip)?);
     }
     let figures = |runs: &[Value], of: fn(&Value) -> Option<f64>| -> anyhow::Result<Vec<f64>> {
-        runs.iter().map(|run| of(run).with_context(|| format!("a figure is missing in {run}"))).collect()
+        runs.iter()
+            .map(|run| of(run).with_context(|| format!("a figure is missing in {run}")))
+            .collect()
     };
     let rate = |run: &Value| Some(run["frames"].as_f64()? / run["cpu_seconds"].as_f64()?);
     let rss = |run: &Value| run["rss_mib"].as_f64();
@@ -45,7 +47,10 @@ pub fn run(home: &Path) -> anyhow::Result<Vec<Row>> {
             peer_name,
             false,
         )
-        .noted(format!("detection at {DETECT_FPS}/s of media time on both sides; {}", split(&ours[0]))),
+        .noted(format!(
+            "detection at {DETECT_FPS}/s of media time on both sides; {}",
+            split(&ours[0])
+        )),
         Row::compared(
             "agent.rss_mib",
             "MiB",
@@ -73,21 +78,36 @@ fn split(run: &Value) -> String {
 
 fn analyze(home: &Path, clip: &Path) -> anyhow::Result<Value> {
     let mut command = Command::new(binary("goshawk-agent")?);
-    command.arg("analyze").arg(clip).arg("--models.home").arg(home).args(["--detect.fps", DETECT_FPS]);
+    command
+        .arg("analyze")
+        .arg(clip)
+        .arg("--models.home")
+        .arg(home)
+        .args(["--detect.fps", DETECT_FPS]);
     last_json_line(command)
 }
 
 fn peer(home: &Path, python: &Path, clip: &Path) -> anyhow::Result<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/agent_peer.py");
     let mut command = Command::new(python);
-    command.arg("-B").arg(script).arg(clip).arg(home.join("models")).arg(DETECT_FPS);
+    command
+        .arg("-B")
+        .arg(script)
+        .arg(clip)
+        .arg(home.join("models"))
+        .arg(DETECT_FPS);
     last_json_line(command)
 }
 
 fn last_json_line(mut command: Command) -> anyhow::Result<Value> {
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
     if !output.status.success() {
-        bail!("{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{command:?} failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     let text = String::from_utf8(output.stdout)?;
     let line = text.lines().last().context("nothing was printed")?;
@@ -125,7 +145,9 @@ fn python(home: &Path) -> anyhow::Result<PathBuf> {
     let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/requirements.txt");
     for command in [
         Command::new("python3").args(["-m", "venv"]).arg(&venv),
-        Command::new(&python).args(["-m", "pip", "install", "-q", "-r"]).arg(&requirements),
+        Command::new(&python)
+            .args(["-m", "pip", "install", "-q", "-r"])
+            .arg(&requirements),
     ] {
         if !command.status()?.success() {
             bail!("the peer's packages could not be installed ({command:?})");
