@@ -220,7 +220,7 @@ impl StoredEvent {
         }
         if let Some(q) = face.quality {
             detection["quality"] = json!({
-                "blurriness": q.sharpness, "dark": q.light, "light": q.dark,
+                "blurriness": q.sharpness, "dark": q.dark, "light": q.light,
                 "illumination": q.illumination, "specularity": q.specularity,
             });
         }

@@ -1,0 +1,218 @@
+//! Events on their way: the incoming queue, the outgoing queue and dead letters.
+
+use bytes::Bytes;
+use goshawk_proto::{
+    id::{AccountId, AgentId, EventId},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Change, SledStore, codec, fault,
+    keys::{self, Table, owned, place},
+};
+use crate::store::{
+    DeadLetter, Finish, IncomingRow, IncomingStore, Outgoing, Received, StoreError, Stored,
+    incoming::Finished,
+};
+
+const HEAD: &str = "incoming event";
+const OUTGOING: &str = "outgoing event";
+const DEAD: &str = "dead letter";
+
+/// An incoming event without its envelope.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    account: AccountId,
+    agent: AgentId,
+    event: EventId,
+    received_at: Timestamp,
+    tries: u32,
+}
+
+fn seen_key(account: AccountId, event: EventId) -> Vec<u8> {
+    owned(Table::Seen, account, event.as_bytes())
+}
+
+impl SledStore {
+    fn head(&self, seq: u64) -> Stored<Option<Head>> {
+        let row = self.get(place(Table::Incoming, seq))?;
+        row.map(|row| codec::read(HEAD, &row)).transpose()
+    }
+
+    fn envelope(&self, seq: u64) -> Stored<Bytes> {
+        let raw = self.bulk.get(place(Table::Incoming, seq)).map_err(fault)?;
+        raw.map(|raw| Bytes::copy_from_slice(&raw))
+            .ok_or_else(|| StoreError::not_found("envelope of event", seq))
+    }
+
+    fn remove_incoming(change: &mut Change, seq: u64) {
+        change.remove(place(Table::Incoming, seq));
+        change.remove_bulk(place(Table::Incoming, seq));
+    }
+
+    /// Rows of a queue after a place, in order.
+    fn queue(
+        &self,
+        table: Table,
+        after: Option<u64>,
+    ) -> impl Iterator<Item = Stored<(::sled::IVec, ::sled::IVec)>> + use<> {
+        let low = place(table, after.map_or(0, |seq| seq.saturating_add(1)));
+        let high = keys::after(&keys::key(table, &[]));
+        self.rows.range(low..high).map(|row| row.map_err(fault))
+    }
+}
+
+impl IncomingStore for SledStore {
+    fn receive(
+        &self,
+        account: AccountId,
+        agent: AgentId,
+        event: EventId,
+        raw: &[u8],
+        now: Timestamp,
+    ) -> Stored<Received> {
+        let outcome = self.write(|change| {
+            if self.has(seen_key(account, event))? {
+                return Ok(Received::Duplicate);
+            }
+            let seq = self.next_seq()?;
+            let head = Head { account, agent, event, received_at: now, tries: 0 };
+            change.put(seen_key(account, event), &[]);
+            change.put(place(Table::Incoming, seq), codec::packed(HEAD, &head)?);
+            change.put_bulk(place(Table::Incoming, seq), raw);
+            Ok(Received::New)
+        })?;
+        if outcome == Received::Duplicate {
+            // The first copy may be applied and not yet durable: answer only when it is.
+            self.flusher.flush()?;
+        }
+        Ok(outcome)
+    }
+
+    fn incoming(&self, after: Option<u64>, most: usize) -> Stored<Vec<IncomingRow>> {
+        let mut out = Vec::new();
+        for row in self.queue(Table::Incoming, after).take(most) {
+            let (key, value) = row?;
+            let Some(seq) = keys::place_of(&key) else { continue };
+            let head: Head = codec::read(HEAD, &value)?;
+            let raw = match self.envelope(seq) {
+                Ok(raw) => raw,
+                // Finished by somebody else since the row was read.
+                Err(StoreError::NotFound { .. }) if self.head(seq)?.is_none() => continue,
+                // An envelope that cannot be read must not block the queue: it decodes to nothing
+                // and is buried with that reason.
+                Err(StoreError::NotFound { .. }) => Bytes::new(),
+                Err(error) => return Err(error),
+            };
+            out.push(IncomingRow {
+                seq,
+                account_id: head.account,
+                agent_id: head.agent,
+                event_id: head.event,
+                received_at: head.received_at,
+                raw,
+                tries: head.tries,
+            });
+        }
+        Ok(out)
+    }
+
+    fn incoming_len(&self) -> Stored<u64> {
+        self.count_rows(&keys::key(Table::Incoming, &[]))
+    }
+
+    fn note_failure(&self, seq: u64) -> Stored<u32> {
+        self.write_relaxed(|change| {
+            let head = self.head(seq)?;
+            let mut head = head.ok_or_else(|| StoreError::not_found(HEAD, seq))?;
+            head.tries += 1;
+            change.put(place(Table::Incoming, seq), codec::packed(HEAD, &head)?);
+            Ok(head.tries)
+        })
+    }
+
+    fn bury(&self, seq: u64, reason: &str, now: Timestamp) -> Stored<()> {
+        self.write(|change| {
+            let Some(head) = self.head(seq)? else { return Ok(()) };
+            let raw = self.bulk.get(place(Table::Incoming, seq)).map_err(fault)?;
+            let letter = DeadLetter {
+                event_id: head.event,
+                account_id: head.account,
+                agent_id: head.agent,
+                at: now,
+                reason: reason.chars().take(1024).collect(),
+                raw: raw.map(|raw| raw.to_vec()).unwrap_or_default(),
+            };
+            Self::remove_incoming(change, seq);
+            change.put_bulk(place(Table::Dead, seq), codec::packed(DEAD, &letter)?);
+            Ok(())
+        })
+    }
+
+    fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>> {
+        let rows = self.bulk.scan_prefix(keys::key(Table::Dead, &[])).take(most);
+        rows.map(|row| codec::read(DEAD, &row.map_err(fault)?.1)).collect()
+    }
+
+    fn finish(&self, finish: &Finish) -> Stored<Option<Finished>> {
+        self.write(|change| {
+            if let Some(seq) = finish.incoming {
+                if self.head(seq)?.is_none() {
+                    return Ok(None);
+                }
+                Self::remove_incoming(change, seq);
+            }
+            let mut event = finish.event.clone();
+            let account = event.account_id;
+            if let Some(face) = &finish.face {
+                let mut face = face.clone();
+                // A list may have gone since the policies were evaluated.
+                let mut kept = Vec::new();
+                for list in std::mem::take(&mut face.lists) {
+                    if self.find_list(account, list)?.is_some() {
+                        self.touch_list(change, account, list, finish.now)?;
+                        kept.push(list);
+                    }
+                }
+                face.lists = kept;
+                if let Some(made) = &mut event.face {
+                    made.lists.clone_from(&face.lists);
+                }
+                let old = self.find_face(account, face.face_id)?;
+                self.put_face(change, old.as_ref(), face)?;
+            }
+            if let Some(attribute) = &finish.attribute {
+                self.write_attribute(change, attribute)?;
+            }
+            if event.stored {
+                self.put_event(change, &event)?;
+            }
+            change.put(seen_key(account, event.event_id), &[]);
+            let mut outgoing = None;
+            if finish.notify {
+                let seq = self.next_seq()?;
+                change.put(place(Table::Outgoing, seq), codec::packed(OUTGOING, &event)?);
+                outgoing = Some(seq);
+            }
+            Ok(Some(Finished { event, outgoing }))
+        })
+    }
+
+    fn outgoing(&self, after: Option<u64>, most: usize) -> Stored<Vec<Outgoing>> {
+        let rows = self.queue(Table::Outgoing, after).take(most);
+        rows.map(|row| {
+            let (key, value) = row?;
+            let seq = keys::place_of(&key).ok_or_else(|| StoreError::not_found(OUTGOING, "place"))?;
+            Ok(Outgoing { seq, event: codec::read(OUTGOING, &value)? })
+        })
+        .collect()
+    }
+
+    fn sent(&self, seq: u64) -> Stored<()> {
+        self.write_relaxed(|change| {
+            change.remove(place(Table::Outgoing, seq));
+            Ok(())
+        })
+    }
+}
