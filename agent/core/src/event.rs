@@ -112,7 +112,11 @@ impl<P> EventDraft<P> {
         full_frame: Option<Jpeg>,
         mut make: impl FnMut(P) -> ShotParts,
     ) -> Event {
-        let faces = self.shots.into_iter().map(|shot| face_shot(shot, &mut make)).collect();
+        let faces = self
+            .shots
+            .into_iter()
+            .map(|shot| face_shot(shot, &mut make))
+            .collect();
         Event {
             envelope: ENVELOPE_VERSION,
             event_id: EventId::at(decided_at, random),
@@ -164,7 +168,12 @@ mod tests {
         let captured_at = Timestamp::from_unix_micros(1_700_000_000_000_000);
         let size = Size::new(100, 80);
         let shot = PickedShot {
-            frame: FrameInfo { number: 7, media_time: Duration::ZERO, captured_at, size },
+            frame: FrameInfo {
+                number: 7,
+                media_time: Duration::ZERO,
+                captured_at,
+                size,
+            },
             detection: FaceDetection {
                 bbox: BBox::new(-4.0, 10.0, 30.0, 40.0),
                 score: Score::ONE,
@@ -192,11 +201,22 @@ mod tests {
             liveness: Liveness::default(),
         };
         let event = draft.into_event(captured_at, [9; 10], None, |bytes| ShotParts {
-            warp: Jpeg { size: Size::new(1, 1), bytes },
+            warp: Jpeg {
+                size: Size::new(1, 1),
+                bytes,
+            },
             descriptor: None,
             attributes: None,
         });
-        assert_eq!(event.faces[0].rect, Rect { x: 0, y: 10, width: 26, height: 40 });
+        assert_eq!(
+            event.faces[0].rect,
+            Rect {
+                x: 0,
+                y: 10,
+                width: 26,
+                height: 40
+            }
+        );
         assert_eq!(event.faces[0].warp.bytes, [1, 2, 3]);
         assert_eq!(event.event_id, EventId::at(captured_at, [9; 10]));
         assert_eq!(Event::decode(&event.encode().unwrap()).unwrap(), event);

@@ -110,7 +110,9 @@ impl FilterCounters {
 
     /// Reasons with their counts, in the order of [`Reason::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
-        Reason::ALL.into_iter().map(|reason| (reason, self.rejected(reason)))
+        Reason::ALL
+            .into_iter()
+            .map(|reason| (reason, self.rejected(reason)))
     }
 
     fn count(&mut self, outcome: Use) -> Use {
@@ -161,7 +163,13 @@ impl Filter {
         roi: Option<Region>,
         droi: Option<Region>,
     ) -> Self {
-        Self { thresholds, min_face_side, roi, droi, counters: FilterCounters::default() }
+        Self {
+            thresholds,
+            min_face_side,
+            roi,
+            droi,
+            counters: FilterCounters::default(),
+        }
     }
 
     /// The counters so far.
@@ -173,7 +181,11 @@ impl Filter {
     pub fn admits(&mut self, bbox: &BBox, frame: Size) -> bool {
         let reason = if !is_sane(bbox) {
             Reason::Degenerate
-        } else if self.roi.and_then(|r| r.resolve(frame)).is_some_and(|r| !holds_center(&r, bbox)) {
+        } else if self
+            .roi
+            .and_then(|r| r.resolve(frame))
+            .is_some_and(|r| !holds_center(&r, bbox))
+        {
             Reason::OutsideRoi
         } else {
             return true;
@@ -229,7 +241,9 @@ impl Filter {
             return yaw;
         }
         if t.mouth_occlusion_threshold > 0.0
-            && face.mouth_visibility.is_some_and(|seen| seen < t.mouth_occlusion_threshold)
+            && face
+                .mouth_visibility
+                .is_some_and(|seen| seen < t.mouth_occlusion_threshold)
         {
             return Some(Reason::Mouth);
         }
@@ -265,7 +279,9 @@ fn over(angle: f32, limit: f32) -> bool {
 }
 
 fn is_sane(bbox: &BBox) -> bool {
-    let finite = [bbox.x, bbox.y, bbox.width, bbox.height].iter().all(|v| v.abs() < 1e6);
+    let finite = [bbox.x, bbox.y, bbox.width, bbox.height]
+        .iter()
+        .all(|v| v.abs() < 1e6);
     finite && bbox.width >= 1.0 && bbox.height >= 1.0
 }
 
@@ -313,23 +329,48 @@ mod tests {
             judge(Filtering::default(), None, face)
         };
         assert_eq!(with(|_| ()), Use::Shot);
-        assert_eq!(with(|f| f.score = Score::saturating(0.5)), Use::TrackOnly(Reason::Score));
-        assert_eq!(with(|f| f.head_pose = pose(-41.0, 0.0, 0.0)), Use::TrackOnly(Reason::Yaw));
-        assert_eq!(with(|f| f.head_pose = pose(0.0, 41.0, 0.0)), Use::TrackOnly(Reason::Pitch));
-        assert_eq!(with(|f| f.head_pose = pose(0.0, 0.0, -31.0)), Use::TrackOnly(Reason::Roll));
-        assert_eq!(with(|f| f.head_pose = pose(f32::NAN, 0.0, 0.0)), Use::TrackOnly(Reason::Yaw));
+        assert_eq!(
+            with(|f| f.score = Score::saturating(0.5)),
+            Use::TrackOnly(Reason::Score)
+        );
+        assert_eq!(
+            with(|f| f.head_pose = pose(-41.0, 0.0, 0.0)),
+            Use::TrackOnly(Reason::Yaw)
+        );
+        assert_eq!(
+            with(|f| f.head_pose = pose(0.0, 41.0, 0.0)),
+            Use::TrackOnly(Reason::Pitch)
+        );
+        assert_eq!(
+            with(|f| f.head_pose = pose(0.0, 0.0, -31.0)),
+            Use::TrackOnly(Reason::Roll)
+        );
+        assert_eq!(
+            with(|f| f.head_pose = pose(f32::NAN, 0.0, 0.0)),
+            Use::TrackOnly(Reason::Yaw)
+        );
         assert_eq!(with(|f| f.head_pose = None), Use::Shot);
         assert_eq!(with(|f| f.bbox.width = 20.0), Use::TrackOnly(Reason::Size));
     }
 
     #[test]
     fn the_droi_must_hold_the_whole_box_and_the_roi_its_centre() {
-        let region = Region::Abs { x: 110, y: 0, width: 300, height: 480 };
+        let region = Region::Abs {
+            x: 110,
+            y: 0,
+            width: 300,
+            height: 480,
+        };
         assert_eq!(
             judge(Filtering::default(), Some(region), face()),
             Use::TrackOnly(Reason::OutsideDroi)
         );
-        let empty = Region::Abs { x: 0, y: 0, width: 0, height: 0 };
+        let empty = Region::Abs {
+            x: 0,
+            y: 0,
+            width: 0,
+            height: 0,
+        };
         assert_eq!(judge(Filtering::default(), Some(empty), face()), Use::Shot);
 
         let mut filter = Filter::new(Filtering::default(), 24.0, Some(region), None);
@@ -343,30 +384,51 @@ mod tests {
     #[test]
     fn yaw_is_averaged_over_the_window() {
         let run = |collect: bool, yaws: &[f32]| -> Vec<Use> {
-            let filtering =
-                Filtering { yaw_number: 3, yaw_collection_mode: collect, ..Default::default() };
+            let filtering = Filtering {
+                yaw_number: 3,
+                yaw_collection_mode: collect,
+                ..Default::default()
+            };
             let mut filter = Filter::new(filtering, 24.0, None, None);
             let mut window = YawWindow::default();
             yaws.iter()
-                .map(|y| FaceFacts { head_pose: pose(*y, 0.0, 0.0), ..face() })
+                .map(|y| FaceFacts {
+                    head_pose: pose(*y, 0.0, 0.0),
+                    ..face()
+                })
                 .map(|f| filter.judge_face(&f, FRAME, &mut window))
                 .collect()
         };
         let outlier = Use::TrackOnly(Reason::YawOutlier);
-        assert_eq!(run(false, &[0.0, 0.0, 30.0, 30.0, 30.0]), [Use::Shot, Use::Shot, outlier, Use::Shot, Use::Shot]);
+        assert_eq!(
+            run(false, &[0.0, 0.0, 30.0, 30.0, 30.0]),
+            [Use::Shot, Use::Shot, outlier, Use::Shot, Use::Shot]
+        );
         let collecting = Use::TrackOnly(Reason::YawCollecting);
-        assert_eq!(run(true, &[0.0, 1.0, 2.0]), [collecting, collecting, Use::Shot]);
+        assert_eq!(
+            run(true, &[0.0, 1.0, 2.0]),
+            [collecting, collecting, Use::Shot]
+        );
     }
 
     #[test]
     fn bodies_are_measured_by_the_root_of_their_area() {
-        let filtering = Filtering { min_body_size_threshold: 60.0, ..Default::default() };
+        let filtering = Filtering {
+            min_body_size_threshold: 60.0,
+            ..Default::default()
+        };
         let mut filter = Filter::new(filtering, 24.0, None, None);
         let judge = |filter: &mut Filter, w, h, s| {
             filter.judge_body(&BBox::new(0.0, 0.0, w, h), Score::saturating(s))
         };
         assert_eq!(judge(&mut filter, 40.0, 100.0, 0.9), Use::Shot);
-        assert_eq!(judge(&mut filter, 30.0, 100.0, 0.9), Use::TrackOnly(Reason::Size));
-        assert_eq!(judge(&mut filter, 40.0, 100.0, 0.4), Use::TrackOnly(Reason::Score));
+        assert_eq!(
+            judge(&mut filter, 30.0, 100.0, 0.9),
+            Use::TrackOnly(Reason::Size)
+        );
+        assert_eq!(
+            judge(&mut filter, 40.0, 100.0, 0.4),
+            Use::TrackOnly(Reason::Score)
+        );
     }
 }

@@ -17,5 +17,9 @@
 pub mod bestshot;
 pub mod event;
 pub mod filter;
+pub mod liveness;
+pub mod outbox;
 pub mod schedule;
+pub mod stage;
+pub mod supervise;
 pub mod track;

@@ -21,7 +21,11 @@ pub struct ScheduleSettings {
 
 impl Default for ScheduleSettings {
     fn default() -> Self {
-        Self { every: 1, max_rate: None, budget_share: None }
+        Self {
+            every: 1,
+            max_rate: None,
+            budget_share: None,
+        }
     }
 }
 
@@ -124,7 +128,9 @@ impl Schedule {
     }
 
     fn advance_grid(&mut self, now: f64) {
-        let Some(rate) = positive(self.settings.max_rate) else { return };
+        let Some(rate) = positive(self.settings.max_rate) else {
+            return;
+        };
         let interval = 1.0 / rate;
         // Stay on the grid while frames keep up; start a new one after a gap.
         self.next_due = Some(match self.next_due {
@@ -144,21 +150,31 @@ mod tests {
 
     fn runs(settings: ScheduleSettings, times: impl IntoIterator<Item = f64>) -> usize {
         let mut schedule = Schedule::new(settings);
-        times.into_iter().filter(|t| schedule.handle_frame(Duration::from_secs_f64(*t))).count()
+        times
+            .into_iter()
+            .filter(|t| schedule.handle_frame(Duration::from_secs_f64(*t)))
+            .count()
     }
 
     #[test]
     fn every_third_frame_starting_with_the_first() {
-        let mut schedule = Schedule::new(ScheduleSettings { every: 3, ..Default::default() });
-        let picked: Vec<bool> =
-            (0..7).map(|n| schedule.handle_frame(Duration::from_millis(n * 40))).collect();
+        let mut schedule = Schedule::new(ScheduleSettings {
+            every: 3,
+            ..Default::default()
+        });
+        let picked: Vec<bool> = (0..7)
+            .map(|n| schedule.handle_frame(Duration::from_millis(n * 40)))
+            .collect();
         assert_eq!(picked, [true, false, false, true, false, false, true]);
         assert_eq!(schedule.counters().skipped_every, 4);
     }
 
     #[test]
     fn a_rate_equal_to_the_cameras_loses_nothing_to_jitter() {
-        let settings = ScheduleSettings { max_rate: Some(25.0), ..Default::default() };
+        let settings = ScheduleSettings {
+            max_rate: Some(25.0),
+            ..Default::default()
+        };
         let jitter = [0.0, 0.012, -0.013, 0.004, -0.009, 0.015, -0.015];
         let times = (0..1000).map(|n| 1.0 + n as f64 / 25.0 + jitter[n % 7]);
         assert_eq!(runs(settings, times), 1000);
@@ -166,14 +182,20 @@ mod tests {
 
     #[test]
     fn a_lower_rate_holds_on_average() {
-        let settings = ScheduleSettings { max_rate: Some(7.0), ..Default::default() };
+        let settings = ScheduleSettings {
+            max_rate: Some(7.0),
+            ..Default::default()
+        };
         let count = runs(settings, (0..2500).map(|n| n as f64 / 25.0));
         assert!((695..=705).contains(&count), "{count} runs in 100 s");
     }
 
     #[test]
     fn costs_over_the_budget_thin_runs_out() {
-        let settings = ScheduleSettings { budget_share: Some(0.25), ..Default::default() };
+        let settings = ScheduleSettings {
+            budget_share: Some(0.25),
+            ..Default::default()
+        };
         let mut schedule = Schedule::new(settings);
         let mut count = 0;
         for n in 0..2500 {
@@ -189,7 +211,10 @@ mod tests {
 
     #[test]
     fn a_gap_or_a_jump_back_does_not_burst_or_block() {
-        let settings = ScheduleSettings { max_rate: Some(5.0), ..Default::default() };
+        let settings = ScheduleSettings {
+            max_rate: Some(5.0),
+            ..Default::default()
+        };
         let gap = [0.0, 100.0, 100.04, 100.08, 100.2];
         assert_eq!(runs(settings, gap), 3);
         assert_eq!(runs(settings, [100.0, 0.0, 0.04, 0.2]), 3);

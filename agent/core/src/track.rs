@@ -22,7 +22,8 @@ mod assign;
 mod associate;
 mod item;
 mod motion;
-//TESTS
+#[cfg(test)]
+mod tests;
 
 use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 
@@ -104,12 +105,21 @@ impl Default for TrackerSettings {
 impl TrackerSettings {
     /// For bodies: slower for their size and closer together.
     pub fn bodies() -> Self {
-        Self { sure_score: 0.5, min_iou: 0.3, reach: 0.0, agility: 1.5, ..Self::default() }
+        Self {
+            sure_score: 0.5,
+            min_iou: 0.3,
+            reach: 0.0,
+            agility: 1.5,
+            ..Self::default()
+        }
     }
 
     /// For unrelated pictures: every detection is an object of its own right away.
     pub fn stills() -> Self {
-        Self { confirm_hits: 1, ..Self::default() }
+        Self {
+            confirm_hits: 1,
+            ..Self::default()
+        }
     }
 }
 
@@ -259,7 +269,10 @@ impl Tracker {
 
     /// Media time after which the next track ends, if it is not seen until then.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.tracks.values().map(|t| t.last_seen().saturating_add(self.patience(t))).min()
+        self.tracks
+            .values()
+            .map(|t| t.last_seen().saturating_add(self.patience(t)))
+            .min()
     }
 
     /// Ends every track.
@@ -269,7 +282,9 @@ impl Tracker {
 
     fn end_all(&mut self, cause: EndCause) -> Vec<EndedTrack> {
         let all = std::mem::take(&mut self.tracks);
-        all.into_values().map(|track| self.ended(track, cause)).collect()
+        all.into_values()
+            .map(|track| self.ended(track, cause))
+            .collect()
     }
 
     fn ended(&mut self, track: Track, cause: EndCause) -> EndedTrack {
@@ -324,7 +339,11 @@ impl Tracker {
             .into_iter()
             .map(|track| {
                 let confirmed = track.is_confirmed();
-                let cause = if confirmed { EndCause::Lost } else { EndCause::NeverConfirmed };
+                let cause = if confirmed {
+                    EndCause::Lost
+                } else {
+                    EndCause::NeverConfirmed
+                };
                 self.ended(track, cause)
             })
             .collect()
@@ -338,8 +357,9 @@ impl Tracker {
                 && b.width > 0.0
                 && b.height > 0.0
         };
-        let mut order: Vec<usize> =
-            (0..detections.len()).filter(|i| usable(&detections[*i])).collect();
+        let mut order: Vec<usize> = (0..detections.len())
+            .filter(|i| usable(&detections[*i]))
+            .collect();
         let by_place = |a: &usize, b: &usize| place_order(&detections[*a], &detections[*b]);
         if order.len() > self.settings.max_detections {
             let score = |i: usize| detections[i].score.get();
@@ -352,7 +372,9 @@ impl Tracker {
     }
 
     fn continue_track(&mut self, number: TrackNumber, now: Duration, seen: &Observation<'_>) {
-        let Some(track) = self.tracks.get_mut(&number) else { return };
+        let Some(track) = self.tracks.get_mut(&number) else {
+            return;
+        };
         // `missed` counts this run too, which has turned out not to be missed.
         track.missed = track.missed.saturating_sub(1);
         self.counters.recovered += u64::from(track.state() == State::Lost);
@@ -370,7 +392,10 @@ impl Tracker {
     }
 
     fn mark_missing(&mut self) {
-        let missing = self.tracks.values_mut().filter(|t| t.confirmed && t.missed > 0);
+        let missing = self
+            .tracks
+            .values_mut()
+            .filter(|t| t.confirmed && t.missed > 0);
         missing.for_each(|t| t.state = State::Lost);
     }
 
@@ -429,8 +454,18 @@ impl Tracker {
 
 fn place_order(a: &Observation<'_>, b: &Observation<'_>) -> Ordering {
     let key = |d: &Observation<'_>| {
-        [d.bbox.x, d.bbox.y, d.bbox.width, d.bbox.height, d.score.get()]
+        [
+            d.bbox.x,
+            d.bbox.y,
+            d.bbox.width,
+            d.bbox.height,
+            d.score.get(),
+        ]
     };
     let (a, b) = (key(a), key(b));
-    a.iter().zip(&b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+    a.iter()
+        .zip(&b)
+        .map(|(x, y)| x.total_cmp(y))
+        .find(|o| o.is_ne())
+        .unwrap_or(Ordering::Equal)
 }

@@ -85,10 +85,9 @@ impl SendRules {
             (AnalyticsMode::Bodies, _) => (false, true),
             (AnalyticsMode::Humans, PartSelection::FacesOnly) => (true, false),
             (AnalyticsMode::Humans, PartSelection::BodiesOnly) => (false, true),
-            (
-                AnalyticsMode::Humans,
-                PartSelection::FacesWithBodies | PartSelection::Separately,
-            ) => (true, true),
+            (AnalyticsMode::Humans, PartSelection::FacesWithBodies | PartSelection::Separately) => {
+                (true, true)
+            }
         };
         let count = |wanted: bool, n: u32| if wanted { n as usize } else { 0 };
         let policy = analytics.primary_track_policy;
@@ -119,7 +118,10 @@ pub struct Cadence {
 impl Cadence {
     /// A track that begins at `now`.
     pub fn new(now: Mark) -> Self {
-        Self { phase: Phase::Searching(now), near_sent: false }
+        Self {
+            phase: Phase::Searching(now),
+            near_sent: false,
+        }
     }
 
     /// Whether shots are being collected.
@@ -139,18 +141,28 @@ impl Cadence {
     /// Whether the collected shots are to be sent now; called after shots were collected. `near`
     /// says that a collected face is near enough for the primary track policy.
     pub fn is_due(&mut self, rules: &SendRules, now: Mark, has_shots: bool, near: bool) -> bool {
-        let Phase::Searching(since) = self.phase else { return false };
+        let Phase::Searching(since) = self.phase else {
+            return false;
+        };
         let at_once = rules.primary.is_some() && near && !self.near_sent && has_shots;
         if at_once {
             self.near_sent = true;
             let once_only = rules.search == Span::Forever;
-            self.phase = if once_only { Phase::Finished } else { self.rest(rules, now) };
+            self.phase = if once_only {
+                Phase::Finished
+            } else {
+                self.rest(rules, now)
+            };
             return true;
         }
         if !rules.search.is_over(since, now) {
             return false;
         }
-        self.phase = if has_shots { self.rest(rules, now) } else { Phase::Searching(now) };
+        self.phase = if has_shots {
+            self.rest(rules, now)
+        } else {
+            Phase::Searching(now)
+        };
         has_shots
     }
 
@@ -191,17 +203,30 @@ mod tests {
         primary: Option<PrimaryTrackPolicy>,
     ) -> SendRules {
         let (search, silence) = (Span::new(search, unit), Span::new(silence, unit));
-        SendRules { search, silence, faces: 1, bodies: 0, primary }
+        SendRules {
+            search,
+            silence,
+            faces: 1,
+            bodies: 0,
+            primary,
+        }
     }
 
     fn mark(frame: u64) -> Mark {
-        Mark { time: Duration::from_millis(frame * 100), frame }
+        Mark {
+            time: Duration::from_millis(frame * 100),
+            frame,
+        }
     }
 
     #[test]
     fn periods_follow_the_contract() {
         use PeriodUnit::{Frames, Sec};
-        assert_eq!(sent(-1, 0, Sec), [] as [u64; 0], "only the track's end sends");
+        assert_eq!(
+            sent(-1, 0, Sec),
+            [] as [u64; 0],
+            "only the track's end sends"
+        );
         assert_eq!(sent(1, 0, Sec), [10, 20, 30]);
         assert_eq!(sent(1, 1, Sec), [10, 30]);
         assert_eq!(sent(1, -1, Sec), [10]);
@@ -221,7 +246,10 @@ mod tests {
 
     #[test]
     fn a_face_near_enough_is_sent_at_once_and_only_once() {
-        let policy = PrimaryTrackPolicy { use_primary_track_policy: true, ..Default::default() };
+        let policy = PrimaryTrackPolicy {
+            use_primary_track_policy: true,
+            ..Default::default()
+        };
         let rules = rules(-1, 0, PeriodUnit::Sec, Some(policy));
         let mut cadence = Cadence::new(mark(0));
         assert!(!cadence.is_due(&rules, mark(1), true, false));

@@ -43,10 +43,15 @@ pub fn pre_score(bbox: &BBox, detector: Score, pose: Option<HeadPose>) -> Score 
 
 /// The part known from the warp, 0 to 1.
 pub fn quality_score(quality: &FaceQuality) -> Score {
-    let light = [quality.light, quality.dark, quality.illumination, quality.specularity]
-        .iter()
-        .map(|s| part(s.get(), 0.25))
-        .product::<f32>();
+    let light = [
+        quality.light,
+        quality.dark,
+        quality.illumination,
+        quality.specularity,
+    ]
+    .iter()
+    .map(|s| part(s.get(), 0.25))
+    .product::<f32>();
     Score::saturating(part(quality.sharpness.get(), SHARPNESS_WEIGHT) * part(light, LIGHT_WEIGHT))
 }
 
@@ -76,7 +81,11 @@ mod tests {
     use super::*;
 
     fn pre(side: f32, yaw: f32) -> f32 {
-        let pose = HeadPose { yaw, pitch: 0.0, roll: 0.0 };
+        let pose = HeadPose {
+            yaw,
+            pitch: 0.0,
+            roll: 0.0,
+        };
         pre_score(&BBox::new(0.0, 0.0, side, side), Score::ONE, Some(pose)).get()
     }
 
@@ -99,7 +108,10 @@ mod tests {
         assert!(quality(0.3) < quality(0.9));
         let blurred = shot_score(Score::saturating(pre(160.0, 0.0)), quality(0.1));
         let sharp = shot_score(Score::saturating(pre(100.0, 15.0)), quality(0.8));
-        assert!(blurred < sharp, "a smaller sharp shot beats a large blurred one");
+        assert!(
+            blurred < sharp,
+            "a smaller sharp shot beats a large blurred one"
+        );
     }
 
     #[test]

@@ -62,14 +62,22 @@ pub struct Shots<P> {
 impl<P> Shots<P> {
     /// Room for `limit` shots, at most [`MAX_SHOTS`].
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.min(MAX_SHOTS), kept: Vec::new(), offered: 0, quality: None }
+        Self {
+            limit: limit.min(MAX_SHOTS),
+            kept: Vec::new(),
+            offered: 0,
+            quality: None,
+        }
     }
 
     /// Whether a detection of this pre-score may be worth cutting out: whether it would be kept
     /// if its quality were a little better than this track's usual one.
     pub fn worth_cropping(&self, pre: Score, at: Duration) -> bool {
-        let hoped = self.quality.map_or(1.0, |usual| (usual + QUALITY_MARGIN).min(1.0));
-        self.place(Score::saturating(pre.get() * hoped), at).is_some()
+        let hoped = self
+            .quality
+            .map_or(1.0, |usual| (usual + QUALITY_MARGIN).min(1.0));
+        self.place(Score::saturating(pre.get() * hoped), at)
+            .is_some()
     }
 
     /// Takes a shot whose warp has the given quality score, if it is good enough.
@@ -84,9 +92,21 @@ impl<P> Shots<P> {
             self.kept.remove(replaced);
         }
         let first = self.offered == 1;
-        let reason = if first { ShotReason::First } else { ShotReason::BetterQuality };
+        let reason = if first {
+            ShotReason::First
+        } else {
+            ShotReason::BetterQuality
+        };
         let place = self.kept.partition_point(|k| k.score >= score);
-        self.kept.insert(place, Kept { score, at, reason, item });
+        self.kept.insert(
+            place,
+            Kept {
+                score,
+                at,
+                reason,
+                item,
+            },
+        );
         ShotDecision::Kept(place)
     }
 
@@ -136,11 +156,20 @@ mod tests {
         let mut shots = Shots::new(1);
         assert_eq!(offer(&mut shots, 0.5, 0, 0), ShotDecision::Kept(0));
         assert_eq!(shots.kept()[0].reason, ShotReason::First);
-        assert_eq!(offer(&mut shots, 0.505, 40, 1), ShotDecision::Dropped(DropReason::NotBetter));
+        assert_eq!(
+            offer(&mut shots, 0.505, 40, 1),
+            ShotDecision::Dropped(DropReason::NotBetter)
+        );
         assert_eq!(offer(&mut shots, 0.6, 80, 2), ShotDecision::Kept(0));
-        assert_eq!(offer(&mut shots, 0.4, 120, 3), ShotDecision::Dropped(DropReason::NotBetter));
+        assert_eq!(
+            offer(&mut shots, 0.4, 120, 3),
+            ShotDecision::Dropped(DropReason::NotBetter)
+        );
         let taken = shots.take();
-        assert_eq!((taken[0].item, taken[0].reason), (2, ShotReason::BetterQuality));
+        assert_eq!(
+            (taken[0].item, taken[0].reason),
+            (2, ShotReason::BetterQuality)
+        );
         assert_eq!(offer(&mut shots, 0.2, 160, 4), ShotDecision::Kept(0));
         assert_eq!(shots.kept()[0].reason, ShotReason::First);
     }
@@ -153,7 +182,11 @@ mod tests {
         }
         let times: Vec<_> = shots.kept().iter().map(|k| k.at.as_millis()).collect();
         assert_eq!(times.len(), 3);
-        assert!(times.iter().all(|a| times.iter().all(|b| a == b || a / 200 != b / 200)));
+        assert!(
+            times
+                .iter()
+                .all(|a| times.iter().all(|b| a == b || a / 200 != b / 200))
+        );
         assert_eq!(shots.kept()[0].item, 24);
     }
 
@@ -163,7 +196,10 @@ mod tests {
         let quality = Score::saturating(0.5);
         shots.offer(Score::saturating(0.4), quality, Duration::ZERO, ());
         let at = Duration::from_secs(1);
-        assert!(!shots.worth_cropping(Score::saturating(0.6), at), "0.6 x 0.6 < 0.4");
+        assert!(
+            !shots.worth_cropping(Score::saturating(0.6), at),
+            "0.6 x 0.6 < 0.4"
+        );
         assert!(shots.worth_cropping(Score::saturating(0.8), at));
         assert!(!Shots::<()>::new(0).worth_cropping(Score::ONE, at));
     }

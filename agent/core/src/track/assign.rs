@@ -18,8 +18,11 @@ pub(crate) struct Pair {
 /// The best pairs out of `candidates`, ordered by row. Ties go to the lower indices' order of
 /// arrival, so equal input gives equal output.
 pub(crate) fn assign(rows: usize, cols: usize, candidates: &[Pair]) -> Vec<(usize, usize)> {
-    let usable: Vec<Pair> =
-        candidates.iter().copied().filter(|p| p.benefit.is_finite() && p.benefit > 0.0).collect();
+    let usable: Vec<Pair> = candidates
+        .iter()
+        .copied()
+        .filter(|p| p.benefit.is_finite() && p.benefit > 0.0)
+        .collect();
     let mut result = Vec::new();
     for component in components(rows, cols, &usable) {
         solve(&component, &mut result);
@@ -32,7 +35,10 @@ pub(crate) fn assign(rows: usize, cols: usize, candidates: &[Pair]) -> Vec<(usiz
 fn components(rows: usize, cols: usize, pairs: &[Pair]) -> Vec<Vec<Pair>> {
     let mut parent: Vec<usize> = (0..rows + cols).collect();
     for pair in pairs {
-        let (a, b) = (root(&mut parent, pair.row), root(&mut parent, rows + pair.col));
+        let (a, b) = (
+            root(&mut parent, pair.row),
+            root(&mut parent, rows + pair.col),
+        );
         parent[a.max(b)] = a.min(b);
     }
     let mut index = vec![usize::MAX; rows + cols];
@@ -68,19 +74,34 @@ fn solve(pairs: &[Pair], result: &mut Vec<(usize, usize)>) {
         side.dedup();
     }
     let flipped = rows.len() > cols.len();
-    let (short, long) = if flipped { (&cols, &rows) } else { (&rows, &cols) };
+    let (short, long) = if flipped {
+        (&cols, &rows)
+    } else {
+        (&rows, &cols)
+    };
     // A pair that is no candidate costs 0, which means the same as leaving both alone.
     let mut cost = vec![0.0; short.len() * long.len()];
     for pair in pairs {
-        let (a, b) = if flipped { (pair.col, pair.row) } else { (pair.row, pair.col) };
+        let (a, b) = if flipped {
+            (pair.col, pair.row)
+        } else {
+            (pair.row, pair.col)
+        };
         if let (Ok(a), Ok(b)) = (short.binary_search(&a), long.binary_search(&b)) {
             let cell = &mut cost[a * long.len() + b];
             *cell = f64::min(*cell, -pair.benefit);
         }
     }
-    for (a, b) in shortest_paths(&cost, short.len(), long.len()).into_iter().enumerate() {
+    for (a, b) in shortest_paths(&cost, short.len(), long.len())
+        .into_iter()
+        .enumerate()
+    {
         if cost[a * long.len() + b] < 0.0 {
-            result.push(if flipped { (long[b], short[a]) } else { (short[a], long[b]) });
+            result.push(if flipped {
+                (long[b], short[a])
+            } else {
+                (short[a], long[b])
+            });
         }
     }
 }
@@ -133,7 +154,12 @@ fn shortest_paths(cost: &[f64], rows: usize, cols: usize) -> Vec<usize> {
         }
     }
     let mut result = vec![0; rows];
-    for (col, row) in row_of.iter().enumerate().skip(1).filter(|(_, row)| **row > 0) {
+    for (col, row) in row_of
+        .iter()
+        .enumerate()
+        .skip(1)
+        .filter(|(_, row)| **row > 0)
+    {
         result[*row - 1] = col - 1;
     }
     result
@@ -189,7 +215,11 @@ mod tests {
     #[test]
     fn useless_benefits_are_ignored() {
         let bad = [f64::NAN, f64::INFINITY, 0.0, -1.0];
-        let pairs = bad.map(|benefit| Pair { row: 0, col: 0, benefit });
+        let pairs = bad.map(|benefit| Pair {
+            row: 0,
+            col: 0,
+            benefit,
+        });
         assert_eq!(assign(1, 1, &pairs), []);
         assert_eq!(assign(0, 0, &[]), []);
     }

@@ -1,10 +1,16 @@
 //! The four stages of association; see the header of [`super`].
 
-use std::{f64::consts::{FRAC_PI_2, PI}, time::Duration};
+use std::{
+    f64::consts::{FRAC_PI_2, PI},
+    time::Duration,
+};
 
 use goshawk_proto::geometry::{BBox, Point};
 
-use super::{Observation, Track, TrackerSettings, assign::{Pair, assign}};
+use super::{
+    Observation, Track, TrackerSettings,
+    assign::{Pair, assign},
+};
 
 /// Cosine at which appearance speaks neither for nor against a pair, and the distance from it at
 /// which it says all it can. Between strangers' 0.40 and the same person's 0.79 of the default
@@ -34,19 +40,27 @@ pub(super) fn associate(
     };
 
     let mut matching = Matching::new(tracks.len(), detections.len());
-    matching.stage(|_| true, sure, |t, d| {
-        let iou = overlap(&predicted, t, d)?;
-        Some(iou + cues(settings, tracks[t], &detections[d]))
-    });
+    matching.stage(
+        |_| true,
+        sure,
+        |t, d| {
+            let iou = overlap(&predicted, t, d)?;
+            Some(iou + cues(settings, tracks[t], &detections[d]))
+        },
+    );
     let follows = |t: usize| tracks[t].is_confirmed() && lately(t);
     matching.stage(follows, unsure, |t, d| overlap(&predicted, t, d));
     matching.stage(|_| true, sure, |t, d| overlap(&observed, t, d));
     if settings.reach > 0.0 {
         matching.stage(lately, sure, |t, d| {
             let seen = &detections[d].bbox;
-            let near = reach_iou(settings.reach, &predicted[t], seen)
-                .max(reach_iou(settings.reach, &observed[t], seen));
-            (near >= settings.min_iou && alike_in_size(&observed[t], seen)).then_some(f64::from(near))
+            let near = reach_iou(settings.reach, &predicted[t], seen).max(reach_iou(
+                settings.reach,
+                &observed[t],
+                seen,
+            ));
+            (near >= settings.min_iou && alike_in_size(&observed[t], seen))
+                .then_some(f64::from(near))
         });
     }
     matching.pairs
@@ -76,10 +90,14 @@ impl Matching {
         benefit: impl Fn(usize, usize) -> Option<f64>,
     ) {
         let free = |all: &[bool]| (0..all.len()).filter(|i| all[*i]).collect::<Vec<_>>();
-        let tracks: Vec<usize> =
-            free(&self.track_free).into_iter().filter(|t| takes_track(*t)).collect();
-        let detections: Vec<usize> =
-            free(&self.detection_free).into_iter().filter(|d| takes_detection(*d)).collect();
+        let tracks: Vec<usize> = free(&self.track_free)
+            .into_iter()
+            .filter(|t| takes_track(*t))
+            .collect();
+        let detections: Vec<usize> = free(&self.detection_free)
+            .into_iter()
+            .filter(|d| takes_detection(*d))
+            .collect();
         let mut candidates = Vec::new();
         for &row in &tracks {
             for &col in &detections {
@@ -88,9 +106,11 @@ impl Matching {
                 }
             }
         }
-        for (track, detection) in
-            assign(self.track_free.len(), self.detection_free.len(), &candidates)
-        {
+        for (track, detection) in assign(
+            self.track_free.len(),
+            self.detection_free.len(),
+            &candidates,
+        ) {
             self.track_free[track] = false;
             self.detection_free[detection] = false;
             self.pairs.push((track, detection));
@@ -103,8 +123,10 @@ fn cues(settings: &TrackerSettings, track: &Track, detection: &Observation<'_>) 
     let direction = track.direction_origin().map_or(0.0, |origin| {
         direction_consistency(origin, &track.observed(), &detection.bbox)
     });
-    let appearance =
-        detection.appearance.and_then(|a| track.looks_like(a)).map_or(0.0, |cosine| {
+    let appearance = detection
+        .appearance
+        .and_then(|a| track.looks_like(a))
+        .map_or(0.0, |cosine| {
             ((cosine - APPEARANCE_NEUTRAL) / APPEARANCE_SPAN).clamp(-1.0, 1.0)
         });
     f64::from(settings.inertia) * direction * f64::from(detection.score.get())
@@ -158,7 +180,10 @@ mod tests {
 
     #[test]
     fn enlarged_boxes_meet_where_bare_ones_do_not() {
-        let (a, b) = (BBox::new(0.0, 0.0, 10.0, 10.0), BBox::new(11.0, 0.0, 10.0, 10.0));
+        let (a, b) = (
+            BBox::new(0.0, 0.0, 10.0, 10.0),
+            BBox::new(11.0, 0.0, 10.0, 10.0),
+        );
         assert_eq!(a.iou(&b), 0.0);
         assert!(reach_iou(0.5, &a, &b) > 0.25);
     }

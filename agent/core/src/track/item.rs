@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use goshawk_proto::{descriptor::Descriptor, geometry::{BBox, Point}};
+use goshawk_proto::{
+    descriptor::Descriptor,
+    geometry::{BBox, Point},
+};
 
 use super::{TrackNumber, motion::Motion};
 
@@ -145,7 +148,8 @@ impl Track {
         self.motion = self.anchor.clone();
         for step in 1..=steps {
             self.motion.predict(dt);
-            self.motion.correct(&between(&from, target, step as f32 / steps as f32));
+            self.motion
+                .correct(&between(&from, target, step as f32 / steps as f32));
         }
     }
 
@@ -168,7 +172,10 @@ impl Track {
 
     /// Cosine between the running average of its appearance and `other`.
     pub(super) fn looks_like(&self, other: &Descriptor) -> Option<f64> {
-        let kept = self.appearance.as_ref().filter(|kept| kept.len() == other.length())?;
+        let kept = self
+            .appearance
+            .as_ref()
+            .filter(|kept| kept.len() == other.length())?;
         let dot: f32 = kept.iter().zip(other.values()).map(|(a, b)| a * b).sum();
         let norm = kept.iter().map(|v| v * v).sum::<f32>().sqrt();
         (norm > 1e-6).then(|| f64::from(dot / norm))
@@ -177,5 +184,10 @@ impl Track {
 
 fn between(a: &BBox, b: &BBox, share: f32) -> BBox {
     let mix = |x: f32, y: f32| x + (y - x) * share;
-    BBox::new(mix(a.x, b.x), mix(a.y, b.y), mix(a.width, b.width), mix(a.height, b.height))
+    BBox::new(
+        mix(a.x, b.x),
+        mix(a.y, b.y),
+        mix(a.width, b.width),
+        mix(a.height, b.height),
+    )
 }

@@ -99,7 +99,10 @@ impl Motion {
         self.cx.predict(dt, self.agility * size);
         self.cy.predict(dt, self.agility * size);
         self.area.predict(dt, AREA_AGILITY * self.measured_area);
-        let (least, most) = (self.measured_area / AREA_RANGE, self.measured_area * AREA_RANGE);
+        let (least, most) = (
+            self.measured_area / AREA_RANGE,
+            self.measured_area * AREA_RANGE,
+        );
         if !(least..=most).contains(&self.area.value) {
             self.area.value = self.area.value.clamp(least, most);
             self.area.velocity = 0.0;
@@ -138,9 +141,17 @@ impl Motion {
 
 /// Centre x, centre y, area and width over height.
 fn measure(bbox: &BBox) -> (f64, f64, f64, f64) {
-    let (width, height) = (f64::from(bbox.width).max(1.0), f64::from(bbox.height).max(1.0));
+    let (width, height) = (
+        f64::from(bbox.width).max(1.0),
+        f64::from(bbox.height).max(1.0),
+    );
     let (left, top) = (f64::from(bbox.x), f64::from(bbox.y));
-    (left + width / 2.0, top + height / 2.0, width * height, width / height)
+    (
+        left + width / 2.0,
+        top + height / 2.0,
+        width * height,
+        width / height,
+    )
 }
 
 #[cfg(test)]
@@ -148,7 +159,12 @@ mod tests {
     use super::*;
 
     fn at(t: f64) -> BBox {
-        BBox::new((50.0 + 120.0 * t) as f32, (80.0 - 30.0 * t) as f32, 40.0, 50.0)
+        BBox::new(
+            (50.0 + 120.0 * t) as f32,
+            (80.0 - 30.0 * t) as f32,
+            40.0,
+            50.0,
+        )
     }
 
     #[test]

@@ -1,0 +1,168 @@
+//! What goes into an analysis and what comes out of it.
+
+use goshawk_proto::{
+    descriptor::Descriptor,
+    detection::{FaceDetection, FaceQuality, HeadPose},
+    geometry::Point,
+    id::TrackId,
+    score::Score,
+    time::Timestamp,
+};
+
+use crate::{
+    event::{EventDraft, FrameInfo},
+    track::{EndCause, Observation, TrackerSettings},
+};
+
+/// An agent's own settings beside the contract's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnalysisSettings {
+    /// How to track. Its `sure_score` gives way to the contract's least face score.
+    pub tracker: TrackerSettings,
+    /// Shorter side of the smallest face box worth a best shot, in pixels. Below 24 a descriptor
+    /// says little.
+    pub min_face_side: f32,
+}
+
+impl Default for AnalysisSettings {
+    fn default() -> Self {
+        Self {
+            tracker: TrackerSettings::default(),
+            min_face_side: 24.0,
+        }
+    }
+}
+
+/// One face of one frame.
+#[derive(Clone, Debug)]
+pub struct FaceObservation {
+    /// Box, certainty and five points, in source pixels.
+    pub detection: FaceDetection,
+    /// Where the head looks, where that is known.
+    pub head_pose: Option<HeadPose>,
+    /// The 468 points of the face mesh in source pixels, where a mesh was made.
+    pub mesh: Option<Vec<Point>>,
+    /// How much of the mouth is visible, 0 to 1, where that is known.
+    pub mouth_visibility: Option<f32>,
+    /// Its descriptor as a cue for the tracker, where one was made anyway.
+    pub appearance: Option<Descriptor>,
+}
+
+impl FaceObservation {
+    /// A face of which only the detector's word is known.
+    pub fn new(detection: FaceDetection) -> Self {
+        Self {
+            detection,
+            head_pose: None,
+            mesh: None,
+            mouth_visibility: None,
+            appearance: None,
+        }
+    }
+
+    pub(super) fn observation(&self) -> Observation<'_> {
+        let FaceDetection { bbox, score, .. } = self.detection;
+        Observation {
+            bbox,
+            score,
+            appearance: self.appearance.as_ref(),
+        }
+    }
+}
+
+/// One frame with what was found in it.
+#[derive(Clone, Debug)]
+pub struct FrameObservations {
+    /// The frame.
+    pub frame: FrameInfo,
+    /// Its faces; `None` when the detector did not run on it.
+    pub faces: Option<Vec<FaceObservation>>,
+}
+
+/// Names one request; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShotTicket(pub(super) u64);
+
+/// Asks for a face to be cut out of the frame at hand.
+#[derive(Clone, Debug)]
+pub struct ShotRequest {
+    /// For the answer.
+    pub ticket: ShotTicket,
+    /// Position of the face in the frame's observations.
+    pub index: usize,
+    /// The face.
+    pub detection: FaceDetection,
+    /// How promising it is, 0 to 1.
+    pub pre_score: Score,
+}
+
+/// The answer to a [`ShotRequest`].
+#[derive(Clone, Debug)]
+pub struct Shot<P> {
+    /// How fit the warp is for recognition.
+    pub quality: FaceQuality,
+    /// The warp and whatever else the driver wants back with the event.
+    pub payload: P,
+}
+
+/// Why a run of a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The source ended or broke off.
+    SourceEnded,
+    /// The stream was stopped, paused or updated.
+    Stopped,
+}
+
+/// What the driver is to do.
+#[derive(Debug)]
+pub enum Output<P> {
+    /// Make an event of it, append it to the outbox.
+    EventReady(Box<EventDraft<P>>),
+    /// A track is over; for logs and metrics. Comes before the track's last event.
+    TrackEnded(TrackReport),
+}
+
+/// A track that is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrackReport {
+    /// The track.
+    pub track_id: TrackId,
+    /// Why it ended.
+    pub cause: EndCause,
+    /// Whether it was an object at all; only such tracks make events.
+    pub confirmed: bool,
+    /// Capture time of its first detection.
+    pub start: Timestamp,
+    /// Capture time of its last detection.
+    pub end: Timestamp,
+    /// Its detections.
+    pub detections: u32,
+    /// Events made of it, the last one included.
+    pub events: u32,
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AnalysisCounters {
+    /// Frames told.
+    pub frames: u64,
+    /// Of these, frames on which the detector ran.
+    pub detected_frames: u64,
+    /// Faces found.
+    pub detections: u64,
+    /// Faces asked to be cut out.
+    pub shots_wanted: u64,
+    /// Requests answered.
+    pub shots_taken: u64,
+    /// Answers kept.
+    pub shots_kept: u64,
+    /// Requests given up without an answer.
+    pub shots_missed: u64,
+    /// Faces not asked for because better ones were there.
+    pub shots_hopeless: u64,
+    /// Kept shots thrown away because their track was never confirmed.
+    pub shots_of_noise: u64,
+    /// Events made.
+    pub events: u64,
+}
