@@ -204,3 +204,12 @@ fn a_new_window_is_told_once() {
     assert_eq!(r.poll_transmit(), Some(Action::Grant(less)));
     assert_eq!(r.poll_transmit(), None);
 }
+
+#[test]
+fn without_memory_a_body_is_not_read() {
+    let (mut r, now) = receiver(4, 1_000);
+    open(&mut r, now, 1, 1, 10);
+    r.handle_no_room(PushKey(1));
+    assert!(is_retry(&r.poll_transmit()));
+    assert_eq!((r.under_way(), r.bytes()), (0, 0));
+}
