@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
+use goshawk_proto::{geometry::BBox, score::Score};
 use proptest::prelude::*;
 
 use super::*;
@@ -121,7 +122,10 @@ fn settings() -> TrackerSettings {
     }
 }
 
-fn any_frames() -> impl Strategy<Value = Vec<(u64, Vec<(f32, f32, f32, f32, f32)>)>> {
+/// x, y, width, height and score.
+type Raw = (f32, f32, f32, f32, f32);
+
+fn any_frames() -> impl Strategy<Value = Vec<(u64, Vec<Raw>)>> {
     let coordinate = prop_oneof![8 => 0.0f32..300.0, 1 => Just(f32::NAN), 1 => Just(1e30)];
     let side = prop_oneof![8 => 5.0f32..80.0, 1 => Just(0.0), 1 => Just(-3.0)];
     let detection = (
@@ -134,7 +138,7 @@ fn any_frames() -> impl Strategy<Value = Vec<(u64, Vec<(f32, f32, f32, f32, f32)
     prop::collection::vec((0u64..400, prop::collection::vec(detection, 0..14)), 1..40)
 }
 
-fn boxes(raw: &[(f32, f32, f32, f32, f32)]) -> Vec<Observation<'static>> {
+fn boxes(raw: &[Raw]) -> Vec<Observation<'static>> {
     raw.iter()
         .map(|(x, y, w, h, s)| Observation {
             bbox: BBox::new(*x, *y, *w, *h),
