@@ -14,12 +14,33 @@ pub(crate) struct Progress {
     pub has_frames: bool,
 }
 
-/// Explains an error message of a pipeline.
-pub(crate) fn explain(
-    error: &gst::message::Error,
-    address: &Redacted,
-    progress: Progress,
-) -> SourceError {
+/// What a pipeline may report.
+#[derive(Clone, Copy)]
+pub(crate) enum Trouble<'a> {
+    /// An error, which ends it.
+    Error(&'a gst::message::Error),
+    /// The peer closed the connection without a farewell.
+    Broken,
+}
+
+/// Whether rtspsrc warns that the server hung up. It ends the stream then as if it were over.
+pub(crate) fn is_broken_connection(warning: &gst::message::Warning) -> bool {
+    let read = warning.error().matches(gst::ResourceError::Read);
+    read && warning
+        .debug()
+        .is_some_and(|details| details.contains("closed the connection"))
+}
+
+/// Explains a trouble of a pipeline.
+pub(crate) fn explain(trouble: Trouble<'_>, address: &Redacted, progress: Progress) -> SourceError {
+    let Trouble::Error(error) = trouble else {
+        let kind = if progress.has_frames {
+            FailureKind::Truncated
+        } else {
+            FailureKind::Unreachable
+        };
+        return SourceError::new(kind, format!("{address}: the connection broke off"));
+    };
     let glib_error = error.error();
     let details = error
         .debug()

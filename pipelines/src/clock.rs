@@ -30,6 +30,8 @@ pub(crate) enum FrameClock {
     File {
         /// When the source was opened.
         opened: Timestamp,
+        /// The first frame's place in the file; media time counts from there.
+        first: Option<Duration>,
         /// Media time of the frame before.
         last: Duration,
     },
@@ -46,6 +48,7 @@ impl FrameClock {
     pub fn file() -> Self {
         Self::File {
             opened: Timestamp::from_system(SystemTime::now()),
+            first: None,
             last: Duration::ZERO,
         }
     }
@@ -75,12 +78,18 @@ impl FrameClock {
                     captured_at: now.before(waited),
                 }
             }
-            Self::File { opened, last } => {
-                let media = segment
+            Self::File {
+                opened,
+                first,
+                last,
+            } => {
+                let place = segment
                     .zip(pts)
                     .and_then(|(s, pts)| s.to_stream_time(pts))
                     .or(pts);
-                *last = media.map_or(*last, Duration::from).max(*last);
+                if let Some(place) = place.map(Duration::from) {
+                    *last = place.saturating_sub(*first.get_or_insert(place)).max(*last);
+                }
                 FrameTimes {
                     media_time: *last,
                     captured_at: opened.after(*last),

@@ -10,6 +10,8 @@
 //! with its planes. [`probe`] reads a file's headers. With the feature `camera` there is an RTSP
 //! camera to test against, and the maker of the demo clip.
 
+#[cfg(feature = "camera")]
+pub mod camera;
 mod classify;
 mod clock;
 mod error;

@@ -19,7 +19,7 @@ pub struct VideoInfo {
     pub fps: f64,
     /// Length of the whole file.
     pub duration: Option<Duration>,
-    /// Length of the video stream alone, where the container has it.
+    /// Length of the video stream alone, where the container has it or nothing else is in it.
     pub video_duration: Option<Duration>,
     /// Number of frames, where the container has it.
     pub frame_count: Option<u64>,
@@ -99,13 +99,16 @@ fn describe(
         .ok()
         .filter(|&micros| micros > 0);
     let seconds = stream.duration() as f64 * f64::from(stream.time_base());
+    let duration = micros.map(Duration::from_micros);
+    let own = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|own| !own.is_zero());
+    let alone = input.nb_streams() == 1;
     (size.width > 0 && size.height > 0).then(|| VideoInfo {
         size,
         fps: if rate.is_finite() { rate.max(0.0) } else { 0.0 },
-        duration: micros.map(Duration::from_micros),
-        video_duration: Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|d| !d.is_zero()),
+        duration,
+        video_duration: own.or(duration.filter(|_| alone)),
         frame_count: u64::try_from(stream.frames())
             .ok()
             .filter(|&frames| frames > 0),

@@ -53,7 +53,9 @@ pub(crate) fn build(session: &Session, request: &SourceRequest) -> Result<(), So
         .map_err(|_| SourceError::other("the pipeline refuses rtspsrc"))?;
 
     // Only video is asked for.
-    source.connect("select-stream", false, |values| {
+    let answered = Arc::clone(mailbox);
+    source.connect("select-stream", false, move |values| {
+        answered.contact();
         let caps = values
             .get(2)
             .and_then(|value| value.get::<gst::Caps>().ok());
@@ -67,7 +69,6 @@ pub(crate) fn build(session: &Session, request: &SourceRequest) -> Result<(), So
     let address = request.reference.clone();
     let (bin, mailbox) = (bin.downgrade(), Arc::clone(mailbox));
     source.connect_pad_added(move |_, pad| {
-        mailbox.contact();
         let Some(bin) = bin.upgrade() else { return };
         if let Err(error) = attach(&bin, pad, &end, threads, &mailbox) {
             let message = format!("{address}: {error}");

@@ -11,6 +11,7 @@ use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoCapsBuilder, VideoInfo, VideoMeta};
 
 use crate::{
+    classify::{self, Trouble},
     clock::FrameClock,
     error::SourceError,
     frame::{Frame, planes},
@@ -26,10 +27,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// An empty pipeline whose errors, once `explain`ed, and whose end go into the mailbox.
+    /// An empty pipeline whose troubles, once `explain`ed, and whose end go into the mailbox.
     pub fn new(
         mailbox: Arc<Mailbox>,
-        explain: impl Fn(&gst::message::Error) -> SourceError + Send + Sync + 'static,
+        explain: impl Fn(Trouble<'_>) -> SourceError + Send + Sync + 'static,
     ) -> Result<Self, SourceError> {
         plugins::start()?;
         let pipeline = gst::Pipeline::new();
@@ -40,7 +41,11 @@ impl Session {
         // Messages are handled where they arise and never queue up.
         bus.set_sync_handler(move |_, message| {
             match message.view() {
-                gst::MessageView::Error(error) => reports.fail(explain(error)),
+                gst::MessageView::Error(error) => reports.fail(explain(Trouble::Error(error))),
+                // What follows is an end of stream like any other.
+                gst::MessageView::Warning(warning) if classify::is_broken_connection(warning) => {
+                    reports.fail(explain(Trouble::Broken));
+                }
                 gst::MessageView::Eos(_) => reports.end(),
                 _ => {}
             }

@@ -88,7 +88,7 @@ fn every_format_gives_the_same_bars() {
                 for (bar, expect) in bars.iter().enumerate() {
                     let x = (bar as f32 + 0.5) * target.width as f32 / 7.0;
                     let y = i64::from(target.height / 4);
-                    assert_near(picture.pixel(x as i64, y), *expect, 3);
+                    assert_near(picture.pixel(x as i64, y), *expect, 5);
                 }
             }
         }
