@@ -8,6 +8,7 @@
 
 mod archive;
 pub mod convert;
+mod error;
 mod fetch;
 mod pins;
 mod place;
@@ -25,6 +26,7 @@ use crate::manifest::{Checksum, Manifest, ManifestError, ModelFileError, check_f
 
 pub use archive::ArchiveError;
 pub use convert::ConvertError;
+pub use error::InstallError;
 pub use fetch::{Clients, Fetch, FetchError};
 pub use pins::{Artifact, Download, Plan, PlanError, Recipe, Source};
 
@@ -77,65 +79,6 @@ pub trait Report {
     fn end(&mut self);
     /// Something worth knowing.
     fn note(&mut self, what: &str);
-}
-
-/// Why an installation failed.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// There is no plan.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// A file or folder of the home.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// A package could not be fetched.
-    #[error("{0}")]
-    Fetch(#[from] FetchError),
-    /// A package is not the pinned one.
-    #[error(
-        "{file} has the checksum {found} where {want} is pinned: it was cut short on the way, or the registry or a proxy gives another file. Nothing of it was used. Run the command again; if that does not help, fetch from another network"
-    )]
-    Corrupt {
-        /// The package's file.
-        file: &'static str,
-        /// What is pinned.
-        want: Checksum,
-        /// What came.
-        found: Checksum,
-    },
-    /// A package cannot be read.
-    #[error("{file}: {source}")]
-    Archive {
-        /// The package's file.
-        file: &'static str,
-        /// Why it failed.
-        source: ArchiveError,
-    },
-    /// A model cannot be converted.
-    #[error("cannot convert the model {model}: {source}")]
-    Convert {
-        /// The model.
-        model: String,
-        /// Why it failed.
-        source: ConvertError,
-    },
-    /// What was made is not what is pinned, although the package was.
-    #[error(
-        "{path} was made with the checksum {found} where {want} is pinned, out of the right package: a defect of this program, please report it"
-    )]
-    Made {
-        /// Path below the home.
-        path: String,
-        /// What is pinned.
-        want: Checksum,
-        /// What was made.
-        found: Checksum,
-    },
 }
 
 /// What an installation did.

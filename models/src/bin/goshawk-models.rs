@@ -13,7 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
 use goshawk_models::{
     install::{Clients, Home, Plan, Report, install, verify},
@@ -63,7 +62,8 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Our errors name their causes themselves.
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
@@ -103,7 +103,7 @@ fn run_list(home: &Home, quality: bool) -> anyhow::Result<ExitCode> {
     } else {
         manifest::default_pack()
     };
-    for model in manifests.context("cannot read the manifests")? {
+    for model in manifests? {
         let state = match model.checked_file(&models) {
             Ok(_) => "in place".to_owned(),
             Err(error) => error.to_string(),

@@ -1,5 +1,7 @@
 //! Manifests: ours parse, wrong ones are refused with the place of every mistake.
 
+use std::fs;
+
 use super::*;
 
 fn blazeface() -> &'static str {
