@@ -68,6 +68,8 @@ pub struct StageTimes {
     pub track: Spent,
     /// Encoding pictures and events.
     pub encode: Spent,
+    /// All that the inference threads did: `detect`, `describe` and their part of `convert`.
+    pub pool: Spent,
 }
 
 /// Pixels whose reading is charged to [`StageTimes::convert`].

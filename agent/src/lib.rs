@@ -1,10 +1,17 @@
 //! The Goshawk edge daemon as a library: drivers around [`goshawk_agent_core`].
 #![deny(unsafe_code)]
 
+pub mod analyze;
 pub mod board;
 pub mod config;
 pub mod cpu;
+pub mod crop;
+pub mod engine;
 mod files;
 pub mod health;
+pub mod infer;
 pub mod metrics;
 pub mod notify;
+pub mod outbox;
+pub mod source;
+pub mod stage;

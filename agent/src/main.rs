@@ -1,2 +1,126 @@
-//! To be written.
-fn main() {}
+//! `goshawk-agent`: the edge daemon's command line.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use goshawk_agent::{
+    analyze,
+    config::{self, Config, LogFormat},
+};
+use goshawk_proto::settings::{Value, sample};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let done = match matches.subcommand() {
+        Some(("analyze", matches)) => analyze(matches),
+        Some(("config", _)) => print_config(),
+        _ => Ok(()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "goshawk-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    Command::new("goshawk-agent")
+        .about("Watches cameras and sends what it sees to a Goshawk coordinator")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(settings(analyze_command()))
+        .subcommand(Command::new("config").about("Print a settings file with every key, its default and its meaning"))
+}
+
+fn analyze_command() -> Command {
+    Command::new("analyze")
+        .about("Run the whole path on one source and print each event and the processor time by stage as JSON lines")
+        .arg(Arg::new("source").required(true).help("File, folder of pictures, rtsp:// address or device"))
+        .arg(Arg::new("out").long("out").value_name("FILE").help("Write the lines here rather than to standard output"))
+        .arg(Arg::new("frames").long("frames").value_name("N").value_parser(clap::value_parser!(u64)).help("Stop after so many frames"))
+        .arg(Arg::new("time").long("time").value_name("SPAN").help("Stop after so long, e.g. 30s"))
+        .arg(Arg::new("descriptors").long("descriptors").action(ArgAction::SetTrue).help("Write descriptors too"))
+}
+
+/// Adds `--config` and one flag for every key.
+fn settings(command: Command) -> Command {
+    let file = Arg::new("config").long("config").value_name("FILE").help("Settings file (TOML)");
+    let flags = Config::KEYS.iter().map(|key| {
+        let help = if key.default.is_empty() { key.doc.trim().to_owned() } else { format!("{} [default: {}]", key.doc.trim(), key.default) };
+        Arg::new(key.name).long(key.name).value_name("VALUE").help(help).help_heading("Settings")
+    });
+    command.arg(file).args(flags)
+}
+
+fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
+    let file = matches.get_one::<String>("config").map(PathBuf::from);
+    let flags = Config::KEYS.iter().filter_map(|key| Some((key.name.to_owned(), matches.get_one::<String>(key.name)?.clone())));
+    let config = config::load(file.as_deref(), flags.collect())?;
+    start_log(&config)?;
+    Ok(config)
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log_level).context("log.level")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+fn analyze(matches: &ArgMatches) -> anyhow::Result<()> {
+    let config = load(matches)?;
+    let time = matches.get_one::<String>("time").map(|text| Duration::parse(text)).transpose();
+    let request = analyze::Request {
+        source: matches.get_one::<String>("source").cloned().unwrap_or_default(),
+        max_frames: matches.get_one::<u64>("frames").copied(),
+        max_time: time.map_err(anyhow::Error::msg).context("--time")?,
+        descriptors: matches.get_flag("descriptors"),
+    };
+    let out: Box<dyn Write + Send> = match matches.get_one::<String>("out") {
+        Some(path) => Box::new(File::create(path).with_context(|| path.clone())?),
+        None => Box::new(io::stdout()),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signal(&stop)?;
+    analyze::run(&config, &request, out, &stop)?;
+    Ok(())
+}
+
+/// The first signal ends the analysis after the frame at hand, the second at once.
+fn stop_on_signal(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    let stop = Arc::clone(stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let watch = move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if stop.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(watch)?;
+    Ok(())
+}
+
+fn print_config() -> anyhow::Result<()> {
+    io::stdout().write_all(sample(Config::KEYS, config::ENV_PREFIX).as_bytes()).context("standard output")
+}

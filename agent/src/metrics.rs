@@ -45,16 +45,19 @@ struct ByReason {
 pub enum FrameDrop {
     /// A newer one came before its turn.
     Stale,
+    /// It was not decoded because the decoder was too far behind.
+    Late,
     /// Inference failed on it.
     Inference,
 }
 
 impl FrameDrop {
-    const ALL: [Self; 2] = [Self::Stale, Self::Inference];
+    const ALL: [Self; 3] = [Self::Stale, Self::Late, Self::Inference];
 
     fn label(self) -> &'static str {
         match self {
             Self::Stale => "stale",
+            Self::Late => "late",
             Self::Inference => "inference",
         }
     }

@@ -1,0 +1,55 @@
+//! The models and the inference pool, as the settings want them.
+
+use std::{path::PathBuf, sync::Arc};
+
+use goshawk_models::{DetectOptions, FaceAnalyzer, Pack, PackError, RuntimeOptions};
+
+use crate::{config::Config, cpu::StageTimes, infer::InferPool, stage::StageSettings};
+
+/// Why there is no inference.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The model pack or the runtime library.
+    #[error("models in {}: {source}", home.display())]
+    Pack {
+        /// Where they were looked for.
+        home: PathBuf,
+        /// What is wrong.
+        source: PackError,
+    },
+    /// No thread could be started.
+    #[error("cannot start an inference thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Loads the models and starts the pool. Takes seconds; blocks.
+pub fn start(config: &Config, times: Arc<StageTimes>) -> Result<InferPool, EngineError> {
+    let home = config.home();
+    let mut options = RuntimeOptions::at_home(&home);
+    // Each thread of the pool runs its own call on one core; that costs least a frame.
+    options.intra_threads = 1;
+    options.sessions = config.threads();
+    let pack = |source| EngineError::Pack { home: home.clone(), source };
+    let opened = Pack::open(&home.join("models"), &options).map_err(pack)?;
+    let analyzer = FaceAnalyzer::new(&opened).map_err(pack)?;
+    let version = analyzer.descriptor_version();
+    tracing::info!(home = %home.display(), threads = config.threads(), descriptor_version = %version, "models are loaded");
+    Ok(InferPool::start(Box::new(analyzer), config.threads(), config.infer_batch, times)?)
+}
+
+/// How streams are analysed.
+pub fn stage_settings(config: &Config) -> StageSettings {
+    StageSettings {
+        detect_fps: (config.detect_fps > 0.0).then_some(config.detect_fps),
+        detect: DetectOptions {
+            min_score: config.detect_min_score,
+            min_mesh_score: config.detect_min_mesh_score,
+            min_face: config.detect_min_face,
+            ..DetectOptions::default()
+        },
+        describe: config.describe,
+        full_frame_side: config.full_frame.then_some(config.full_frame_side),
+        // Checked to be at most 100.
+        full_frame_quality: u8::try_from(config.full_frame_quality).unwrap_or(100),
+    }
+}

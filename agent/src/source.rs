@@ -1,0 +1,452 @@
+//! The thread of one stream: opens its source, feeds its frames to the analysis, and does what the
+//! supervisor says when the source fails, ends or is changed.
+//!
+//! Nothing that happens here reaches another stream: a panic is caught, counted as a failure of
+//! this stream's source, and followed by whatever the supervisor decides about failures.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use goshawk_agent_core::{
+    stage::StreamEnd,
+    supervise::{Command, Output, Report, SupervisePolicy, Supervisor},
+};
+use goshawk_pipelines::{Frame, Redacted, Source, SourceError, SourceRequest, SourceStats};
+use goshawk_proto::{
+    stream::{FailureKind, StreamSpec},
+    time::Timestamp,
+};
+
+use crate::{
+    board::{Board, RateMeter},
+    metrics::{FrameDrop, StreamMetrics},
+    stage::{Stage, StageCounters, StageTools},
+};
+
+/// Longest sleep between looks at the supervisor.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+/// Orders that may wait for a stream's thread; it takes them between two frames.
+const MAX_ORDERS: usize = 16;
+
+/// Ends a blocked [`FrameSource::next_frame`] from another thread.
+pub type StopSource = Box<dyn Fn() + Send + Sync>;
+
+/// Why there are no frames. The message holds no credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What an operator would call it.
+    pub kind: FailureKind,
+    /// What happened, for people.
+    pub message: String,
+}
+
+impl Failure {
+    fn other(message: &str) -> Self {
+        Self {
+            kind: FailureKind::Other,
+            message: message.to_owned(),
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.message().to_owned(),
+        }
+    }
+}
+
+/// What a stream's thread needs of a source; [`Source`] is one, and tests have others.
+pub trait FrameSource: Send {
+    /// The next frame; `None` at the end or when stopped.
+    fn next_frame(&mut self) -> Result<Option<Frame>, Failure>;
+    /// Counters so far.
+    fn stats(&self) -> SourceStats;
+    /// How to stop it.
+    fn stopper(&self) -> StopSource;
+}
+
+impl FrameSource for Box<dyn Source> {
+    fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
+        Ok(self.as_mut().next_frame()?)
+    }
+
+    fn stats(&self) -> SourceStats {
+        self.as_ref().stats()
+    }
+
+    fn stopper(&self) -> StopSource {
+        let stopper = self.as_ref().stopper();
+        Box::new(move || stopper.stop())
+    }
+}
+
+/// Opens a source.
+pub type OpenSource = Arc<dyn Fn(&SourceRequest) -> Result<Box<dyn FrameSource>, Failure> + Send + Sync>;
+
+/// Opens sources of every kind that `goshawk-pipelines` knows.
+pub fn open_any() -> OpenSource {
+    Arc::new(|request| Ok(Box::new(goshawk_pipelines::open(request)?)))
+}
+
+/// What stream threads work with, the same for all streams.
+#[derive(Clone)]
+pub struct SourceTools {
+    /// Opens sources.
+    pub open: OpenSource,
+    /// What comes after the decoder.
+    pub stage: StageTools,
+    /// Longest wait for a frame where the stream does not say.
+    pub timeout: Duration,
+}
+
+enum Order {
+    Update(Arc<StreamSpec>),
+    Stop,
+}
+
+/// A stream's running thread.
+pub struct StreamThread {
+    orders: Sender<Order>,
+    stopper: Arc<Mutex<Option<StopSource>>>,
+    /// How the stream fares.
+    pub board: Arc<Board>,
+    thread: JoinHandle<()>,
+}
+
+impl StreamThread {
+    /// Starts to work on a stream.
+    pub fn start(spec: Arc<StreamSpec>, tools: SourceTools, board: Arc<Board>, metrics: StreamMetrics) -> std::io::Result<Self> {
+        let (orders, inbox) = bounded(MAX_ORDERS);
+        let stopper = Arc::new(Mutex::new(None));
+        let worker = Worker {
+            supervisor: Supervisor::new(spec.version, SupervisePolicy::from_spec(&spec), false),
+            started: Instant::now(),
+            stopper: Arc::clone(&stopper),
+            board: Arc::clone(&board),
+            inbox,
+            spec,
+            tools,
+            metrics,
+            run: None,
+            runs: 0,
+            changed: true,
+            last_error: None,
+            stopping: false,
+        };
+        let thread = std::thread::Builder::new().name("stream".to_owned()).spawn(move || worker.work())?;
+        Ok(Self {
+            orders,
+            stopper,
+            board,
+            thread,
+        })
+    }
+
+    /// Goes on with a changed specification.
+    pub fn update(&self, spec: Arc<StreamSpec>) {
+        self.order(Order::Update(spec));
+    }
+
+    /// Ends the stream: open tracks become events, then the thread ends.
+    pub fn stop(&self) {
+        self.order(Order::Stop);
+    }
+
+    fn order(&self, order: Order) {
+        // The thread has ended when nobody takes orders any more.
+        let _ = self.orders.send(order);
+        if let Some(stop) = self.stopper.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            stop();
+        }
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for the thread's end.
+    pub fn join(self) {
+        // Panics are caught inside; one in the thread's frame leaves nothing to do either.
+        if self.thread.join().is_err() {
+            tracing::error!("a stream's thread panicked");
+        }
+    }
+}
+
+/// An open source and the analysis of its frames.
+struct Run {
+    source: Box<dyn FrameSource>,
+    stage: Stage,
+    seen: SourceStats,
+    staged: StageCounters,
+    rate: RateMeter,
+    first: bool,
+    last_at: Option<Timestamp>,
+}
+
+struct Worker {
+    supervisor: Supervisor,
+    started: Instant,
+    stopper: Arc<Mutex<Option<StopSource>>>,
+    board: Arc<Board>,
+    inbox: Receiver<Order>,
+    spec: Arc<StreamSpec>,
+    tools: SourceTools,
+    metrics: StreamMetrics,
+    run: Option<Run>,
+    /// Runs begun so far.
+    runs: u64,
+    /// The specification has not been tried yet: opening the source is no reconnect.
+    changed: bool,
+    last_error: Option<Failure>,
+    stopping: bool,
+}
+
+/// What came of asking for a frame.
+enum Step {
+    Frame,
+    Ended,
+    Failed(Failure),
+}
+
+impl Worker {
+    fn work(mut self) {
+        let now = self.now();
+        self.supervisor.handle_command(now, Command::Start);
+        loop {
+            self.take_orders();
+            if self.supervisor.poll_timeout().is_some_and(|at| at <= self.now()) {
+                let now = self.now();
+                self.supervisor.handle_timeout(now, rand::random());
+            }
+            self.obey();
+            if self.stopping && self.run.is_none() {
+                return;
+            }
+            if self.run.is_some() {
+                self.step();
+            } else {
+                self.wait();
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn take_orders(&mut self) {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(order) => self.handle_order(order),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => return self.handle_order(Order::Stop),
+            }
+        }
+    }
+
+    fn handle_order(&mut self, order: Order) {
+        let now = self.now();
+        match order {
+            Order::Stop if self.stopping => {}
+            Order::Stop => {
+                self.stopping = true;
+                self.supervisor.handle_command(now, Command::Stop);
+            }
+            Order::Update(spec) => {
+                let policy = SupervisePolicy::from_spec(&spec);
+                let version = spec.version;
+                self.spec = spec;
+                self.changed = true;
+                self.supervisor.handle_command(now, Command::Update { version, policy });
+                self.report(&self.supervisor.current_report());
+            }
+        }
+    }
+
+    fn obey(&mut self) {
+        while let Some(output) = self.supervisor.poll_output() {
+            match output {
+                Output::Open { attempt, .. } => self.open(attempt),
+                Output::Close => self.close(StreamEnd::Stopped),
+                Output::Report(report) => self.report(&report),
+            }
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        let error = report.error.and(self.last_error.as_ref()).map(|error| error.message.clone());
+        self.board.set_status(report.version, report.status, report.error, error);
+    }
+
+    fn open(&mut self, attempt: u32) {
+        self.close(StreamEnd::Stopped);
+        if !std::mem::take(&mut self.changed) {
+            self.metrics.reconnects.inc();
+            self.board.count(|counters| counters.restarts += 1);
+        }
+        tracing::info!(stream = %self.spec.stream_id, version = self.spec.version, attempt, source = %Redacted::new(self.spec.data.reference.clone()), "opening the source");
+        let now = self.now();
+        match catch_unwind(AssertUnwindSafe(|| self.try_open())) {
+            Ok(Ok(run)) => {
+                let mut slot = self.stopper.lock().unwrap_or_else(PoisonError::into_inner);
+                *slot = Some(run.source.stopper());
+                drop(slot);
+                self.run = Some(run);
+                self.runs += 1;
+                self.supervisor.handle_opened(now);
+            }
+            Ok(Err(error)) => self.fail(error),
+            Err(_) => self.fail(Failure::other("opening the source panicked")),
+        }
+    }
+
+    fn try_open(&self) -> Result<Run, Failure> {
+        let patience = self.patience();
+        let request = SourceRequest::from_stream(&self.spec.data, patience)?;
+        let source = (self.tools.open)(&request)?;
+        let stage = Stage::new(Arc::clone(&self.spec), self.tools.stage.clone(), self.metrics.clone());
+        Ok(Run {
+            source,
+            stage,
+            seen: SourceStats::default(),
+            staged: StageCounters::default(),
+            rate: RateMeter::default(),
+            first: true,
+            last_at: None,
+        })
+    }
+
+    /// How long a frame is waited for. The contract's unit is the millisecond.
+    fn patience(&self) -> Duration {
+        let enabled = self.spec.data.analytics.iter().filter(|analytics| analytics.enabled);
+        let asked = enabled.filter_map(|analytics| analytics.healthcheck.timeout).filter(|millis| *millis > 0).min();
+        asked.map_or(self.tools.timeout, |millis| Duration::from_millis(u64::from(millis)))
+    }
+
+    fn step(&mut self) {
+        let Some(run) = self.run.as_mut() else { return };
+        let metrics = &self.metrics;
+        let step = catch_unwind(AssertUnwindSafe(|| match run.source.next_frame() {
+            Ok(Some(frame)) => {
+                run.last_at = Some(frame.captured_at());
+                run.stage.handle_frame(&frame);
+                Step::Frame
+            }
+            Ok(None) => Step::Ended,
+            Err(error) => Step::Failed(error),
+        }));
+        let now = self.started.elapsed();
+        count(run, &self.board, metrics, now);
+        match step {
+            Ok(Step::Frame) => {
+                if std::mem::take(&mut run.first) {
+                    self.metrics.running.set(1);
+                    tracing::info!(stream = %self.spec.stream_id, "frames come");
+                }
+                self.supervisor.handle_frame(now);
+            }
+            // Stopped to take an order, or really at its end: the order, if any, says.
+            Ok(Step::Ended) => self.ended(now),
+            Ok(Step::Failed(error)) => self.fail(error),
+            Err(_) => {
+                // The analysis is in an unknown state: it goes without a last word.
+                self.discard();
+                self.fail(Failure::other("the analysis panicked"));
+            }
+        }
+    }
+
+    /// The source has no more frames: it is at its end, or it was stopped to take an order.
+    fn ended(&mut self, now: Duration) {
+        let ended = self.runs;
+        self.take_orders();
+        self.obey();
+        // An order may have closed this run, or closed it and begun another.
+        if self.run.is_some() && self.runs == ended {
+            self.close(StreamEnd::SourceEnded);
+            self.supervisor.handle_ended(now, rand::random());
+        }
+    }
+
+    fn fail(&mut self, error: Failure) {
+        let kind = error.kind;
+        tracing::warn!(stream = %self.spec.stream_id, ?kind, %error, "the source failed");
+        self.metrics.count_error(kind);
+        self.last_error = Some(error);
+        self.close(StreamEnd::SourceEnded);
+        let now = self.now();
+        self.supervisor.handle_failed(now, kind, rand::random());
+    }
+
+    /// Ends the run, if there is one, and sends what its tracks have.
+    fn close(&mut self, end: StreamEnd) {
+        *self.stopper.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.metrics.running.set(0);
+        let Some(mut run) = self.run.take() else { return };
+        if catch_unwind(AssertUnwindSafe(|| run.stage.finish(end))).is_err() {
+            tracing::error!(stream = %self.spec.stream_id, "ending the analysis panicked; its open tracks are lost");
+        }
+        let now = self.started.elapsed();
+        count(&mut run, &self.board, &self.metrics, now);
+    }
+
+    fn discard(&mut self) {
+        *self.stopper.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.run = None;
+        self.metrics.running.set(0);
+        tracing::error!(stream = %self.spec.stream_id, "the analysis panicked; its open tracks are lost");
+    }
+
+    fn wait(&mut self) {
+        let now = self.now();
+        let until = self.supervisor.poll_timeout().map_or(MAX_WAIT, |at| at.saturating_sub(now)).min(MAX_WAIT);
+        match self.inbox.recv_timeout(until) {
+            Ok(order) => self.handle_order(order),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => self.handle_order(Order::Stop),
+        }
+    }
+}
+
+/// Brings metrics and feedback up to date with what the run has done since the last call.
+fn count(run: &mut Run, board: &Board, metrics: &StreamMetrics, now: Duration) {
+    let stats = run.source.stats();
+    let staged = run.stage.counters();
+    let delivered = stats.delivered.saturating_sub(run.seen.delivered);
+    let stale = stats.dropped_stale.saturating_sub(run.seen.dropped_stale);
+    let late = stats.dropped_late.saturating_sub(run.seen.dropped_late);
+    metrics.decoded.inc_by(delivered + stale);
+    if stale + late > 0 {
+        metrics.count_drops(FrameDrop::Stale, stale);
+        metrics.count_drops(FrameDrop::Late, late);
+    }
+    let rate = run.rate.count(now, delivered + stale);
+    if let Some(rate) = rate {
+        metrics.source_fps.set(f64::from(rate));
+    }
+    let before = run.staged;
+    board.count(|counters| {
+        counters.frames += staged.frames - before.frames;
+        counters.dropped_frames += stale + late;
+        counters.detections += staged.faces - before.faces;
+        counters.tracks += staged.tracks - before.tracks;
+        counters.events += staged.events - before.events;
+        counters.fps = rate.unwrap_or(counters.fps);
+    });
+    if let Some(at) = run.last_at {
+        board.saw_frame(at);
+    }
+    run.seen = stats;
+    run.staged = staged;
+}

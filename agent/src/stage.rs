@@ -1,0 +1,313 @@
+//! One run of one stream after the decoder: detection, tracks, best shots, events.
+//!
+//! All of it runs on the stream's own thread, which waits for the inference pool and for the
+//! outbox; so a slow disk or a busy processor shows as frames that the source drops (live) or
+//! holds back (file), and nowhere else.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use goshawk_agent_core::{
+    bestshot::ShotDecision,
+    event::{EventDraft, FrameInfo, ShotParts},
+    schedule::{Schedule, ScheduleSettings},
+    stage::{
+        AnalysisSettings, FaceObservation, FrameObservations, Output, Shot, ShotRequest,
+        StreamAnalysis, StreamEnd,
+    },
+};
+use goshawk_models::{DetectOptions, Face, FaceTraits, WARP_JPEG_QUALITY, encode_jpeg, face_quality};
+use goshawk_pipelines::Frame;
+use goshawk_proto::{
+    event::{Event, Jpeg},
+    geometry::Size,
+    picture::Rgb,
+    stream::{Analytics, PartSelection, StreamSpec},
+    time::Timestamp,
+};
+
+use crate::{
+    cpu::{Metered, StageTimes},
+    crop::{self, Crop, FrameHolder, Window},
+    infer::InferPool,
+    metrics::{EventLoss, FrameDrop, Metrics, StreamMetrics},
+};
+
+/// Where finished events go.
+pub trait EventSink: Send + Sync + 'static {
+    /// Takes an event; returns when it is safe, or known to be lost and counted.
+    fn accept(&self, event: Event);
+}
+
+impl EventSink for crate::outbox::Outbox {
+    fn accept(&self, event: Event) {
+        // Where it is now is logged and counted by the outbox.
+        let _ = self.append(&event);
+    }
+}
+
+/// How streams are analysed, the same for all of them.
+#[derive(Clone, Debug)]
+pub struct StageSettings {
+    /// Detections a second; `None`: every frame.
+    pub detect_fps: Option<f32>,
+    /// What the detector looks for; its tiles are chosen by the size of the frame.
+    pub detect: DetectOptions,
+    /// Extract descriptors here.
+    pub describe: bool,
+    /// Longest side of a whole frame sent along; `None`: none are sent.
+    pub full_frame_side: Option<u32>,
+    /// JPEG quality of whole frames.
+    pub full_frame_quality: u8,
+}
+
+/// What every stage works with.
+#[derive(Clone)]
+pub struct StageTools {
+    /// Inference.
+    pub pool: InferPool,
+    /// The next stage.
+    pub sink: Arc<dyn EventSink>,
+    /// How to analyse.
+    pub settings: Arc<StageSettings>,
+    /// Processor time by stage.
+    pub times: Arc<StageTimes>,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+/// Sums of one run, for feedback and summaries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageCounters {
+    /// Frames handled.
+    pub frames: u64,
+    /// Frames on which the detector ran.
+    pub detected_frames: u64,
+    /// Faces found, before the stream's filters.
+    pub faces: u64,
+    /// Tracks begun.
+    pub tracks: u64,
+    /// Events made.
+    pub events: u64,
+}
+
+/// The analysis of one run of a stream.
+pub struct Stage {
+    analyses: Vec<Analysis>,
+    schedule: Schedule,
+    spec: Arc<StreamSpec>,
+    tools: StageTools,
+    metrics: StreamMetrics,
+    holder: FrameHolder,
+    options: Option<(Size, DetectOptions)>,
+    counters: StageCounters,
+}
+
+/// One analysis that the stream asks for.
+struct Analysis {
+    machine: StreamAnalysis<Crop>,
+    full_frames: bool,
+}
+
+impl Analysis {
+    fn new(spec: &StreamSpec, analytics: &Analytics, full_frames: bool) -> Self {
+        let wanted = analytics.sending.full_frame_settings != PartSelection::BodiesOnly;
+        Self {
+            machine: StreamAnalysis::new(spec, analytics, rand::random(), AnalysisSettings::default()),
+            full_frames: full_frames && wanted,
+        }
+    }
+}
+
+impl Stage {
+    /// A stage for a fresh run of the stream.
+    pub fn new(spec: Arc<StreamSpec>, tools: StageTools, metrics: StreamMetrics) -> Self {
+        let full_frames = tools.settings.full_frame_side.is_some();
+        let enabled = spec.data.analytics.iter().filter(|analytics| analytics.enabled);
+        let schedule = ScheduleSettings {
+            max_rate: tools.settings.detect_fps,
+            ..ScheduleSettings::default()
+        };
+        Self {
+            analyses: enabled.map(|analytics| Analysis::new(&spec, analytics, full_frames)).collect(),
+            schedule: Schedule::new(schedule),
+            spec,
+            tools,
+            metrics,
+            holder: FrameHolder::default(),
+            options: None,
+            counters: StageCounters::default(),
+        }
+    }
+
+    /// Sums so far.
+    pub fn counters(&self) -> StageCounters {
+        self.counters
+    }
+
+    /// Takes the next frame all the way.
+    pub fn handle_frame(&mut self, frame: &Frame) {
+        self.counters.frames += 1;
+        let faces = if self.schedule.handle_frame(frame.media_time()) { self.detect(frame) } else { None };
+        let info = FrameInfo {
+            number: frame.number(),
+            media_time: frame.media_time(),
+            captured_at: frame.captured_at(),
+            size: frame.size(),
+        };
+        for index in 0..self.analyses.len() {
+            self.track(index, frame, FrameObservations { frame: info, faces: faces.clone() });
+            self.send_ready(index);
+        }
+        self.metrics.processed.inc();
+        let open: usize = self.analyses.iter().map(|analysis| analysis.machine.open_tracks()).sum();
+        self.metrics.open_tracks.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// Ends every open track and sends what they have.
+    pub fn finish(&mut self, end: StreamEnd) {
+        for index in 0..self.analyses.len() {
+            self.analyses[index].machine.handle_end(end);
+            self.send_ready(index);
+        }
+        self.metrics.open_tracks.set(0);
+    }
+
+    fn detect(&mut self, frame: &Frame) -> Option<Vec<FaceObservation>> {
+        let roi = self.spec.data.roi.as_ref().and_then(|roi| roi.resolve(frame.size()));
+        let window = Window::new(frame.clone(), roi);
+        let options = self.options_for(&window);
+        let started = Instant::now();
+        let answer = self.tools.pool.detect(Box::new(window.clone()), &options);
+        let took = started.elapsed();
+        self.schedule.handle_cost(took);
+        self.metrics.detection.observe(took.as_secs_f64());
+        match answer {
+            Ok(faces) => {
+                self.counters.detected_frames += 1;
+                self.counters.faces += faces.len() as u64;
+                self.metrics.faces.inc_by(faces.len() as u64);
+                Some(faces.into_iter().map(|face| observe(&window, face)).collect())
+            }
+            Err(error) => {
+                tracing::warn!(stream = %self.spec.stream_id, frame = frame.number(), %error, "a frame is not analysed");
+                self.metrics.count_drops(FrameDrop::Inference, 1);
+                None
+            }
+        }
+    }
+
+    fn options_for(&mut self, window: &Window) -> DetectOptions {
+        let size = goshawk_proto::picture::Pixels::size(window);
+        match &self.options {
+            Some((known, options)) if *known == size => *options,
+            _ => {
+                let mode = self.spec.data.frame_processing_mode;
+                let options = crop::detect_options(&self.tools.settings.detect, size, mode);
+                self.options = Some((size, options));
+                options
+            }
+        }
+    }
+
+    fn track(&mut self, index: usize, frame: &Frame, observations: FrameObservations) {
+        let times = Arc::clone(&self.tools.times);
+        let wants = times.track.measure(|| self.analyses[index].machine.handle_frame(observations));
+        for want in wants {
+            self.take_shot(index, frame, want);
+        }
+    }
+
+    fn take_shot(&mut self, index: usize, frame: &Frame, want: ShotRequest) {
+        let times = &self.tools.times;
+        let metered = Metered::new(frame, &times.convert);
+        let warp = crop::face(&metered, &want.detection.landmarks);
+        let quality = times.describe.measure(|| face_quality(&warp));
+        let analysis = &mut self.analyses[index];
+        let frame = if analysis.full_frames { self.holder.hold(frame) } else { None };
+        let payload = Crop { warp, frame };
+        let decision = analysis.machine.handle_shot(want.ticket, Shot { quality, payload });
+        if matches!(decision, ShotDecision::Kept(_)) {
+            self.metrics.bestshots.inc();
+        }
+    }
+
+    fn send_ready(&mut self, index: usize) {
+        while let Some(output) = self.analyses[index].machine.poll_output() {
+            match output {
+                Output::EventReady(draft) => self.send(*draft),
+                Output::TrackEnded(_) => {
+                    self.counters.tracks += 1;
+                    self.metrics.tracks.inc();
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, draft: EventDraft<Crop>) {
+        let traits = self.describe(&draft);
+        let times = Arc::clone(&self.tools.times);
+        let event = times.encode.measure(|| self.assemble(draft, traits));
+        let Some(event) = event else {
+            self.tools.metrics.count_loss(EventLoss::Encoding);
+            return;
+        };
+        self.counters.events += 1;
+        self.metrics.count_event(event.reason);
+        tracing::debug!(stream = %self.spec.stream_id, event = %event.event_id, track = %event.track_id, reason = ?event.reason, "event");
+        times.encode.measure(|| self.tools.sink.accept(event));
+    }
+
+    /// Descriptors of the draft's shots; empty when they are left to the coordinator.
+    fn describe(&self, draft: &EventDraft<Crop>) -> Vec<FaceTraits> {
+        if !self.tools.settings.describe {
+            return Vec::new();
+        }
+        let warps: Vec<Rgb> = draft.shots.iter().map(|shot| shot.payload.warp.clone()).collect();
+        self.tools.pool.describe(warps).unwrap_or_else(|error| {
+            tracing::warn!(stream = %self.spec.stream_id, %error, "an event goes without descriptors");
+            Vec::new()
+        })
+    }
+
+    fn assemble(&self, draft: EventDraft<Crop>, traits: Vec<FaceTraits>) -> Option<Event> {
+        let stream = self.spec.stream_id;
+        let encoded: Result<Vec<Jpeg>, _> = draft.shots.iter().map(|shot| encode_jpeg(&shot.payload.warp, WARP_JPEG_QUALITY)).collect();
+        let warps = encoded.inspect_err(|error| tracing::error!(%stream, %error, "an event is lost: its face cannot be encoded")).ok()?;
+        let full_frame = self.full_frame(&draft);
+        let mut warps = warps.into_iter();
+        let mut traits = traits.into_iter();
+        let decided_at = Timestamp::from_system(SystemTime::now());
+        let event = draft.into_event(decided_at, rand::random(), full_frame, |_| {
+            let traits = traits.next();
+            ShotParts {
+                warp: warps.next().expect("one warp was encoded for each shot of the draft"),
+                attributes: traits.as_ref().and_then(|face| face.attributes),
+                descriptor: traits.map(|face| face.descriptor),
+            }
+        });
+        Some(event)
+    }
+
+    fn full_frame(&self, draft: &EventDraft<Crop>) -> Option<Jpeg> {
+        let side = self.tools.settings.full_frame_side?;
+        let held = draft.shots.first()?.payload.frame.as_ref()?;
+        held.jpeg(side, self.tools.settings.full_frame_quality)
+            .inspect_err(|error| tracing::warn!(stream = %self.spec.stream_id, %error, "an event goes without its frame"))
+            .ok()
+    }
+}
+
+fn observe(window: &Window, mut face: Face) -> FaceObservation {
+    let mesh = window.mesh(&face);
+    window.to_frame(&mut face);
+    FaceObservation {
+        detection: face.detection,
+        head_pose: Some(face.head_pose),
+        mesh: Some(mesh),
+        mouth_visibility: None,
+        appearance: None,
+    }
+}
