@@ -98,11 +98,18 @@ mod tests {
     }
 
     fn worker(n: u128, capacity: u32) -> Worker {
-        Worker { agent_id: agent(n), capacity, connected: true }
+        Worker {
+            agent_id: agent(n),
+            capacity,
+            connected: true,
+        }
     }
 
     fn holders(wishes: &[Wish], workers: &[Worker]) -> Vec<Option<u128>> {
-        plan(wishes, workers).values().map(|a| a.map(|a| a.0.as_u128())).collect()
+        plan(wishes, workers)
+            .values()
+            .map(|a| a.map(|a| a.0.as_u128()))
+            .collect()
     }
 
     #[test]
@@ -114,14 +121,23 @@ mod tests {
 
     #[test]
     fn a_stream_stays_with_an_agent_out_of_reach() {
-        let gone = Worker { connected: false, ..worker(1, 4) };
-        assert_eq!(holders(&[wish(1, Some(1)), wish(2, None)], &[gone, worker(2, 4)]), [Some(1), Some(2)]);
+        let gone = Worker {
+            connected: false,
+            ..worker(1, 4)
+        };
+        assert_eq!(
+            holders(&[wish(1, Some(1)), wish(2, None)], &[gone, worker(2, 4)]),
+            [Some(1), Some(2)]
+        );
         assert_eq!(holders(&[wish(1, Some(1))], &[worker(2, 4)]), [Some(2)]);
     }
 
     #[test]
     fn without_room_a_stream_waits() {
-        assert_eq!(holders(&[wish(1, None), wish(2, None)], &[worker(1, 1)]), [Some(1), None]);
+        assert_eq!(
+            holders(&[wish(1, None), wish(2, None)], &[worker(1, 1)]),
+            [Some(1), None]
+        );
         assert_eq!(holders(&[wish(1, None)], &[]), [None]);
     }
 

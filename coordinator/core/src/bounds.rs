@@ -13,13 +13,20 @@ pub struct Invalid {
 impl Invalid {
     /// A complaint about `path`.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 
     /// The same complaint seen from the object that holds the checked one under `name`.
     #[must_use]
     pub fn under(mut self, name: &str) -> Self {
-        self.path = if self.path.is_empty() { name.into() } else { format!("{name}.{}", self.path) };
+        self.path = if self.path.is_empty() {
+            name.into()
+        } else {
+            format!("{name}.{}", self.path)
+        };
         self
     }
 }
@@ -68,7 +75,10 @@ pub fn number<T: PartialOrd + std::fmt::Display>(
     if value >= least && value <= most {
         return Ok(());
     }
-    Err(Invalid::new(name, format!("{value} is not between {least} and {most}")))
+    Err(Invalid::new(
+        name,
+        format!("{value} is not between {least} and {most}"),
+    ))
 }
 
 /// As [`number`], when there is one.
@@ -86,7 +96,10 @@ pub fn items<T>(name: &str, value: &[T], least: usize, most: usize) -> Result<()
     if (least..=most).contains(&value.len()) {
         return Ok(());
     }
-    Err(Invalid::new(name, format!("{} items, want {least} to {most}", value.len())))
+    Err(Invalid::new(
+        name,
+        format!("{} items, want {least} to {most}", value.len()),
+    ))
 }
 
 /// As [`items`], when there is a list.
@@ -116,7 +129,10 @@ mod tests {
         let body = vec![Inner(1), Inner(9)];
         let wrong = part("list", &body).unwrap_err();
         assert_eq!(wrong.path, "list.1.n");
-        assert_eq!(wrong.to_string(), "Path: 'list.1.n', message: '9 is not between 0 and 3'");
+        assert_eq!(
+            wrong.to_string(),
+            "Path: 'list.1.n', message: '9 is not between 0 and 3'"
+        );
     }
 
     #[test]

@@ -88,7 +88,9 @@ impl Serialize for TimeBound {
 
 impl<'de> Deserialize<'de> for TimeBound {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 
@@ -135,7 +137,9 @@ impl Check for FaceFilters {
         for id in self.external_ids.iter().flatten() {
             bounds::text("external_ids", id, MAX_EXTERNAL_ID)?;
         }
-        self.user_data.as_ref().map_or(Ok(()), |u| bounds::text("user_data", u, MAX_USER_DATA))
+        self.user_data
+            .as_ref()
+            .map_or(Ok(()), |u| bounds::text("user_data", u, MAX_USER_DATA))
     }
 }
 
@@ -172,16 +176,37 @@ impl<'a> From<&'a FaceRecord> for FaceTraits<'a> {
 impl FaceFilters {
     /// Whether a face of the right account meets them at `now`.
     pub fn accept(&self, face: FaceTraits<'_>, now: Timestamp) -> bool {
-        let FaceTraits { face_id, external_id, user_data, lists, create_time, event_id } = face;
-        self.face_ids.as_ref().is_none_or(|ids| ids.contains(&face_id))
+        let FaceTraits {
+            face_id,
+            external_id,
+            user_data,
+            lists,
+            create_time,
+            event_id,
+        } = face;
+        self.face_ids
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&face_id))
             && self.face_id_gte.is_none_or(|least| face_id >= least)
             && self.face_id_lt.is_none_or(|end| face_id < end)
-            && self.list_id.is_none_or(|list| lists.binary_search(&list).is_ok())
+            && self
+                .list_id
+                .is_none_or(|list| lists.binary_search(&list).is_ok())
             && self.event_id.is_none_or(|event| event_id == Some(event))
-            && self.external_ids.as_ref().is_none_or(|ids| ids.iter().any(|id| id == external_id))
-            && self.user_data.as_ref().is_none_or(|part| user_data.contains(part.as_str()))
-            && self.create_time_gte.is_none_or(|least| create_time >= least.resolve(now))
-            && self.create_time_lt.is_none_or(|end| create_time < end.resolve(now))
+            && self
+                .external_ids
+                .as_ref()
+                .is_none_or(|ids| ids.iter().any(|id| id == external_id))
+            && self
+                .user_data
+                .as_ref()
+                .is_none_or(|part| user_data.contains(part.as_str()))
+            && self
+                .create_time_gte
+                .is_none_or(|least| create_time >= least.resolve(now))
+            && self
+                .create_time_lt
+                .is_none_or(|end| create_time < end.resolve(now))
     }
 }
 
@@ -218,7 +243,10 @@ mod tests {
         check(serde_json::json!({"list_id": id(8)}), false);
         check(serde_json::json!({"face_ids": [id(1), id(5)]}), true);
         check(serde_json::json!({"face_ids": [id(1)]}), false);
-        check(serde_json::json!({"face_id__gte": id(5), "face_id__lt": id(6)}), true);
+        check(
+            serde_json::json!({"face_id__gte": id(5), "face_id__lt": id(6)}),
+            true,
+        );
         check(serde_json::json!({"face_id__lt": id(5)}), false);
         check(serde_json::json!({"external_ids": ["ada"]}), true);
         check(serde_json::json!({"external_ids": ["bob"]}), false);
@@ -226,7 +254,10 @@ mod tests {
         check(serde_json::json!({"user_data": "roof"}), false);
         check(serde_json::json!({"create_time__gte": "now-1m"}), true);
         check(serde_json::json!({"create_time__gte": "now-59s"}), false);
-        check(serde_json::json!({"create_time__lt": "1970-01-01T00:01:40Z"}), false);
+        check(
+            serde_json::json!({"create_time__lt": "1970-01-01T00:01:40Z"}),
+            false,
+        );
     }
 
     #[test]

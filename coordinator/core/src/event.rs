@@ -6,9 +6,7 @@ pub mod view;
 use goshawk_proto::{
     detection::{BasicAttributes, FaceQuality, HeadPose},
     geometry::Rect,
-    id::{
-        AccountId, AttributeId, EventId, FaceId, HandlerId, ImageId, ListId, SampleId, StreamId,
-    },
+    id::{AccountId, AttributeId, EventId, FaceId, HandlerId, ImageId, ListId, SampleId, StreamId},
     stream::Location,
     time::Timestamp,
 };
@@ -235,7 +233,9 @@ impl StoredEvent {
     }
 
     fn basic(&self) -> Option<BasicAttributes> {
-        self.attributes.as_ref().and_then(|attributes| attributes.basic)
+        self.attributes
+            .as_ref()
+            .and_then(|attributes| attributes.basic)
     }
 
     /// Liveness, when estimated.
@@ -247,8 +247,13 @@ impl StoredEvent {
     pub fn best_of(matches: &[LabelMatches]) -> Option<TopMatch> {
         let mut best: Option<TopMatch> = None;
         for label in matches {
-            let Some(first) = label.candidates.first() else { continue };
-            if best.as_ref().is_none_or(|b| first.similarity > b.similarity) {
+            let Some(first) = label.candidates.first() else {
+                continue;
+            };
+            if best
+                .as_ref()
+                .is_none_or(|b| first.similarity > b.similarity)
+            {
                 best = Some(TopMatch {
                     face_id: first.face.face_id,
                     similarity: first.similarity,

@@ -52,7 +52,10 @@ pub enum GeoFilter {
 
 /// Conditions on an event; an absent one holds.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[allow(missing_docs, reason = "each is named as its query parameter; gte: not below, lt: below")]
+#[allow(
+    missing_docs,
+    reason = "each is named as its query parameter; gte: not below, lt: below"
+)]
 pub struct EventFilters {
     pub create_time_gte: Option<Timestamp>,
     pub create_time_lt: Option<Timestamp>,
@@ -124,9 +127,19 @@ impl EventFilters {
             && self.accept_place(&event.location)
             && self.accept_match(event)
             && self.accept_person(event)
-            && self.sources.as_ref().is_none_or(|s| s.accept(event.source.as_ref()))
-            && self.tags.iter().flatten().all(|tag| event.tags.contains(tag))
-            && self.user_data.as_ref().is_none_or(|part| event.user_data.contains(part.as_str()))
+            && self
+                .sources
+                .as_ref()
+                .is_none_or(|s| s.accept(event.source.as_ref()))
+            && self
+                .tags
+                .iter()
+                .flatten()
+                .all(|tag| event.tags.contains(tag))
+            && self
+                .user_data
+                .as_ref()
+                .is_none_or(|part| event.user_data.contains(part.as_str()))
     }
 
     fn accept_ids(&self, event: &StoredEvent) -> bool {
@@ -134,11 +147,26 @@ impl EventFilters {
         let face = event.face.as_ref().map(|face| face.face_id);
         within(id, self.event_id_gte, self.event_id_lt)
             && self.event_ids.as_ref().is_none_or(|ids| ids.contains(&id))
-            && self.face_ids.as_ref().is_none_or(|ids| face.is_some_and(|face| ids.contains(&face)))
-            && self.handler_ids.as_ref().is_none_or(|ids| ids.contains(&event.handler_id))
-            && self.external_ids.as_ref().is_none_or(|ids| ids.contains(&event.external_id))
-            && self.stream_ids.as_ref().is_none_or(|s| s.accept(event.stream_id.as_ref()))
-            && self.track_ids.as_ref().is_none_or(|t| t.accept(event.track_id.as_ref()))
+            && self
+                .face_ids
+                .as_ref()
+                .is_none_or(|ids| face.is_some_and(|face| ids.contains(&face)))
+            && self
+                .handler_ids
+                .as_ref()
+                .is_none_or(|ids| ids.contains(&event.handler_id))
+            && self
+                .external_ids
+                .as_ref()
+                .is_none_or(|ids| ids.contains(&event.external_id))
+            && self
+                .stream_ids
+                .as_ref()
+                .is_none_or(|s| s.accept(event.stream_id.as_ref()))
+            && self
+                .track_ids
+                .as_ref()
+                .is_none_or(|t| t.accept(event.track_id.as_ref()))
     }
 
     fn accept_times(&self, event: &StoredEvent) -> bool {
@@ -154,7 +182,9 @@ impl EventFilters {
             (&self.streets, &at.street),
             (&self.house_numbers, &at.house_number),
         ];
-        parts.iter().all(|(wanted, is)| wanted.as_ref().is_none_or(|w| w.accept(is.as_ref())))
+        parts
+            .iter()
+            .all(|(wanted, is)| wanted.as_ref().is_none_or(|w| w.accept(is.as_ref())))
             && self.geo.is_none_or(|geo| match geo {
                 GeoFilter::Absent => at.geo_position.is_none(),
                 GeoFilter::Within(area) => at.geo_position.is_some_and(|p| area.covers(p)),
@@ -164,26 +194,48 @@ impl EventFilters {
     fn accept_match(&self, event: &StoredEvent) -> bool {
         let top = event.top_match.as_ref();
         let has = |label: &String| {
-            let found = |m: &crate::event::LabelMatches| m.label == *label && !m.candidates.is_empty();
+            let found =
+                |m: &crate::event::LabelMatches| m.label == *label && !m.candidates.is_empty();
             event.matches.iter().flatten().any(found)
         };
-        self.top_label.as_ref().is_none_or(|label| top.is_some_and(|t| t.label == *label))
-            && self.top_ids.as_ref().is_none_or(|ids| top.is_some_and(|t| ids.contains(&t.face_id)))
+        self.top_label
+            .as_ref()
+            .is_none_or(|label| top.is_some_and(|t| t.label == *label))
+            && self
+                .top_ids
+                .as_ref()
+                .is_none_or(|ids| top.is_some_and(|t| ids.contains(&t.face_id)))
             && self
                 .top_external_ids
                 .as_ref()
                 .is_none_or(|ids| top.is_some_and(|t| ids.contains(&t.external_id)))
-            && self.top_similarity_gte.is_none_or(|v| top.is_some_and(|t| t.similarity >= v))
-            && self.top_similarity_lt.is_none_or(|v| top.is_some_and(|t| t.similarity < v))
-            && self.any_labels.as_ref().is_none_or(|labels| labels.iter().any(has))
+            && self
+                .top_similarity_gte
+                .is_none_or(|v| top.is_some_and(|t| t.similarity >= v))
+            && self
+                .top_similarity_lt
+                .is_none_or(|v| top.is_some_and(|t| t.similarity < v))
+            && self
+                .any_labels
+                .as_ref()
+                .is_none_or(|labels| labels.iter().any(has))
     }
 
     fn accept_person(&self, event: &StoredEvent) -> bool {
         let age = event.age();
-        self.gender.as_ref().is_none_or(|g| g.accept(event.gender().as_ref()))
-            && self.age_gte.is_none_or(|least| age.is_some_and(|age| age >= least))
-            && self.age_lt.is_none_or(|end| age.is_some_and(|age| age < end))
-            && self.liveness.as_ref().is_none_or(|l| l.accept(event.liveness_code().as_ref()))
+        self.gender
+            .as_ref()
+            .is_none_or(|g| g.accept(event.gender().as_ref()))
+            && self
+                .age_gte
+                .is_none_or(|least| age.is_some_and(|age| age >= least))
+            && self
+                .age_lt
+                .is_none_or(|end| age.is_some_and(|age| age < end))
+            && self
+                .liveness
+                .as_ref()
+                .is_none_or(|l| l.accept(event.liveness_code().as_ref()))
     }
 }
 
@@ -229,11 +281,22 @@ impl EventQuery {
             Some("asc") => Direction::Ascending,
             Some(other) => return Err(bad("order", format!("`{other}` is neither asc nor desc"))),
         };
-        let targets = q.texts("targets").or_else(|| q.texts("target")).unwrap_or_default();
-        if let Some(odd) = targets.iter().find(|t| !EVENT_TARGETS.contains(&t.as_str())) {
+        let targets = q
+            .texts("targets")
+            .or_else(|| q.texts("target"))
+            .unwrap_or_default();
+        if let Some(odd) = targets
+            .iter()
+            .find(|t| !EVENT_TARGETS.contains(&t.as_str()))
+        {
             return Err(bad("target", format!("`{odd}` is no field of an event")));
         }
-        Ok(Self { filters, direction, page: q.page()?, targets })
+        Ok(Self {
+            filters,
+            direction,
+            page: q.page()?,
+            targets,
+        })
     }
 }
 
@@ -293,30 +356,49 @@ fn geo_parameters(q: Pairs<'_>) -> Result<Option<GeoFilter>, BadParameter> {
                 q.number("latitude_delta", 0.0, 90.0)?,
             )
         }
-        _ => Err(bad("origin_longitude", "longitude and latitude go together")),
+        _ => Err(bad(
+            "origin_longitude",
+            "longitude and latitude go together",
+        )),
     }
 }
 
 /// `geo_position=origin_longitude,36.6,origin_latitude,55.7[,longitude_delta,…]`.
 fn geo_list(q: Pairs<'_>) -> Result<Option<GeoFilter>, BadParameter> {
     const NAME: &str = "geo_position";
-    let Some(items) = q.texts(NAME) else { return Ok(None) };
+    let Some(items) = q.texts(NAME) else {
+        return Ok(None);
+    };
     let (named, rest) = items.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(bad(NAME, "want names and numbers in turn"));
     }
     let find = |name: &str, least: f64, most: f64| -> Result<Option<f64>, BadParameter> {
-        let Some([_, text]) = named.iter().find(|[key, _]| key == name) else { return Ok(None) };
+        let Some([_, text]) = named.iter().find(|[key, _]| key == name) else {
+            return Ok(None);
+        };
         match text.parse::<f64>() {
             Ok(value) if (least..=most).contains(&value) => Ok(Some(value)),
-            _ => Err(bad(NAME, format!("{name} is not between {least} and {most}"))),
+            _ => Err(bad(
+                NAME,
+                format!("{name} is not between {least} and {most}"),
+            )),
         }
     };
-    let wanted = (find("origin_longitude", -180.0, 180.0)?, find("origin_latitude", -90.0, 90.0)?);
+    let wanted = (
+        find("origin_longitude", -180.0, 180.0)?,
+        find("origin_latitude", -90.0, 90.0)?,
+    );
     if wanted.0.is_none() || wanted.1.is_none() {
-        return Err(bad(NAME, "origin_longitude and origin_latitude are required"));
+        return Err(bad(
+            NAME,
+            "origin_longitude and origin_latitude are required",
+        ));
     }
-    let deltas = (find("longitude_delta", 0.0, 90.0)?, find("latitude_delta", 0.0, 90.0)?);
+    let deltas = (
+        find("longitude_delta", 0.0, 90.0)?,
+        find("latitude_delta", 0.0, 90.0)?,
+    );
     geo_box(wanted.0, wanted.1, deltas.0, deltas.1)
 }
 
@@ -327,9 +409,14 @@ fn geo_box(
     latitude_delta: Option<f64>,
 ) -> Result<Option<GeoFilter>, BadParameter> {
     const DEFAULT_DELTA: f64 = 0.01;
-    let (Some(longitude), Some(latitude)) = (longitude, latitude) else { return Ok(None) };
+    let (Some(longitude), Some(latitude)) = (longitude, latitude) else {
+        return Ok(None);
+    };
     Ok(Some(GeoFilter::Within(GeoBox {
-        origin: GeoPosition { longitude, latitude },
+        origin: GeoPosition {
+            longitude,
+            latitude,
+        },
         longitude_delta: longitude_delta.unwrap_or(DEFAULT_DELTA),
         latitude_delta: latitude_delta.unwrap_or(DEFAULT_DELTA),
     })))

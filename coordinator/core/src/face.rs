@@ -192,7 +192,9 @@ impl Check for FacePatch {
         if let Some(value) = &self.user_data {
             bounds::text("user_data", value, MAX_USER_DATA)?;
         }
-        self.avatar.as_ref().map_or(Ok(()), |value| bounds::text("avatar", value, MAX_AVATAR))
+        self.avatar
+            .as_ref()
+            .map_or(Ok(()), |value| bounds::text("avatar", value, MAX_AVATAR))
     }
 }
 

@@ -55,6 +55,11 @@ impl Policies {
                 out.push(format!("match_policy.{index}.candidates.origin"));
             }
         }
+        for (index, callback) in self.storage_policy.callbacks.iter().enumerate() {
+            if matches!(callback, storage::Callback::Http(http) if http.enable.0) {
+                out.push(format!("storage_policy.callbacks.{index}"));
+            }
+        }
         out
     }
 }
@@ -135,7 +140,11 @@ impl Handler {
             policies: new.policies.unwrap_or_default(),
             create_time: now,
             last_update_time: now,
-            handler_type: if dynamic { HandlerType::Dynamic } else { new.handler_type },
+            handler_type: if dynamic {
+                HandlerType::Dynamic
+            } else {
+                new.handler_type
+            },
             is_dynamic: dynamic,
             lambda_id: new.lambda_id,
         }

@@ -2,7 +2,7 @@
 //! or databases. In the order of an event's way:
 //!
 //! * [`stream`], [`assignment`]: what is watched, how it fares, which agent watches it;
-//! * [`handler`]: the rules that events go through, and their evaluation;
+//! * [`handler`], [`policy`]: the rules that events go through, and their evaluation;
 //! * [`candidates`], [`matching`]: whom a descriptor is compared with, and the ranking;
 //! * [`event`], [`face`], [`account`]: what is stored, with its published faces;
 //! * [`event_filter`], [`query`]: what listings and subscriptions ask for;
@@ -19,6 +19,7 @@ pub mod event_filter;
 pub mod face;
 pub mod handler;
 pub mod matching;
+pub mod policy;
 pub mod query;
 pub mod stream;
 

@@ -59,7 +59,9 @@ impl Scored {
     /// scores rank alike on every run and every backend. A cosine that is no number is last.
     pub fn rank(&self, other: &Self) -> Ordering {
         let key = |c: f32| if c.is_nan() { f32::NEG_INFINITY } else { c };
-        key(other.cosine).total_cmp(&key(self.cosine)).then(self.face_id.cmp(&other.face_id))
+        key(other.cosine)
+            .total_cmp(&key(self.cosine))
+            .then(self.face_id.cmp(&other.face_id))
     }
 }
 
@@ -98,7 +100,10 @@ impl Ord for ByRank {
 impl Top {
     /// An empty one.
     pub fn new(limit: usize) -> Self {
-        Self { limit, heap: std::collections::BinaryHeap::with_capacity(limit.saturating_add(1)) }
+        Self {
+            limit,
+            heap: std::collections::BinaryHeap::with_capacity(limit.saturating_add(1)),
+        }
     }
 
     /// A cosine below which an offer cannot enter any more; -infinity while there is room.
@@ -116,7 +121,11 @@ impl Top {
         }
         if self.heap.len() < self.limit {
             self.heap.push(ByRank(scored));
-        } else if self.heap.peek().is_some_and(|worst| scored.rank(&worst.0) == Ordering::Less) {
+        } else if self
+            .heap
+            .peek()
+            .is_some_and(|worst| scored.rank(&worst.0) == Ordering::Less)
+        {
             self.heap.pop();
             self.heap.push(ByRank(scored));
         }
@@ -124,7 +133,11 @@ impl Top {
 
     /// Best first.
     pub fn into_ranked(self) -> Vec<Scored> {
-        self.heap.into_sorted_vec().into_iter().map(|entry| entry.0).collect()
+        self.heap
+            .into_sorted_vec()
+            .into_iter()
+            .map(|entry| entry.0)
+            .collect()
     }
 }
 
@@ -146,7 +159,9 @@ pub fn decide(
         Order::CreateTimeAsc => kept.sort_by_key(|(scored, _)| scored.create_time),
         Order::CreateTimeDesc => kept.sort_by_key(|(s, _)| std::cmp::Reverse(s.create_time)),
     }
-    kept.into_iter().map(|(scored, similarity)| (scored.face_id, similarity)).collect()
+    kept.into_iter()
+        .map(|(scored, similarity)| (scored.face_id, similarity))
+        .collect()
 }
 
 #[cfg(test)]
@@ -199,10 +214,19 @@ mod tests {
     #[test]
     fn equal_scores_rank_by_id_and_nan_is_last() {
         let mut top = Top::new(3);
-        for one in [scored(3, 0.5), scored(1, 0.5), scored(9, f32::NAN), scored(2, 0.5)] {
+        for one in [
+            scored(3, 0.5),
+            scored(1, 0.5),
+            scored(9, f32::NAN),
+            scored(2, 0.5),
+        ] {
             top.offer(one);
         }
-        let ids: Vec<u128> = top.into_ranked().iter().map(|s| s.face_id.0.as_u128()).collect();
+        let ids: Vec<u128> = top
+            .into_ranked()
+            .iter()
+            .map(|s| s.face_id.0.as_u128())
+            .collect();
         assert_eq!(ids, [1, 2, 3]);
     }
 

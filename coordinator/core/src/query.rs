@@ -27,7 +27,10 @@ pub struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { number: 1, size: 10 }
+        Self {
+            number: 1,
+            size: 10,
+        }
     }
 }
 
@@ -58,7 +61,11 @@ impl<T: PartialEq> OneOf<T> {
 impl<'a> Pairs<'a> {
     /// The value of `name`; the last one where it is given more than once.
     pub fn get(self, name: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of `name` as a `T`.
@@ -75,9 +82,10 @@ impl<'a> Pairs<'a> {
         T: FromStr<Err: std::fmt::Display> + PartialOrd + std::fmt::Display,
     {
         match self.value::<T>(name)? {
-            Some(value) if !(value >= least && value <= most) => {
-                Err(bad(name, format!("{value} is not between {least} and {most}")))
-            }
+            Some(value) if !(value >= least && value <= most) => Err(bad(
+                name,
+                format!("{value} is not between {least} and {most}"),
+            )),
             value => Ok(value),
         }
     }
@@ -86,7 +94,12 @@ impl<'a> Pairs<'a> {
     pub fn texts(self, name: &str) -> Option<Vec<String>> {
         let mut given = self.0.iter().filter(|(key, _)| key == name).peekable();
         given.peek()?;
-        Some(given.flat_map(|(_, value)| value.split(',')).map(str::to_owned).collect())
+        Some(
+            given
+                .flat_map(|(_, value)| value.split(','))
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 
     /// The items of `name` as `T`s.
@@ -94,8 +107,14 @@ impl<'a> Pairs<'a> {
     where
         T::Err: std::fmt::Display,
     {
-        let Some(texts) = self.texts(name) else { return Ok(None) };
-        texts.iter().map(|text| parse(name, text)).collect::<Result<_, _>>().map(Some)
+        let Some(texts) = self.texts(name) else {
+            return Ok(None);
+        };
+        texts
+            .iter()
+            .map(|text| parse(name, text))
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// The items of `name` where `null` stands for absence.
@@ -103,10 +122,18 @@ impl<'a> Pairs<'a> {
     where
         T::Err: std::fmt::Display,
     {
-        let Some(texts) = self.texts(name) else { return Ok(None) };
+        let Some(texts) = self.texts(name) else {
+            return Ok(None);
+        };
         let (absent, present): (Vec<_>, Vec<_>) = texts.iter().partition(|text| *text == "null");
-        let values = present.iter().map(|text| parse(name, text)).collect::<Result<_, _>>()?;
-        Ok(Some(OneOf { values, absent: !absent.is_empty() }))
+        let values = present
+            .iter()
+            .map(|text| parse(name, text))
+            .collect::<Result<_, _>>()?;
+        Ok(Some(OneOf {
+            values,
+            absent: !absent.is_empty(),
+        }))
     }
 
     /// The page that `page` and `page_size` name.
@@ -119,7 +146,10 @@ impl<'a> Pairs<'a> {
 
 /// A complaint about parameter `name`.
 pub fn bad(name: &str, message: impl Into<String>) -> BadParameter {
-    BadParameter { name: name.into(), message: message.into() }
+    BadParameter {
+        name: name.into(),
+        message: message.into(),
+    }
 }
 
 fn parse<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, BadParameter> {
@@ -131,15 +161,32 @@ mod tests {
     use super::*;
 
     fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {
-        given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        given
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]
     fn pages_have_defaults_and_bounds() {
         let page = |given: &[(&str, &str)]| Pairs(&pairs(given)).page();
-        assert_eq!(page(&[]).unwrap(), Page { number: 1, size: 10 });
-        assert_eq!(page(&[("page", "3"), ("page_size", "7")]).unwrap().skip(), 14);
-        for wrong in [("page", "0"), ("page_size", "1001"), ("page_size", "0"), ("page", "x")] {
+        assert_eq!(
+            page(&[]).unwrap(),
+            Page {
+                number: 1,
+                size: 10
+            }
+        );
+        assert_eq!(
+            page(&[("page", "3"), ("page_size", "7")]).unwrap().skip(),
+            14
+        );
+        for wrong in [
+            ("page", "0"),
+            ("page_size", "1001"),
+            ("page_size", "0"),
+            ("page", "x"),
+        ] {
             assert_eq!(page(&[wrong]).unwrap_err().name, wrong.0);
         }
     }

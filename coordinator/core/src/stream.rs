@@ -98,7 +98,9 @@ impl std::fmt::Debug for StreamRecord {
 
 impl std::fmt::Debug for NewStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewStream").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("NewStream")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -174,8 +176,16 @@ impl StreamRecord {
             version: 1,
             create_time: now,
             state: StreamState {
-                status: if paused { StreamStatus::Pause } else { StreamStatus::Pending },
-                restart_status: if restart_on { RestartStatus::Enabled } else { RestartStatus::Disabled },
+                status: if paused {
+                    StreamStatus::Pause
+                } else {
+                    StreamStatus::Pending
+                },
+                restart_status: if restart_on {
+                    RestartStatus::Enabled
+                } else {
+                    RestartStatus::Disabled
+                },
                 ..StreamState::default()
             },
         }
@@ -185,7 +195,10 @@ impl StreamRecord {
     pub fn replace(&mut self, new: NewStream) {
         let fresh = Self::new(self.stream_id, new, self.create_time);
         let agent = self.state.agent;
-        *self = Self { version: self.version + 1, ..fresh };
+        *self = Self {
+            version: self.version + 1,
+            ..fresh
+        };
         self.state.agent = agent;
     }
 
@@ -236,7 +249,9 @@ impl StreamRecord {
 
 /// An address with its user and password replaced by `***`; everything else as it is.
 pub fn mask_credentials(reference: &str) -> String {
-    let Some((scheme, rest)) = reference.split_once("://") else { return reference.to_owned() };
+    let Some((scheme, rest)) = reference.split_once("://") else {
+        return reference.to_owned();
+    };
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..authority_end].rfind('@') {
         Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
@@ -252,9 +267,17 @@ impl Check for NewStream {
             return Err(Invalid::new("autorestart.restart", "want 0 or 1"));
         }
         let most = i32::MAX as u32;
-        bounds::number("autorestart.attempt_count", self.autorestart.attempt_count, 1, most)?;
+        bounds::number(
+            "autorestart.attempt_count",
+            self.autorestart.attempt_count,
+            1,
+            most,
+        )?;
         bounds::number("autorestart.delay", self.autorestart.delay, 1, most)?;
-        if !matches!(self.status, None | Some(StreamStatus::Pending | StreamStatus::Pause)) {
+        if !matches!(
+            self.status,
+            None | Some(StreamStatus::Pending | StreamStatus::Pause)
+        ) {
             return Err(Invalid::new("status", "want pending or pause"));
         }
         if let Some(location) = &self.location {
@@ -276,7 +299,9 @@ pub fn check_location(location: &Location) -> Result<(), Invalid> {
     for (name, part) in parts {
         bounds::text(name, part.as_deref().unwrap_or(""), MAX_LOCATION)?;
     }
-    let Some(geo) = location.geo_position else { return Ok(()) };
+    let Some(geo) = location.geo_position else {
+        return Ok(());
+    };
     bounds::number("geo_position.longitude", geo.longitude, -180.0, 180.0)?;
     bounds::number("geo_position.latitude", geo.latitude, -90.0, 90.0)
 }
@@ -291,16 +316,28 @@ fn check_data(data: &StreamData) -> Result<(), Invalid> {
         let filtering = &analytics.filtering;
         let angles = [
             ("detection_yaw_threshold", filtering.detection_yaw_threshold),
-            ("detection_pitch_threshold", filtering.detection_pitch_threshold),
-            ("detection_roll_threshold", filtering.detection_roll_threshold),
+            (
+                "detection_pitch_threshold",
+                filtering.detection_pitch_threshold,
+            ),
+            (
+                "detection_roll_threshold",
+                filtering.detection_roll_threshold,
+            ),
         ];
         for (name, angle) in angles {
-            bounds::number(name, angle, 0.0, 180.0)
-                .map_err(|e| e.under("filtering").under(&index.to_string()).under("analytics"))?;
+            bounds::number(name, angle, 0.0, 180.0).map_err(|e| {
+                e.under("filtering")
+                    .under(&index.to_string())
+                    .under("analytics")
+            })?;
         }
         let sending = &analytics.sending;
         if sending.time_period_of_searching.0 < -1 || sending.silent_period < -1 {
-            return Err(Invalid::new(format!("analytics.{index}.sending"), "periods are -1 or more"));
+            return Err(Invalid::new(
+                format!("analytics.{index}.sending"),
+                "periods are -1 or more",
+            ));
         }
     }
     Ok(())
@@ -329,8 +366,18 @@ mod tests {
     fn a_view_has_the_required_fields() {
         let view = crate::testing::stream(1, "rtsp://cam/1").view();
         let required = [
-            "stream_id", "account_id", "name", "description", "data", "location", "autorestart",
-            "version", "create_time", "status", "last_error", "video_info",
+            "stream_id",
+            "account_id",
+            "name",
+            "description",
+            "data",
+            "location",
+            "autorestart",
+            "version",
+            "create_time",
+            "status",
+            "last_error",
+            "video_info",
         ];
         for name in required {
             assert!(view.get(name).is_some(), "{name}");

@@ -43,7 +43,10 @@ pub fn face(n: u128, descriptor: Option<Descriptor>) -> FaceRecord {
         avatar: String::new(),
         lists: Vec::new(),
         create_time: seconds(n as i64),
-        attributes: Attributes { descriptor, ..Attributes::default() },
+        attributes: Attributes {
+            descriptor,
+            ..Attributes::default()
+        },
     }
 }
 
@@ -51,16 +54,26 @@ pub fn face(n: u128, descriptor: Option<Descriptor>) -> FaceRecord {
 pub fn event(n: i64) -> StoredEvent {
     let matches = vec![LabelMatches {
         label: "staff".into(),
-        candidates: vec![MatchedFace { face: face(7, None), similarity: 0.95 }],
+        candidates: vec![MatchedFace {
+            face: face(7, None),
+            similarity: 0.95,
+        }],
         targets: Vec::new(),
     }];
     let attributes = EventAttributes {
         attribute_id: None,
-        basic: Some(BasicAttributes { age: 30.2, gender: Gender::Male, gender_score: Score::ONE }),
+        basic: Some(BasicAttributes {
+            age: 30.2,
+            gender: Gender::Male,
+            gender_score: Score::ONE,
+        }),
         score: Some(0.8),
         samples: Vec::new(),
     };
-    let place = GeoPosition { longitude: 24.1, latitude: 56.9 };
+    let place = GeoPosition {
+        longitude: 24.1,
+        latitude: 56.9,
+    };
     StoredEvent {
         event_id: EventId(Uuid::from_u128(n as u128)),
         account_id: ACCOUNT,
@@ -88,7 +101,12 @@ pub fn event(n: i64) -> StoredEvent {
             face: Some(DetectedFace {
                 sample_id: SampleId(Uuid::from_u128(4)),
                 stored: true,
-                rect: Some(Rect { x: 1, y: 2, width: 30, height: 40 }),
+                rect: Some(Rect {
+                    x: 1,
+                    y: 2,
+                    width: 30,
+                    height: 40,
+                }),
                 landmarks5: None,
                 head_pose: None,
                 quality: None,
@@ -96,7 +114,10 @@ pub fn event(n: i64) -> StoredEvent {
             body: None,
         }],
         attributes: Some(attributes),
-        liveness: Some(EventLiveness { prediction: LivenessCode::Real, score: Some(0.9) }),
+        liveness: Some(EventLiveness {
+            prediction: LivenessCode::Real,
+            score: Some(0.9),
+        }),
         top_match: StoredEvent::best_of(&matches),
         matches: Some(matches),
         face: None,

@@ -80,7 +80,10 @@ impl StoredEvent {
             json!({"face_id": top.face_id, "similarity": top.similarity,
                    "label": top.label, "external_id": top.external_id})
         });
-        let matches = self.matches.as_ref().map(|all| all.iter().map(match_row).collect::<Vec<_>>());
+        let matches = self
+            .matches
+            .as_ref()
+            .map(|all| all.iter().map(match_row).collect::<Vec<_>>());
         let fields = json!({
             "event_id": self.event_id,
             "account_id": self.account_id,
@@ -121,7 +124,10 @@ impl StoredEvent {
 
     /// The event object that handlers answer and subscribers receive.
     pub fn emitted(&self) -> Value {
-        let matches = self.matches.as_ref().map(|all| all.iter().map(match_emitted).collect::<Vec<_>>());
+        let matches = self
+            .matches
+            .as_ref()
+            .map(|all| all.iter().map(match_emitted).collect::<Vec<_>>());
         json!({
             "event_id": self.event_id,
             "url": self.stored.then(|| event_url(self.event_id)),
@@ -186,7 +192,9 @@ impl StoredEvent {
     }
 
     fn emitted_estimations(&self) -> Value {
-        let Some(liveness) = self.liveness else { return json!({}) };
+        let Some(liveness) = self.liveness else {
+            return json!({});
+        };
         json!({"liveness": {
             "prediction": liveness.prediction.word(),
             "estimations": {"score": liveness.score, "quality": null},
@@ -209,7 +217,8 @@ impl StoredEvent {
     fn emitted_face_sample(&self, face: &DetectedFace) -> Value {
         let mut attributes = self.emitted_estimations();
         if let Some(pose) = face.head_pose {
-            attributes["head_pose"] = json!({"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll});
+            attributes["head_pose"] =
+                json!({"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll});
         }
         let mut detection = json!({"attributes": attributes});
         if let Some(rect) = face.rect {
@@ -243,7 +252,10 @@ pub fn basic_attributes(basic: BasicAttributes) -> Value {
 }
 
 fn image_origin(detection: &EventDetection) -> Option<String> {
-    detection.image_id.map(image_url).or_else(|| detection.image_reference.clone())
+    detection
+        .image_id
+        .map(image_url)
+        .or_else(|| detection.image_reference.clone())
 }
 
 fn emitted_body_sample(body: &DetectedBody) -> Value {
@@ -264,9 +276,14 @@ fn match_emitted(label: &LabelMatches) -> Value {
 }
 
 fn match_row(label: &LabelMatches) -> Value {
-    const FIELDS: [FaceTarget; 4] =
-        [FaceTarget::FaceId, FaceTarget::UserData, FaceTarget::CreateTime, FaceTarget::ExternalId];
-    let one = |c: &super::MatchedFace| json!({"face": c.face.view(&FIELDS), "similarity": c.similarity});
+    const FIELDS: [FaceTarget; 4] = [
+        FaceTarget::FaceId,
+        FaceTarget::UserData,
+        FaceTarget::CreateTime,
+        FaceTarget::ExternalId,
+    ];
+    let one =
+        |c: &super::MatchedFace| json!({"face": c.face.view(&FIELDS), "similarity": c.similarity});
     json!({"label": label.label, "candidates": label.candidates.iter().map(one).collect::<Vec<_>>()})
 }
 
@@ -316,18 +333,44 @@ mod tests {
     #[test]
     fn a_message_has_the_required_fields() {
         let message = testing::event(1).message();
-        for name in ["event", "handler_id", "event-create-time", "event-end-time", "Luna-Request-id"] {
+        for name in [
+            "event",
+            "handler_id",
+            "event-create-time",
+            "event-end-time",
+            "Luna-Request-id",
+        ] {
             assert!(message.get(name).is_some(), "{name}");
         }
         let required = [
-            "matches", "url", "event_id", "face", "tags", "source", "stream_id", "face_attributes",
-            "aggregate_estimations", "body_attributes", "location", "user_data", "external_id",
-            "detections", "track_id", "meta",
+            "matches",
+            "url",
+            "event_id",
+            "face",
+            "tags",
+            "source",
+            "stream_id",
+            "face_attributes",
+            "aggregate_estimations",
+            "body_attributes",
+            "location",
+            "user_data",
+            "external_id",
+            "detections",
+            "track_id",
+            "meta",
         ];
         for name in required {
             assert!(message["event"].get(name).is_some(), "{name}");
         }
-        for name in ["city", "area", "district", "street", "house_number", "geo_position"] {
+        for name in [
+            "city",
+            "area",
+            "district",
+            "street",
+            "house_number",
+            "geo_position",
+        ] {
             assert!(message["event"]["location"].get(name).is_some(), "{name}");
         }
         let sample = &message["event"]["detections"][0]["samples"]["face"];

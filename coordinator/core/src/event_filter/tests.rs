@@ -48,7 +48,10 @@ fn each_query_filter_can_pass_and_fail() {
     check("top_similar_object_similarity__gte=0.9", true);
     check("top_similar_object_similarity__lt=0.9", false);
     check("top_similar_external_ids=ada", true);
-    check("create_time__gte=1970-01-01T00:00:01Z&create_time__lt=1970-01-01T00:00:02Z", true);
+    check(
+        "create_time__gte=1970-01-01T00:00:01Z&create_time__lt=1970-01-01T00:00:02Z",
+        true,
+    );
     check("create_time__lt=1970-01-01T00:00:01Z", false);
     check("end_time__lt=1970-01-01T00:00:02Z", false);
     check("track_ids=track-1", true);
@@ -57,7 +60,10 @@ fn each_query_filter_can_pass_and_fail() {
     check("masks=1,null", true);
     check("origin_longitude=24.1&origin_latitude=56.9", true);
     check("origin_longitude=25.1&origin_latitude=56.9", false);
-    check("origin_longitude=25.1&origin_latitude=56.9&longitude_delta=2", true);
+    check(
+        "origin_longitude=25.1&origin_latitude=56.9&longitude_delta=2",
+        true,
+    );
     check("origin_longitude=null&origin_latitude=null", false);
 }
 
@@ -68,8 +74,14 @@ fn each_subscription_filter_can_pass_and_fail() {
     subscribed("matching_candidates_labels=guests", false);
     subscribed("object_similarity__gte=0.9", true);
     subscribed("object_similarity__gte=0.99", false);
-    subscribed("geo_position=origin_longitude,24.1,origin_latitude,56.9", true);
-    subscribed("geo_position=origin_longitude,20,origin_latitude,56.9,longitude_delta,1", false);
+    subscribed(
+        "geo_position=origin_longitude,24.1,origin_latitude,56.9",
+        true,
+    );
+    subscribed(
+        "geo_position=origin_longitude,20,origin_latitude,56.9,longitude_delta,1",
+        false,
+    );
     subscribed("emotions=4", false);
 }
 
@@ -90,10 +102,19 @@ fn nonsense_names_the_parameter() {
 #[test]
 fn boxes_reach_across_the_date_line() {
     let area = GeoBox {
-        origin: GeoPosition { longitude: 179.9, latitude: 0.0 },
+        origin: GeoPosition {
+            longitude: 179.9,
+            latitude: 0.0,
+        },
         longitude_delta: 0.5,
         latitude_delta: 1.0,
     };
-    assert!(area.covers(GeoPosition { longitude: -179.8, latitude: 0.5 }));
-    assert!(!area.covers(GeoPosition { longitude: -179.0, latitude: 0.5 }));
+    assert!(area.covers(GeoPosition {
+        longitude: -179.8,
+        latitude: 0.5
+    }));
+    assert!(!area.covers(GeoPosition {
+        longitude: -179.0,
+        latitude: 0.5
+    }));
 }

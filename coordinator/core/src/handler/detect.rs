@@ -120,7 +120,11 @@ pub struct EstimateLiveness {
 
 impl Default for EstimateLiveness {
     fn default() -> Self {
-        Self { estimate: Flag::OFF, liveness_threshold: 0.5, quality_threshold: 0.5 }
+        Self {
+            estimate: Flag::OFF,
+            liveness_threshold: 0.5,
+            quality_threshold: 0.5,
+        }
     }
 }
 
@@ -134,8 +138,18 @@ impl Check for DetectPolicy {
         bounds::maybe_items("liveness_states", self.liveness_states.as_ref(), 1, most)?;
         bounds::maybe_items("deepfake_states", self.deepfake_states.as_ref(), 1, most)?;
         let liveness = &self.estimate_liveness;
-        bounds::number("estimate_liveness.liveness_threshold", liveness.liveness_threshold, 0.0, 1.0)?;
-        bounds::number("estimate_liveness.quality_threshold", liveness.quality_threshold, 0.0, 1.0)
+        bounds::number(
+            "estimate_liveness.liveness_threshold",
+            liveness.liveness_threshold,
+            0.0,
+            1.0,
+        )?;
+        bounds::number(
+            "estimate_liveness.quality_threshold",
+            liveness.quality_threshold,
+            0.0,
+            1.0,
+        )
     }
 }
 
@@ -159,8 +173,17 @@ impl DetectPolicy {
             ("estimate_people_count", &self.estimate_people_count),
             ("body_attributes", &self.body_attributes),
         ];
-        let mut out: Vec<&str> = flags.iter().filter(|(_, on)| on.0).map(|(name, _)| *name).collect();
-        out.extend(sections.iter().filter(|(_, s)| switched_on(s.as_ref())).map(|(name, _)| *name));
+        let mut out: Vec<&str> = flags
+            .iter()
+            .filter(|(_, on)| on.0)
+            .map(|(name, _)| *name)
+            .collect();
+        out.extend(
+            sections
+                .iter()
+                .filter(|(_, s)| switched_on(s.as_ref()))
+                .map(|(name, _)| *name),
+        );
         if self.mask_states.is_some() {
             out.push("mask_states");
         }
@@ -170,12 +193,18 @@ impl DetectPolicy {
         if self.face_occlusion_states.is_some() {
             out.push("face_occlusion_states");
         }
-        out.into_iter().map(|name| format!("detect_policy.{name}")).collect()
+        out.into_iter()
+            .map(|name| format!("detect_policy.{name}"))
+            .collect()
     }
 }
 
 /// Whether a section's `estimate` (or any `estimate_…`) is 1.
 fn switched_on(section: Option<&Value>) -> bool {
-    let Some(Value::Object(fields)) = section else { return false };
-    fields.iter().any(|(name, value)| name.starts_with("estimate") && *value == 1)
+    let Some(Value::Object(fields)) = section else {
+        return false;
+    };
+    fields
+        .iter()
+        .any(|(name, value)| name.starts_with("estimate") && *value == 1)
 }

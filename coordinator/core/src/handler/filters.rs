@@ -41,10 +41,18 @@ pub struct MatchCondition {
     /// The label of a match policy of the same handler.
     pub label: String,
     /// Not above this, 0 to 1.
-    #[serde(rename = "similarity__lte", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "similarity__lte",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub similarity_lte: Option<f32>,
     /// Not below this, 0 to 1.
-    #[serde(rename = "similarity__gte", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "similarity__gte",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub similarity_gte: Option<f32>,
 }
 
@@ -91,8 +99,12 @@ impl ExtractConditions {
     /// Whether they hold.
     pub fn hold(&self, seen: Seen) -> bool {
         self.gender.is_none_or(|wanted| seen.gender == Some(wanted))
-            && self.age_gte.is_none_or(|least| seen.age.is_some_and(|age| age >= least))
-            && self.age_lt.is_none_or(|end| seen.age.is_some_and(|age| age < end))
+            && self
+                .age_gte
+                .is_none_or(|least| seen.age.is_some_and(|age| age >= least))
+            && self
+                .age_lt
+                .is_none_or(|end| seen.age.is_some_and(|age| age < end))
             && self
                 .liveness
                 .as_ref()
@@ -119,7 +131,9 @@ impl EventConditions {
         self.extract().hold(seen)
             && self.matches.iter().flatten().all(|wanted| {
                 best(&wanted.label).is_some_and(|similarity| {
-                    wanted.similarity_gte.is_none_or(|least| similarity >= least)
+                    wanted
+                        .similarity_gte
+                        .is_none_or(|least| similarity >= least)
                         && wanted.similarity_lte.is_none_or(|most| similarity <= most)
                 })
             })

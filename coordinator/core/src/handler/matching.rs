@@ -87,10 +87,15 @@ impl Check for MatchPolicy {
         bounds::part("filters", &self.filters)?;
         bounds::number("limit", self.limit, 1, MAX_LIMIT)?;
         bounds::number("threshold", self.threshold, 0.0, 1.0)?;
-        let Candidates::Faces(filters) = &self.candidates else { return Ok(()) };
+        let Candidates::Faces(filters) = &self.candidates else {
+            return Ok(());
+        };
         for target in self.targets.iter().flatten() {
             if target.as_str().and_then(FaceTarget::from_name).is_none() {
-                return Err(Invalid::new("targets", format!("{target} is no field of a face")));
+                return Err(Invalid::new(
+                    "targets",
+                    format!("{target} is no field of a face"),
+                ));
             }
         }
         bounds::part("candidates", filters)

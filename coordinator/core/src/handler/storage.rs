@@ -53,7 +53,11 @@ pub struct SamplePolicy {
 
 impl Default for SamplePolicy {
     fn default() -> Self {
-        Self { store_sample: Flag::ON, filters: EventConditions::default(), ttl: None }
+        Self {
+            store_sample: Flag::ON,
+            filters: EventConditions::default(),
+            ttl: None,
+        }
     }
 }
 
@@ -96,7 +100,11 @@ pub struct AttributePolicy {
 
 impl Default for AttributePolicy {
     fn default() -> Self {
-        Self { store_attribute: Flag::OFF, filters: EventConditions::default(), ttl: 300 }
+        Self {
+            store_attribute: Flag::OFF,
+            filters: EventConditions::default(),
+            ttl: 300,
+        }
     }
 }
 
@@ -149,7 +157,11 @@ pub struct EventPolicy {
 
 impl Default for EventPolicy {
     fn default() -> Self {
-        Self { store_event: Flag::ON, filters: EventConditions::default(), wait_saving: Flag::ON }
+        Self {
+            store_event: Flag::ON,
+            filters: EventConditions::default(),
+            wait_saving: Flag::ON,
+        }
     }
 }
 
@@ -165,7 +177,10 @@ pub struct NotificationPolicy {
 
 impl Default for NotificationPolicy {
     fn default() -> Self {
-        Self { send_notification: Flag::ON, filters: EventConditions::default() }
+        Self {
+            send_notification: Flag::ON,
+            filters: EventConditions::default(),
+        }
     }
 }
 
@@ -226,9 +241,10 @@ fn on() -> Flag {
 
 fn check_ttl(ttl: Option<i32>) -> Result<(), Invalid> {
     match ttl {
-        Some(days) if !TTL_DAYS.contains(&days) => {
-            Err(Invalid::new("ttl", format!("{days} is none of {TTL_DAYS:?}")))
-        }
+        Some(days) if !TTL_DAYS.contains(&days) => Err(Invalid::new(
+            "ttl",
+            format!("{days} is none of {TTL_DAYS:?}"),
+        )),
         _ => Ok(()),
     }
 }
@@ -263,7 +279,12 @@ impl Check for ListLink {
 impl Check for FacePolicy {
     fn check(&self) -> Result<(), Invalid> {
         bounds::part("filters", &self.filters)?;
-        bounds::items("link_to_lists_policy", &self.link_to_lists_policy, 0, MAX_LINKS)?;
+        bounds::items(
+            "link_to_lists_policy",
+            &self.link_to_lists_policy,
+            0,
+            MAX_LINKS,
+        )?;
         bounds::part("link_to_lists_policy", &self.link_to_lists_policy)
     }
 }
@@ -286,7 +307,10 @@ impl Check for StoragePolicy {
         bounds::part("attribute_policy", &self.attribute_policy)?;
         bounds::part("face_policy", &self.face_policy)?;
         bounds::part("event_policy.filters", &self.event_policy.filters)?;
-        bounds::part("notification_policy.filters", &self.notification_policy.filters)?;
+        bounds::part(
+            "notification_policy.filters",
+            &self.notification_policy.filters,
+        )?;
         bounds::part("callbacks", &self.callbacks)
     }
 }

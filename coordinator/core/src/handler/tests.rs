@@ -33,8 +33,12 @@ fn an_empty_body_takes_the_contracts_defaults() {
 fn a_match_policy_takes_its_defaults_and_needs_candidates() {
     let list = "0b61258c-434f-45d6-964f-2131e58cd58c";
     let policy: MatchPolicy =
-        serde_json::from_value(json!({"candidates": {"origin": "faces", "list_id": list}})).unwrap();
-    assert_eq!((policy.limit, policy.threshold, policy.label.as_str()), (3, 0.0, ""));
+        serde_json::from_value(json!({"candidates": {"origin": "faces", "list_id": list}}))
+            .unwrap();
+    assert_eq!(
+        (policy.limit, policy.threshold, policy.label.as_str()),
+        (3, 0.0, "")
+    );
     assert!(serde_json::from_value::<MatchPolicy>(json!({"label": "x"})).is_err());
     assert!(serde_json::from_value::<MatchPolicy>(json!({"candidates": {}})).is_err());
     let back: MatchPolicy = serde_json::from_value(serde_json::to_value(&policy).unwrap()).unwrap();
@@ -47,16 +51,34 @@ fn what_is_out_of_bounds_is_named() {
     let faces = json!({"origin": "faces"});
     let list = "0b61258c-434f-45d6-964f-2131e58cd58c";
     let cases: Vec<(Value, &str)> = vec![
-        (json!({"match_policy": [{"candidates": faces, "limit": 101}]}), "match_policy.0.limit"),
-        (json!({"match_policy": [{"candidates": faces, "limit": 0}]}), "match_policy.0.limit"),
-        (json!({"match_policy": [{"candidates": faces, "threshold": 1.1}]}), "match_policy.0.threshold"),
-        (json!({"match_policy": [{"candidates": faces, "targets": ["name"]}]}), "match_policy.0.targets"),
+        (
+            json!({"match_policy": [{"candidates": faces, "limit": 101}]}),
+            "match_policy.0.limit",
+        ),
+        (
+            json!({"match_policy": [{"candidates": faces, "limit": 0}]}),
+            "match_policy.0.limit",
+        ),
+        (
+            json!({"match_policy": [{"candidates": faces, "threshold": 1.1}]}),
+            "match_policy.0.threshold",
+        ),
+        (
+            json!({"match_policy": [{"candidates": faces, "targets": ["name"]}]}),
+            "match_policy.0.targets",
+        ),
         (
             json!({"match_policy": [{"candidates": {"origin": "faces", "face_ids": []}}]}),
             "match_policy.0.candidates.face_ids",
         ),
-        (json!({"detect_policy": {"yaw_threshold": 181}}), "detect_policy.yaw_threshold"),
-        (json!({"extract_policy": {"fd_score_threshold": 2}}), "extract_policy.fd_score_threshold"),
+        (
+            json!({"detect_policy": {"yaw_threshold": 181}}),
+            "detect_policy.yaw_threshold",
+        ),
+        (
+            json!({"extract_policy": {"fd_score_threshold": 2}}),
+            "extract_policy.fd_score_threshold",
+        ),
         (
             json!({"storage_policy": {"face_sample_policy": {"ttl": 8}}}),
             "storage_policy.face_sample_policy.ttl",
@@ -94,7 +116,11 @@ fn what_no_model_estimates_is_said() {
     .unwrap();
     assert_eq!(
         policies.unsupported(),
-        ["detect_policy.estimate_mask", "detect_policy.face_quality", "match_policy.0.candidates.origin"]
+        [
+            "detect_policy.estimate_mask",
+            "detect_policy.face_quality",
+            "match_policy.0.candidates.origin"
+        ]
     );
 }
 
@@ -105,7 +131,11 @@ fn holds(filters: Value, seen: Seen, best: Option<f32>) -> bool {
 
 #[test]
 fn conditions_on_what_was_not_estimated_do_not_hold() {
-    let known = Seen { gender: None, age: Some(30), liveness: Some(LivenessCode::Real) };
+    let known = Seen {
+        gender: None,
+        age: Some(30),
+        liveness: Some(LivenessCode::Real),
+    };
     assert!(holds(json!({}), Seen::default(), None));
     assert!(holds(json!({"age__gte": 30, "age__lt": 31}), known, None));
     assert!(!holds(json!({"age__lt": 30}), known, None));
@@ -121,9 +151,29 @@ fn conditions_on_matches_look_at_the_best_of_their_label() {
     let seen = Seen::default();
     assert!(holds(json!({"match": []}), seen, None));
     assert!(!holds(json!({"match": [{"label": "staff"}]}), seen, None));
-    assert!(holds(json!({"match": [{"label": "staff"}]}), seen, Some(0.1)));
-    assert!(holds(json!({"match": [{"label": "staff", "similarity__gte": 0.6}]}), seen, Some(0.6)));
-    assert!(!holds(json!({"match": [{"label": "staff", "similarity__gte": 0.6}]}), seen, Some(0.59)));
-    assert!(!holds(json!({"match": [{"label": "staff", "similarity__lte": 0.5}]}), seen, Some(0.6)));
-    assert!(!holds(json!({"match": [{"label": "staff"}, {"label": "guests"}]}), seen, Some(0.9)));
+    assert!(holds(
+        json!({"match": [{"label": "staff"}]}),
+        seen,
+        Some(0.1)
+    ));
+    assert!(holds(
+        json!({"match": [{"label": "staff", "similarity__gte": 0.6}]}),
+        seen,
+        Some(0.6)
+    ));
+    assert!(!holds(
+        json!({"match": [{"label": "staff", "similarity__gte": 0.6}]}),
+        seen,
+        Some(0.59)
+    ));
+    assert!(!holds(
+        json!({"match": [{"label": "staff", "similarity__lte": 0.5}]}),
+        seen,
+        Some(0.6)
+    ));
+    assert!(!holds(
+        json!({"match": [{"label": "staff"}, {"label": "guests"}]}),
+        seen,
+        Some(0.9)
+    ));
 }

@@ -43,7 +43,10 @@ impl StreamRecord {
     /// Whether an agent should have it now.
     pub fn wants_agent(&self) -> bool {
         use StreamStatus as S;
-        matches!(self.state.status, S::Pending | S::InProgress | S::HandlerLost | S::Restart)
+        matches!(
+            self.state.status,
+            S::Pending | S::InProgress | S::HandlerLost | S::Restart
+        )
     }
 
     /// Takes note of what happened; says whether anything changed.
@@ -51,8 +54,15 @@ impl StreamRecord {
         let before = self.state.clone();
         match input {
             Input::Assigned(agent) => self.assigned(agent),
-            Input::Report { agent, version, status, error, fatal } => {
-                if self.state.agent == Some(agent) && version == self.version && self.wants_agent() {
+            Input::Report {
+                agent,
+                version,
+                status,
+                error,
+                fatal,
+            } => {
+                if self.state.agent == Some(agent) && version == self.version && self.wants_agent()
+                {
                     self.report(now, status, error, fatal);
                 }
             }
@@ -67,12 +77,15 @@ impl StreamRecord {
     }
 
     fn assigned(&mut self, agent: Option<AgentId>) {
-        if self.state.agent == agent {
+        if self.state.agent == agent || !self.wants_agent() {
             return;
         }
         self.state.agent = agent;
         self.state.wait_for_agent_until = None;
-        if matches!(self.state.status, StreamStatus::InProgress | StreamStatus::HandlerLost) {
+        if matches!(
+            self.state.status,
+            StreamStatus::InProgress | StreamStatus::HandlerLost
+        ) {
             self.state.status = StreamStatus::Pending;
         }
     }
@@ -118,7 +131,10 @@ impl StreamRecord {
         }
         // Each attempt has `delay` seconds to succeed; reports within them change nothing.
         let delay = Duration::from_secs(u64::from(self.autorestart.delay));
-        let due = self.state.last_attempt_time.is_none_or(|last| now.since(last) >= delay);
+        let due = self
+            .state
+            .last_attempt_time
+            .is_none_or(|last| now.since(last) >= delay);
         self.state.status = StreamStatus::Restart;
         self.state.restart_status = RestartStatus::InProgress;
         if due {
@@ -151,7 +167,11 @@ impl StreamRecord {
         self.state.restart_attempt = 0;
         self.state.last_attempt_time = None;
         let on = self.autorestart.restart == 1;
-        self.state.restart_status = if on { RestartStatus::Enabled } else { RestartStatus::Disabled };
+        self.state.restart_status = if on {
+            RestartStatus::Enabled
+        } else {
+            RestartStatus::Disabled
+        };
     }
 
     fn agent_lost(&mut self, now: Timestamp) {
@@ -165,7 +185,11 @@ impl StreamRecord {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        if self.state.wait_for_agent_until.is_some_and(|until| now >= until) {
+        if self
+            .state
+            .wait_for_agent_until
+            .is_some_and(|until| now >= until)
+        {
             self.state.wait_for_agent_until = None;
             self.state.agent = None;
         }

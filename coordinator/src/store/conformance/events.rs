@@ -41,12 +41,22 @@ pub(crate) fn event(n: u128) -> StoredEvent {
 }
 
 fn finish(n: u128, incoming: Option<u64>) -> Finish {
-    Finish { incoming, event: event(n), face: None, attribute: None, notify: true, now: at(90) }
+    Finish {
+        incoming,
+        event: event(n),
+        face: None,
+        attribute: None,
+        notify: true,
+        now: at(90),
+    }
 }
 
 fn numbers(store: &dyn Store, query: &EventQuery) -> Vec<u128> {
     let found = store.events(ACCOUNT, query).unwrap();
-    found.iter().map(|e| e.event_id.0.as_u128() - 0xe000).collect()
+    found
+        .iter()
+        .map(|e| e.event_id.0.as_u128() - 0xe000)
+        .collect()
 }
 
 pub(super) fn queries(store: &dyn Store) {
@@ -57,7 +67,16 @@ pub(super) fn queries(store: &dyn Store) {
     assert!(missing(store.event(STRANGER, event_id(3))));
     let newest = EventQuery::default();
     assert_eq!(numbers(store, &newest), [5, 4, 3, 2, 1]);
-    assert_eq!(numbers(store, &EventQuery { page: page(2, 2), ..newest.clone() }), [3, 2]);
+    assert_eq!(
+        numbers(
+            store,
+            &EventQuery {
+                page: page(2, 2),
+                ..newest.clone()
+            }
+        ),
+        [3, 2]
+    );
     assert!(store.events(STRANGER, &newest).unwrap().is_empty());
     let with = |filters: EventFilters| EventQuery {
         filters,
@@ -71,7 +90,10 @@ pub(super) fn queries(store: &dyn Store) {
     };
     assert_eq!(store.count_events(ACCOUNT, &times).unwrap(), 2);
     assert_eq!(numbers(store, &with(times)), [2, 3]);
-    let ids = EventFilters { event_id_gte: Some(event_id(4)), ..EventFilters::default() };
+    let ids = EventFilters {
+        event_id_gte: Some(event_id(4)),
+        ..EventFilters::default()
+    };
     assert_eq!(numbers(store, &with(ids)), [4, 5]);
     let named = EventFilters {
         event_ids: Some(vec![event_id(5), event_id(1), event_id(9)]),
@@ -86,11 +108,18 @@ pub(super) fn queries(store: &dyn Store) {
     assert!(numbers(store, &with(empty)).is_empty());
     let odd = EventQuery::from_query(&[("sources".into(), "odd".into())]).unwrap();
     assert_eq!(numbers(store, &odd), [5, 3, 1]);
-    assert_eq!(store.count_events(ACCOUNT, &EventFilters::default()).unwrap(), 5);
+    assert_eq!(
+        store
+            .count_events(ACCOUNT, &EventFilters::default())
+            .unwrap(),
+        5
+    );
 }
 
 fn receive(store: &dyn Store, n: u128) -> Received {
-    store.receive(ACCOUNT, AGENT, event_id(n), &[n as u8; 100], at(10)).unwrap()
+    store
+        .receive(ACCOUNT, AGENT, event_id(n), &[n as u8; 100], at(10))
+        .unwrap()
 }
 
 pub(super) fn an_event_goes_through_once(store: &dyn Store) {
@@ -98,28 +127,53 @@ pub(super) fn an_event_goes_through_once(store: &dyn Store) {
     assert_eq!(receive(store, 1), Received::Duplicate);
     assert_eq!(receive(store, 2), Received::New);
     let rows = store.incoming(None, 10).unwrap();
-    assert_eq!(rows.iter().map(|r| r.event_id).collect::<Vec<_>>(), [event_id(1), event_id(2)]);
-    assert_eq!((rows[0].account_id, rows[0].agent_id, rows[0].tries), (ACCOUNT, AGENT, 0));
+    assert_eq!(
+        rows.iter().map(|r| r.event_id).collect::<Vec<_>>(),
+        [event_id(1), event_id(2)]
+    );
+    assert_eq!(
+        (rows[0].account_id, rows[0].agent_id, rows[0].tries),
+        (ACCOUNT, AGENT, 0)
+    );
     assert_eq!(&rows[1].raw[..], &[2; 100]);
     assert_eq!(store.incoming(Some(rows[0].seq), 10).unwrap().len(), 1);
     assert_eq!(store.incoming_len().unwrap(), 2);
 
-    let done = store.finish(&finish(1, Some(rows[0].seq))).unwrap().unwrap();
-    assert!(store.finish(&finish(1, Some(rows[0].seq))).unwrap().is_none(), "a second time");
-    assert_eq!(receive(store, 1), Received::Duplicate, "processed ones are known as well");
+    let done = store
+        .finish(&finish(1, Some(rows[0].seq)))
+        .unwrap()
+        .unwrap();
+    assert!(
+        store
+            .finish(&finish(1, Some(rows[0].seq)))
+            .unwrap()
+            .is_none(),
+        "a second time"
+    );
+    assert_eq!(
+        receive(store, 1),
+        Received::Duplicate,
+        "processed ones are known as well"
+    );
     assert_eq!(store.incoming_len().unwrap(), 1);
     assert_eq!(store.event(ACCOUNT, event_id(1)).unwrap(), event(1));
 
     let outgoing = store.outgoing(None, 10).unwrap();
     assert_eq!(outgoing.len(), 1);
-    assert_eq!((Some(outgoing[0].seq), &outgoing[0].event), (done.outgoing, &event(1)));
+    assert_eq!(
+        (Some(outgoing[0].seq), &outgoing[0].event),
+        (done.outgoing, &event(1))
+    );
     store.sent(outgoing[0].seq).unwrap();
     assert!(store.outgoing(None, 10).unwrap().is_empty());
 
     let mut unkept = finish(2, Some(rows[1].seq));
     unkept.event.stored = false;
     store.finish(&unkept).unwrap().unwrap();
-    assert!(missing(store.event(ACCOUNT, event_id(2))), "sent but not kept");
+    assert!(
+        missing(store.event(ACCOUNT, event_id(2))),
+        "sent but not kept"
+    );
     assert_eq!(store.outgoing(None, 10).unwrap().len(), 1);
     assert_eq!(receive(store, 2), Received::Duplicate);
 }
@@ -135,9 +189,16 @@ pub(super) fn poison_is_set_aside(store: &dyn Store) {
     assert_eq!(store.incoming_len().unwrap(), 0);
     let letters = store.dead_letters(10).unwrap();
     assert_eq!(letters.len(), 1);
-    assert_eq!((letters[0].event_id, letters[0].reason.as_str()), (event_id(1), "cannot be read"));
+    assert_eq!(
+        (letters[0].event_id, letters[0].reason.as_str()),
+        (event_id(1), "cannot be read")
+    );
     assert_eq!(letters[0].raw, [1; 100]);
-    assert_eq!(receive(store, 1), Received::Duplicate, "what was set aside does not come back");
+    assert_eq!(
+        receive(store, 1),
+        Received::Duplicate,
+        "what was set aside does not come back"
+    );
     assert!(missing(store.note_failure(seq)));
 }
 
@@ -155,7 +216,10 @@ pub(super) fn a_vanished_list_is_left_out(store: &dyn Store) {
     let done = store.finish(&finish).unwrap().unwrap();
     assert_eq!(done.event.face.unwrap().lists, [list_id(1)]);
     assert_eq!(store.face(ACCOUNT, face_id(1)).unwrap().lists, [list_id(1)]);
-    assert_eq!(store.list(ACCOUNT, list_id(1)).unwrap().last_update_time, at(90));
+    assert_eq!(
+        store.list(ACCOUNT, list_id(1)).unwrap().last_update_time,
+        at(90)
+    );
 }
 
 pub(super) fn queues_survive_reopening<F: Fixture>(fixture: &F) {
@@ -171,7 +235,10 @@ pub(super) fn queues_survive_reopening<F: Fixture>(fixture: &F) {
     assert_eq!(store.outgoing(None, 10).unwrap().len(), 1);
     receive(store.as_ref(), 3);
     let rows = store.incoming(None, 10).unwrap();
-    assert_eq!(rows.iter().map(|r| r.event_id).collect::<Vec<_>>(), [event_id(2), event_id(3)]);
+    assert_eq!(
+        rows.iter().map(|r| r.event_id).collect::<Vec<_>>(),
+        [event_id(2), event_id(3)]
+    );
 }
 
 pub(super) fn many_writers_lose_nothing(store: &dyn Store) {
@@ -193,7 +260,10 @@ pub(super) fn many_writers_lose_nothing(store: &dyn Store) {
     });
     let rows = store.incoming(None, 1000).unwrap();
     let ids: BTreeSet<_> = rows.iter().map(|r| r.event_id).collect();
-    assert_eq!((rows.len(), ids.len()), (2 * EACH as usize, 2 * EACH as usize));
+    assert_eq!(
+        (rows.len(), ids.len()),
+        (2 * EACH as usize, 2 * EACH as usize)
+    );
     assert_eq!(new.into_inner(), 2 * EACH as u32);
     assert!(rows.windows(2).all(|w| w[0].seq < w[1].seq));
 }

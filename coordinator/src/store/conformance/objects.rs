@@ -33,17 +33,25 @@ pub(super) fn accounts(store: &dyn Store) {
     store.create_account(&ada).unwrap();
     store.create_account(&bob).unwrap();
     assert!(clashes(store.create_account(&ada)));
-    assert!(clashes(store.create_account(&account(3, "bob@example.org"))));
+    assert!(clashes(
+        store.create_account(&account(3, "bob@example.org"))
+    ));
     assert_eq!(store.account(ada.account_id).unwrap(), ada);
     assert_eq!(store.account_by_login("bob@example.org").unwrap(), bob);
     assert!(missing(store.account_by_login("eve@example.org")));
     assert!(missing(store.account(AccountId(Uuid::from_u128(9)))));
 
-    let renamed = Account { login: "ada@example.com".into(), ..ada.clone() };
+    let renamed = Account {
+        login: "ada@example.com".into(),
+        ..ada.clone()
+    };
     store.replace_account(&renamed).unwrap();
     assert!(missing(store.account_by_login("ada@example.org")));
     assert_eq!(store.account_by_login("ada@example.com").unwrap(), renamed);
-    assert!(clashes(store.replace_account(&Account { login: bob.login.clone(), ..renamed })));
+    assert!(clashes(store.replace_account(&Account {
+        login: bob.login.clone(),
+        ..renamed
+    })));
     assert_eq!(store.accounts(page(1, 10)).unwrap().len(), 2);
     assert_eq!(store.accounts(page(2, 1)).unwrap(), [bob]);
 }
@@ -68,12 +76,26 @@ pub(super) fn handlers(store: &dyn Store) {
     assert!(clashes(store.create_handler(&one)));
     assert_eq!(store.handler(ACCOUNT, one.handler_id).unwrap(), one);
     assert!(missing(store.handler(STRANGER, one.handler_id)));
-    assert_eq!(store.handlers(ACCOUNT, None, page(1, 2)).unwrap(), [handler(3), handler(2)]);
-    assert_eq!(store.handlers(ACCOUNT, Some("ler 2"), page(1, 9)).unwrap(), [handler(2)]);
-    assert!(store.handlers(STRANGER, None, page(1, 9)).unwrap().is_empty());
+    assert_eq!(
+        store.handlers(ACCOUNT, None, page(1, 2)).unwrap(),
+        [handler(3), handler(2)]
+    );
+    assert_eq!(
+        store.handlers(ACCOUNT, Some("ler 2"), page(1, 9)).unwrap(),
+        [handler(2)]
+    );
+    assert!(
+        store
+            .handlers(STRANGER, None, page(1, 9))
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(store.count_handlers(ACCOUNT).unwrap(), 3);
 
-    let changed = Handler { description: "new".into(), ..one.clone() };
+    let changed = Handler {
+        description: "new".into(),
+        ..one.clone()
+    };
     store.replace_handler(&changed).unwrap();
     assert_eq!(store.handler(ACCOUNT, one.handler_id).unwrap(), changed);
     assert!(missing(store.replace_handler(&handler(9))));
@@ -102,8 +124,14 @@ pub(super) fn streams(store: &dyn Store) {
         store.create_stream(&stream(n)).unwrap();
     }
     assert!(clashes(store.create_stream(&stream(1))));
-    let foreign = StreamRecord { account_id: STRANGER, ..stream(1) };
-    assert!(clashes(store.create_stream(&foreign)), "stream ids are unique over accounts");
+    let foreign = StreamRecord {
+        account_id: STRANGER,
+        ..stream(1)
+    };
+    assert!(
+        clashes(store.create_stream(&foreign)),
+        "stream ids are unique over accounts"
+    );
     let id = stream(1).stream_id;
     assert_eq!(store.stream(ACCOUNT, id).unwrap(), stream(1));
     assert!(missing(store.stream(STRANGER, id)));
@@ -114,8 +142,17 @@ pub(super) fn streams(store: &dyn Store) {
         found.iter().map(|s| s.stream_id.0.as_u128()).collect()
     };
     assert_eq!(ids(&StreamQuery::default()), [1, 2, 3]);
-    assert_eq!(ids(&StreamQuery { page: page(2, 2), ..StreamQuery::default() }), [3]);
-    let named = StreamQuery { names: Some(vec!["gate 2".into()]), ..StreamQuery::default() };
+    assert_eq!(
+        ids(&StreamQuery {
+            page: page(2, 2),
+            ..StreamQuery::default()
+        }),
+        [3]
+    );
+    let named = StreamQuery {
+        names: Some(vec!["gate 2".into()]),
+        ..StreamQuery::default()
+    };
     assert_eq!(ids(&named), [2]);
     assert_eq!(store.all_streams().unwrap().len(), 3);
 
@@ -126,7 +163,10 @@ pub(super) fn streams(store: &dyn Store) {
     assert_eq!(paused.state.status, StreamStatus::Pause);
     assert_eq!(store.stream(ACCOUNT, id).unwrap(), paused);
     assert!(missing(store.update_stream(STRANGER, id, &pause)));
-    let query = StreamQuery { statuses: Some(vec![StreamStatus::Pause]), ..StreamQuery::default() };
+    let query = StreamQuery {
+        statuses: Some(vec![StreamStatus::Pause]),
+        ..StreamQuery::default()
+    };
     assert_eq!(ids(&query), [1]);
     assert_eq!(store.count_streams(ACCOUNT, &query).unwrap(), 1);
 
@@ -139,21 +179,34 @@ pub(super) fn attributes(store: &dyn Store) {
     let attribute = |n: u128, expires: i64| TemporaryAttribute {
         attribute_id: AttributeId(Uuid::from_u128(n)),
         account_id: ACCOUNT,
-        attributes: Attributes { score: Some(0.5), ..Attributes::default() },
+        attributes: Attributes {
+            score: Some(0.5),
+            ..Attributes::default()
+        },
         create_time: at(0),
         expires_at: at(expires),
     };
     store.put_attribute(&attribute(1, 10)).unwrap();
     store.put_attribute(&attribute(2, 20)).unwrap();
     let id = attribute(1, 10).attribute_id;
-    assert_eq!(store.attribute(ACCOUNT, id, at(9)).unwrap(), attribute(1, 10));
+    assert_eq!(
+        store.attribute(ACCOUNT, id, at(9)).unwrap(),
+        attribute(1, 10)
+    );
     assert!(missing(store.attribute(ACCOUNT, id, at(10))), "expired");
     assert!(missing(store.attribute(STRANGER, id, at(9))));
     // Renewed, the old expiry must not take it away.
     store.put_attribute(&attribute(1, 30)).unwrap();
     assert_eq!(store.sweep_attributes(at(25)).unwrap(), 1);
-    assert_eq!(store.attribute(ACCOUNT, id, at(25)).unwrap(), attribute(1, 30));
-    assert!(missing(store.attribute(ACCOUNT, attribute(2, 20).attribute_id, at(0))));
+    assert_eq!(
+        store.attribute(ACCOUNT, id, at(25)).unwrap(),
+        attribute(1, 30)
+    );
+    assert!(missing(store.attribute(
+        ACCOUNT,
+        attribute(2, 20).attribute_id,
+        at(0)
+    )));
     store.delete_attribute(ACCOUNT, id).unwrap();
     assert!(missing(store.delete_attribute(ACCOUNT, id)));
 }

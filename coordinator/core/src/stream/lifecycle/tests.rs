@@ -12,7 +12,13 @@ const ONE: AgentId = AgentId(Uuid::from_u128(1));
 const TWO: AgentId = AgentId(Uuid::from_u128(2));
 
 fn report(agent: AgentId, version: u64, status: S) -> Input {
-    Input::Report { agent, version, status, error: None, fatal: false }
+    Input::Report {
+        agent,
+        version,
+        status,
+        error: None,
+        fatal: false,
+    }
 }
 
 #[test]
@@ -24,13 +30,19 @@ fn a_stream_runs_loses_its_agent_and_moves_to_another() {
     assert_eq!(s.state.status, S::InProgress);
     s.apply(seconds(2), Input::AgentLost(ONE));
     assert_eq!(s.state.status, S::HandlerLost);
-    assert!(!s.apply(seconds(16), Input::Tick), "within the grace the agent keeps it");
+    assert!(
+        !s.apply(seconds(16), Input::Tick),
+        "within the grace the agent keeps it"
+    );
     assert_eq!(s.state.agent, Some(ONE));
     assert!(s.apply(seconds(17), Input::Tick));
     assert_eq!(s.state.agent, None);
     s.apply(seconds(18), Input::Assigned(Some(TWO)));
     assert_eq!(s.state.status, S::Pending);
-    assert!(!s.apply(seconds(19), report(ONE, 1, S::InProgress)), "the old agent has no say");
+    assert!(
+        !s.apply(seconds(19), report(ONE, 1, S::InProgress)),
+        "the old agent has no say"
+    );
     s.apply(seconds(20), report(TWO, 1, S::InProgress));
     assert_eq!(s.state.status, S::InProgress);
 }
@@ -59,7 +71,13 @@ fn without_automatic_restart_a_failure_is_final() {
     let mut s = stream(1, "rtsp://cam/1");
     s.apply(seconds(0), Input::Assigned(Some(ONE)));
     let error = Some("no route to host".to_owned());
-    let failure = Input::Report { agent: ONE, version: 1, status: S::Failure, error, fatal: false };
+    let failure = Input::Report {
+        agent: ONE,
+        version: 1,
+        status: S::Failure,
+        error,
+        fatal: false,
+    };
     s.apply(seconds(1), failure);
     assert_eq!(s.state.status, S::Failure);
     assert_eq!(s.state.last_error.as_deref(), Some("no route to host"));
@@ -76,9 +94,15 @@ fn automatic_restart_gives_up_after_its_attempts() {
     s.autorestart.delay = 10;
     s.apply(seconds(0), Input::Assigned(Some(ONE)));
     s.apply(seconds(1), report(ONE, 1, S::Failure));
-    assert_eq!((s.state.status, s.state.restart_attempt, s.version), (S::Restart, 1, 2));
+    assert_eq!(
+        (s.state.status, s.state.restart_attempt, s.version),
+        (S::Restart, 1, 2)
+    );
     s.apply(seconds(5), report(ONE, 2, S::Failure));
-    assert_eq!(s.state.restart_attempt, 1, "the attempt has its delay to succeed");
+    assert_eq!(
+        s.state.restart_attempt, 1,
+        "the attempt has its delay to succeed"
+    );
     s.apply(seconds(11), report(ONE, 2, S::Failure));
     assert_eq!((s.state.restart_attempt, s.version), (2, 3));
     s.apply(seconds(30), report(ONE, 3, S::Failure));
@@ -91,9 +115,18 @@ fn a_fatal_failure_is_not_restarted() {
     let mut s = stream(1, "rtsp://cam/1");
     s.autorestart.restart = 1;
     s.apply(seconds(0), Input::Assigned(Some(ONE)));
-    let fatal = Input::Report { agent: ONE, version: 1, status: S::Failure, error: None, fatal: true };
+    let fatal = Input::Report {
+        agent: ONE,
+        version: 1,
+        status: S::Failure,
+        error: None,
+        fatal: true,
+    };
     s.apply(seconds(1), fatal);
-    assert_eq!((s.state.status, s.state.restart_status), (S::Failure, RestartStatus::Denied));
+    assert_eq!(
+        (s.state.status, s.state.restart_status),
+        (S::Failure, RestartStatus::Denied)
+    );
 }
 
 fn inputs() -> impl Strategy<Value = Input> {
@@ -108,9 +141,17 @@ fn inputs() -> impl Strategy<Value = Input> {
     ];
     prop_oneof![
         prop::option::of(agent.clone()).prop_map(Input::Assigned),
-        (agent.clone(), 1u64..3, status, any::<bool>()).prop_map(|(agent, version, status, fatal)| {
-            Input::Report { agent, version, status, error: Some("e".into()), fatal }
-        }),
+        (agent.clone(), 1u64..3, status, any::<bool>()).prop_map(
+            |(agent, version, status, fatal)| {
+                Input::Report {
+                    agent,
+                    version,
+                    status,
+                    error: Some("e".into()),
+                    fatal,
+                }
+            }
+        ),
         agent.prop_map(Input::AgentLost),
         Just(Input::Pause),
         Just(Input::Cancel),
