@@ -1,4 +1,4 @@
-//! The plane-to-plane map that fits point pairs best, and how badly it fits.
+//! The plane-to-plane map that fits point pairs best: how badly it fits, and how much it squeezes.
 //!
 //! Direct linear transform with normalised coordinates (Hartley 1997, "In defense of the
 //! eight-point algorithm"; Hartley and Zisserman, "Multiple View Geometry", 4.4), with the last
@@ -36,6 +36,45 @@ pub(super) fn misfit(from: &[Point], to: &[Point]) -> Option<f64> {
     }
     let rms = (sum / pairs.len() as f64).sqrt() * target.scale;
     rms.is_finite().then_some(rms)
+}
+
+/// How much the best affine map from `from` to `to` stretches one direction more than the other:
+/// the ratio of its singular values, 1 for turning and scaling alone, `1 / cos a` for a plane that
+/// turned away by `a`. `None` for points on a line.
+pub(super) fn squeeze(from: &[Point], to: &[Point]) -> Option<f64> {
+    if from.len() != to.len() || from.len() < 3 {
+        return None;
+    }
+    let (source, target) = (Frame::of(from)?, Frame::of(to)?);
+    let (mut spread, mut cross) = ([0.0; 3], [0.0; 4]);
+    for (a, b) in from.iter().zip(to) {
+        let ((x, y), (u, v)) = (source.enter(*a), target.enter(*b));
+        spread = [spread[0] + x * x, spread[1] + x * y, spread[2] + y * y];
+        cross = [
+            cross[0] + u * x,
+            cross[1] + u * y,
+            cross[2] + v * x,
+            cross[3] + v * y,
+        ];
+    }
+    let [xx, xy, yy] = spread;
+    let determinant = xx * yy - xy * xy;
+    if determinant < 1e-6 * (xx + yy).powi(2) {
+        return None;
+    }
+    let [ux, uy, vx, vy] = cross;
+    let (a, b) = (
+        (ux * yy - uy * xy) / determinant,
+        (uy * xx - ux * xy) / determinant,
+    );
+    let (c, d) = (
+        (vx * yy - vy * xy) / determinant,
+        (vy * xx - vx * xy) / determinant,
+    );
+    // Singular values of a 2 x 2 matrix are the sum and the difference of these two.
+    let (one, two) = ((a + d).hypot(c - b) / 2.0, (a - d).hypot(c + b) / 2.0);
+    let (large, small) = (one + two, (one - two).abs());
+    (small > 1e-6 * large).then(|| large / small)
 }
 
 /// Coordinates centred on a point set and scaled to its spread.
@@ -147,11 +186,29 @@ mod tests {
     }
 
     #[test]
+    fn the_squeeze_is_that_of_the_map_whatever_its_turn() {
+        for turn in [0.0f64, 0.4, 2.0] {
+            let (s, c) = turn.sin_cos();
+            let squeezed = |p: &Point| {
+                let (x, y) = (0.8 * f64::from(p.x), f64::from(p.y));
+                Point::new(
+                    (3.0 * (c * x - s * y)) as f32,
+                    (3.0 * (s * x + c * y)) as f32,
+                )
+            };
+            let to: Vec<Point> = grid().iter().map(squeezed).collect();
+            let found = squeeze(&grid(), &to).unwrap();
+            assert!((found - 1.25).abs() < 1e-4, "{found}");
+        }
+    }
+
+    #[test]
     fn degenerate_points_have_no_answer() {
         let line: Vec<Point> = (0..20)
             .map(|i| Point::new(i as f32, 2.0 * i as f32))
             .collect();
         assert_eq!(misfit(&line, &line), None);
+        assert_eq!(squeeze(&line, &line), None);
         assert_eq!(
             misfit(&[Point::default(); 20], &[Point::default(); 20]),
             None

@@ -62,7 +62,23 @@ struct Outcome {
 }
 
 fn check(name: &str, expected: Outcome) {
-    let mut tracker = Tracker::new(TrackerSettings::default());
+    let (outcome, answer) = play(name, TrackerSettings::default());
+    assert_eq!(outcome, expected, "{name}");
+    let golden = path(name, "golden");
+    if std::env::var_os("GOSHAWK_BLESS").is_some() {
+        std::fs::write(golden, answer).unwrap();
+    } else {
+        let wanted = std::fs::read_to_string(golden).unwrap_or_default();
+        assert!(
+            answer == wanted,
+            "{name}: answers changed; GOSHAWK_BLESS=1 rewrites them"
+        );
+    }
+}
+
+/// The outcome of a golden, and the answers line by line.
+fn play(name: &str, settings: TrackerSettings) -> (Outcome, String) {
+    let mut tracker = Tracker::new(settings);
     let mut answer = String::new();
     let mut outcome = Outcome::default();
     let mut number_of: BTreeMap<String, TrackNumber> = BTreeMap::new();
@@ -84,17 +100,7 @@ fn check(name: &str, expected: Outcome) {
         answer.push('\n');
     }
     outcome.tracks = tracker.counters().confirmed;
-    assert_eq!(outcome, expected, "{name}");
-    let golden = path(name, "golden");
-    if std::env::var_os("GOSHAWK_BLESS").is_some() {
-        std::fs::write(golden, answer).unwrap();
-    } else {
-        let wanted = std::fs::read_to_string(golden).unwrap_or_default();
-        assert!(
-            answer == wanted,
-            "{name}: answers changed; GOSHAWK_BLESS=1 rewrites them"
-        );
-    }
+    (outcome, answer)
 }
 
 #[test]
@@ -112,6 +118,24 @@ fn goldens() {
     check("fast", clean(2));
     check("uneven", clean(2));
     check("return", clean(2));
+}
+
+/// Without the part that is for it, a golden goes wrong: so the goldens can fail, and no part is
+/// there for nothing.
+#[test]
+fn every_part_earns_its_keep() {
+    let without = |name, change: fn(&mut TrackerSettings)| {
+        let mut settings = TrackerSettings::default();
+        change(&mut settings);
+        let outcome = play(name, settings).0;
+        println!("{name}: {outcome:?}");
+        outcome
+    };
+    assert!(without("low-score", |s| s.unsure_score = 1.0).unused > 10);
+    assert!(without("fast", |s| s.reach = 0.0).switches > 0);
+    assert!(without("occlusion", |s| s.lost_patience = Duration::ZERO).switches > 0);
+    assert!(without("noise", |s| s.confirm_hits = 1).tracks > 5);
+    assert!(without("crossing", |s| (s.agility, s.inertia) = (0.01, 0.0)).switches > 0);
 }
 
 fn settings() -> TrackerSettings {
