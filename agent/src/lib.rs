@@ -2,14 +2,18 @@
 #![deny(unsafe_code)]
 
 pub mod analyze;
+pub mod app;
+pub mod assign;
 pub mod board;
 pub mod config;
 pub mod cpu;
 pub mod crop;
 pub mod engine;
+pub mod enrol;
 mod files;
 pub mod health;
 pub mod infer;
+pub mod link;
 pub mod metrics;
 pub mod notify;
 pub mod outbox;

@@ -15,7 +15,7 @@ use std::{
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use goshawk_agent::{
-    analyze,
+    analyze, app,
     config::{self, Config, LogFormat},
 };
 use goshawk_proto::settings::{Value, sample};
@@ -24,6 +24,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let matches = command().get_matches();
     let done = match matches.subcommand() {
+        Some(("run", matches)) => run(matches),
         Some(("analyze", matches)) => analyze(matches),
         Some(("config", _)) => print_config(),
         _ => Ok(()),
@@ -43,6 +44,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(settings(Command::new("run").about("Run the daemon; enrols first where a join token is given")))
         .subcommand(settings(analyze_command()))
         .subcommand(Command::new("config").about("Print a settings file with every key, its default and its meaning"))
 }
@@ -83,6 +85,15 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
         LogFormat::Json => log.json().init(),
     }
     Ok(())
+}
+
+fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    let config = load(matches)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
+    let result = runtime.block_on(app::run(config));
+    // Blocking work that hangs, such as a source that cannot be stopped, must not hold us.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(result?)
 }
 
 fn analyze(matches: &ArgMatches) -> anyhow::Result<()> {

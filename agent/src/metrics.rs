@@ -12,6 +12,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::link::LinkState;
+
 /// Upper bounds of the duration histograms, in seconds.
 const SECONDS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
@@ -178,6 +180,60 @@ pub struct LinkMetrics {
     pub acknowledged: Counter,
     /// Seconds from an event's append to its acknowledgement.
     pub latency: Histogram,
+    round_trip: Level,
+    in_flight: Gauge,
+    connects: Counter,
+    pushes: Counter,
+    duplicates: Counter,
+    retries: Counter,
+    timeouts: Counter,
+}
+
+impl LinkMetrics {
+    fn new() -> Self {
+        Self {
+            up: Gauge::default(),
+            acknowledged: Counter::default(),
+            latency: durations(),
+            round_trip: Level::default(),
+            in_flight: Gauge::default(),
+            connects: Counter::default(),
+            pushes: Counter::default(),
+            duplicates: Counter::default(),
+            retries: Counter::default(),
+            timeouts: Counter::default(),
+        }
+    }
+
+    fn register(&self, to: &mut Registry) {
+        to.register("link_up", "1 while connected to the coordinator", self.up.clone());
+        to.register("link_acknowledged", "Events acknowledged", self.acknowledged.clone());
+        to.register("link_latency_seconds", "From append to acknowledgement", self.latency.clone());
+        to.register("link_round_trip_seconds", "Round-trip time to the coordinator", self.round_trip.clone());
+        to.register("link_in_flight", "Events sent and not answered", self.in_flight.clone());
+        to.register("link_connects", "Connections that the coordinator welcomed", self.connects.clone());
+        to.register("link_pushes", "Events sent, repeats included", self.pushes.clone());
+        to.register("link_duplicates", "Events that the coordinator had already", self.duplicates.clone());
+        to.register("link_retries", "Events that the coordinator could not take yet", self.retries.clone());
+        to.register("link_timeouts", "Events sent and not answered in time", self.timeouts.clone());
+    }
+
+    /// Takes the link's own state over; its totals never fall.
+    pub fn take(&self, state: &LinkState) {
+        let totals = &state.totals;
+        self.up.set(i64::from(state.connected));
+        self.round_trip.set(state.rtt.unwrap_or_default().as_secs_f64());
+        self.in_flight.set(i64::try_from(state.in_flight).unwrap_or(i64::MAX));
+        for (counter, total) in [
+            (&self.connects, totals.connects),
+            (&self.pushes, totals.pushes),
+            (&self.duplicates, totals.duplicates),
+            (&self.retries, totals.retries),
+            (&self.timeouts, totals.timeouts),
+        ] {
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
 }
 
 /// The metrics of one stream, ready to be counted into.
@@ -227,11 +283,7 @@ impl Metrics {
             lost: Family::default(),
             streams: Gauge::default(),
             outbox: OutboxMetrics::default(),
-            link: LinkMetrics {
-                up: Gauge::default(),
-                acknowledged: Counter::default(),
-                latency: durations(),
-            },
+            link: LinkMetrics::new(),
         };
         let mut registry = Registry::with_prefix("goshawk_agent");
         metrics.register_streams(&mut registry);
@@ -265,9 +317,7 @@ impl Metrics {
         to.register("outbox_deferred", "Events in memory until the disk accepts them", outbox.deferred.clone());
         to.register("outbox_failures", "Writes that failed", outbox.failures.clone());
         to.register("outbox_appended", "Events appended", outbox.appended.clone());
-        to.register("link_up", "1 while connected to the coordinator", self.link.up.clone());
-        to.register("link_acknowledged", "Events acknowledged", self.link.acknowledged.clone());
-        to.register("link_latency_seconds", "From append to acknowledgement", self.link.latency.clone());
+        self.link.register(to);
     }
 
     /// Counts a lost event.

@@ -6,6 +6,7 @@ use goshawk_proto::link::{RecordHead, RecordSeq};
 use tokio::sync::watch;
 
 use super::{Outbox, StoreError, now, rejects};
+use crate::link::{OutboxError, OutboxReader};
 
 impl Outbox {
     /// Records after `after`, oldest first, at most `max`.
@@ -76,5 +77,29 @@ impl Outbox {
         self.shared.settle(&mut state);
         drop(state);
         self.shared.work.notify_one();
+    }
+}
+
+impl OutboxReader for Outbox {
+    fn peek(&self, after: Option<RecordSeq>, max: usize) -> Result<Vec<RecordHead>, OutboxError> {
+        Ok(self.heads(after, max))
+    }
+
+    fn read(&self, seq: RecordSeq) -> Result<Option<Bytes>, OutboxError> {
+        self.event(seq).map_err(|error| OutboxError(error.to_string()))
+    }
+
+    fn ack(&self, seqs: &[RecordSeq]) -> Result<(), OutboxError> {
+        self.acknowledge(seqs);
+        Ok(())
+    }
+
+    fn reject(&self, seq: RecordSeq, reason: &str) -> Result<(), OutboxError> {
+        self.refuse(seq, reason);
+        Ok(())
+    }
+
+    fn appended(&self) -> watch::Receiver<u64> {
+        self.watch_appends()
     }
 }

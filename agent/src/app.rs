@@ -1,0 +1,390 @@
+//! The daemon: builds the drivers, hands each its successor, and takes them down in the order in
+//! which events flow.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use goshawk_proto::{
+    link::{Assignments, Configuration, Feedback, JoinToken},
+    time::Timestamp,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    assign::{AssignmentFile, Fleet},
+    config::Config,
+    cpu::StageTimes,
+    engine::{self, EngineError},
+    enrol::{EnrolError, EnrolRequest, Identity, IdentityError, enrol},
+    files,
+    health::{self, Health},
+    infer::InferPool,
+    link::{self, Link, LinkConfig, LinkError, LinkState, OutboxReader},
+    metrics::{LinkMetrics, Metrics},
+    notify,
+    outbox::{OpenError, Outbox, OutboxSettings, SledStore, StoreError},
+    source::{SourceTools, open_any},
+    stage::{EventSink, StageTools},
+};
+
+/// How long stopping streams may take to turn their tracks into events.
+const STOP_STREAMS: Duration = Duration::from_secs(5);
+/// How long the outbox may take to write what it was given last.
+const FLUSH: Duration = Duration::from_secs(5);
+/// Changes within this time are reported together.
+const NEWS_PAUSE: Duration = Duration::from_millis(100);
+/// Shortest period of regular feedback, whatever the coordinator asks for.
+const MIN_FEEDBACK: Duration = Duration::from_millis(200);
+/// First and longest pause between attempts to enrol.
+const ENROL_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Why the agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The state folder.
+    #[error("state folder {}: {source}", path.display())]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// The address of health and metrics.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals: {0}")]
+    Signals(std::io::Error),
+    /// The outbox.
+    #[error("outbox: {0}")]
+    Outbox(#[from] OpenError),
+    /// The disk of the outbox.
+    #[error("outbox: {0}")]
+    Store(#[from] StoreError),
+    /// Inference.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The certificate on disk.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The join token cannot be read.
+    #[error("join token: {0}")]
+    Token(String),
+    /// The coordinator does not enrol us.
+    #[error("enrolment: {0}")]
+    Enrol(#[from] EnrolError),
+    /// The link.
+    #[error("link: {0}")]
+    Link(#[from] LinkError),
+    /// A task of ours panicked; a defect.
+    #[error("a task panicked: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Runs until a signal; see the module's header.
+pub async fn run(config: Config) -> Result<(), AppError> {
+    let cancel = CancellationToken::new();
+    watch_signals(&cancel)?;
+    let state = |source| AppError::State {
+        path: config.state_dir.clone(),
+        source,
+    };
+    files::private_folder(&config.state_dir).map_err(state)?;
+    let (metrics, registry) = Metrics::new();
+    let health = Health::new(registry);
+    let server = serve_health(&config, &health, &cancel).await?;
+    let outbox = open_outbox(&config, &metrics).await?;
+    health.update(|readiness| readiness.outbox = true);
+    let times = Arc::new(StageTimes::default());
+    let pool = load_models(&config, &times).await?;
+    health.update(|readiness| readiness.models = true);
+    let finished = match identify(&config, &cancel).await? {
+        None => Ok(()),
+        Some(identity) => {
+            health.update(|readiness| readiness.enrolled = true);
+            let tools = tools(&config, &pool, &outbox, &times, &metrics);
+            work(&config, identity, tools, &outbox, &metrics, &health, &cancel).await
+        }
+    };
+    pool.close();
+    outbox.close();
+    cancel.cancel();
+    server.await?;
+    finished
+}
+
+fn tools(config: &Config, pool: &InferPool, outbox: &Outbox, times: &Arc<StageTimes>, metrics: &Metrics) -> SourceTools {
+    SourceTools {
+        open: open_any(),
+        timeout: config.source_timeout,
+        stage: StageTools {
+            pool: pool.clone(),
+            sink: Arc::new(outbox.clone()) as Arc<dyn EventSink>,
+            settings: Arc::new(engine::stage_settings(config)),
+            times: Arc::clone(times),
+            metrics: metrics.clone(),
+        },
+    }
+}
+
+/// The first SIGTERM or SIGINT cancels; the second ends the process on the spot.
+fn watch_signals(cancel: &CancellationToken) -> Result<(), AppError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signals)?;
+    let cancel = cancel.clone();
+    tokio::spawn(async move {
+        for round in 0.. {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if round > 0 {
+                tracing::error!("second signal: ending at once");
+                std::process::exit(130);
+            }
+            tracing::info!("stopping; a second signal ends at once");
+            notify::tell(notify::State::Stopping);
+            cancel.cancel();
+        }
+    });
+    Ok(())
+}
+
+async fn serve_health(config: &Config, health: &Arc<Health>, cancel: &CancellationToken) -> Result<JoinHandle<()>, AppError> {
+    let address = config.local_listen;
+    let listen = |source| AppError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    health::write_endpoints(&config.state_dir, bound).map_err(|source| AppError::State {
+        path: config.state_dir.clone(),
+        source,
+    })?;
+    tracing::info!(address = %bound, "health and metrics");
+    Ok(tokio::spawn(health::serve(listener, Arc::clone(health), cancel.clone())))
+}
+
+async fn open_outbox(config: &Config, metrics: &Metrics) -> Result<Outbox, AppError> {
+    let folder = config.state_dir.join("outbox");
+    let min_free = config.outbox_min_free.0;
+    let settings = OutboxSettings {
+        max_bytes: config.outbox_max.0,
+        max_age: config.outbox_max_age,
+        max_deferred_bytes: usize::try_from(config.outbox_memory.0).unwrap_or(usize::MAX),
+        rejects: config.state_dir.join("rejected"),
+    };
+    let metrics = metrics.clone();
+    let open = move || -> Result<Outbox, AppError> {
+        let store = SledStore::open(&folder, min_free)?;
+        Ok(Outbox::open(Box::new(store), settings, metrics)?)
+    };
+    let outbox = tokio::task::spawn_blocking(open).await??;
+    let kept = outbox.records();
+    if kept > 0 {
+        tracing::info!(events = kept, "the outbox holds events from before");
+    }
+    Ok(outbox)
+}
+
+async fn load_models(config: &Config, times: &Arc<StageTimes>) -> Result<InferPool, AppError> {
+    let (config, times) = (config.clone(), Arc::clone(times));
+    Ok(tokio::task::spawn_blocking(move || engine::start(&config, times)).await??)
+}
+
+/// The agent's identity, enrolling first where there is none; `None` when stopped meanwhile.
+async fn identify(config: &Config, cancel: &CancellationToken) -> Result<Option<Identity>, AppError> {
+    let dir = config.state_dir.join("identity");
+    if let Some(identity) = Identity::load(&dir)? {
+        return Ok(Some(identity));
+    }
+    let request = EnrolRequest {
+        coordinator: config.coordinator.clone(),
+        token: join_token(config)?,
+        name: agent_name(config),
+        dir,
+    };
+    let mut pause = ENROL_PAUSE.0;
+    loop {
+        let outcome = tokio::select! {
+            () = cancel.cancelled() => return Ok(None),
+            outcome = enrol(&request) => outcome,
+        };
+        match outcome {
+            Ok(identity) => {
+                tracing::info!(agent = %identity.agent_id(), coordinator = %config.coordinator, "enrolled");
+                return Ok(Some(identity));
+            }
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(%error, ?pause, "enrolment has to wait");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(None),
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(ENROL_PAUSE.1);
+    }
+}
+
+fn join_token(config: &Config) -> Result<JoinToken, AppError> {
+    let text = match (&config.join_token, &config.join_token_file) {
+        (Some(token), _) => token.expose().to_owned(),
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| AppError::Token(format!("{}: {error}", path.display())))?,
+        (None, None) => {
+            let hint = "this agent is not enrolled and has no join token: make one with `goshawk agents join-token` and set coordinator.join_token, coordinator.join_token_file or GOSHAWK_JOIN_TOKEN";
+            return Err(AppError::Token(hint.to_owned()));
+        }
+    };
+    // The parser's own message does not show the token.
+    text.trim().parse().map_err(|error| AppError::Token(format!("{error}")))
+}
+
+fn agent_name(config: &Config) -> String {
+    if !config.name.is_empty() {
+        return config.name.clone();
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    if host.is_empty() { "agent".to_owned() } else { host.to_owned() }
+}
+
+/// From being somebody to having stopped.
+async fn work(config: &Config, identity: Identity, tools: SourceTools, outbox: &Outbox, metrics: &Metrics, health: &Health, cancel: &CancellationToken) -> Result<(), AppError> {
+    let link_cancel = CancellationToken::new();
+    let reader: Arc<dyn OutboxReader> = Arc::new(outbox.clone());
+    let name = agent_name(config);
+    let link = link::start(LinkConfig::new(&config.coordinator, &name), identity, reader, link_cancel.clone())?;
+    let Link {
+        assignments,
+        configuration,
+        feedback,
+        state,
+        task,
+    } = link;
+    let gauges = tokio::spawn(watch_link(state.clone(), metrics.link.clone()));
+    let mut desk = Desk {
+        fleet: Fleet::new(tools, metrics.clone(), config.max_streams),
+        file: AssignmentFile::new(&config.state_dir),
+        assignments,
+        configuration,
+        feedback,
+        outbox: outbox.clone(),
+    };
+    if let Some(last) = desk.file.load() {
+        tracing::info!(streams = last.streams.len(), "going on with the last assignment");
+        desk.fleet.apply(&last);
+    }
+    notify::tell(notify::State::Ready);
+    let watchdog = tokio::spawn(watchdog());
+    desk.run(cancel).await;
+    health.update(|readiness| readiness.stopping = true);
+    let stopped = stop(desk, config, outbox, &state, &link_cancel, task).await;
+    watchdog.abort();
+    gauges.abort();
+    stopped
+}
+
+/// Takes the drivers down in the order of the flow.
+async fn stop(desk: Desk, config: &Config, outbox: &Outbox, state: &watch::Receiver<LinkState>, link_cancel: &CancellationToken, link: JoinHandle<()>) -> Result<(), AppError> {
+    let fleet = desk.fleet;
+    let unfinished = tokio::task::spawn_blocking(move || fleet.stop(STOP_STREAMS)).await?;
+    if unfinished > 0 {
+        tracing::warn!(streams = unfinished, "streams did not stop in time; their open tracks are lost");
+    }
+    let flushed = outbox.clone();
+    let in_memory = tokio::task::spawn_blocking(move || flushed.flush(FLUSH)).await?;
+    let until = Instant::now() + config.drain;
+    while outbox.records() > 0 && state.borrow().connected && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    link_cancel.cancel();
+    link.await?;
+    let flushed = outbox.clone();
+    tokio::task::spawn_blocking(move || flushed.flush(FLUSH)).await?;
+    tracing::info!(events_left = outbox.records(), in_memory, "stopped; what is left in the outbox goes out after the next start");
+    Ok(())
+}
+
+async fn watchdog() {
+    let Some(period) = notify::watchdog_period() else { return };
+    loop {
+        notify::tell(notify::State::Watchdog);
+        tokio::time::sleep(period).await;
+    }
+}
+
+async fn watch_link(mut state: watch::Receiver<LinkState>, metrics: LinkMetrics) {
+    loop {
+        metrics.take(&state.borrow_and_update());
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Where assignments come in and feedback goes out.
+struct Desk {
+    fleet: Fleet,
+    file: AssignmentFile,
+    assignments: watch::Receiver<Option<Arc<Assignments>>>,
+    configuration: watch::Receiver<Configuration>,
+    feedback: mpsc::Sender<Feedback>,
+    outbox: Outbox,
+}
+
+impl Desk {
+    async fn run(&mut self, cancel: &CancellationToken) {
+        let mut news = self.fleet.news();
+        loop {
+            let period = Duration::from_millis(self.configuration.borrow().feedback_period_ms.into()).max(MIN_FEEDBACK);
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                changed = self.assignments.changed() => {
+                    if changed.is_err() {
+                        // The link has ended by itself; only a restart helps, streams go on.
+                        tracing::error!("the link has ended; events stay in the outbox");
+                        return cancel.cancelled().await;
+                    }
+                    self.assign();
+                }
+                _ = news.changed() => tokio::time::sleep(NEWS_PAUSE).await,
+                () = tokio::time::sleep(period) => {}
+            }
+            news.mark_unchanged();
+            self.fleet.reap();
+            self.report();
+        }
+    }
+
+    fn assign(&mut self) {
+        let Some(assignments) = self.assignments.borrow_and_update().clone() else { return };
+        tracing::info!(revision = assignments.revision, streams = assignments.streams.len(), "assignment");
+        self.file.save(&assignments);
+        self.fleet.apply(&assignments);
+    }
+
+    fn report(&self) {
+        let feedback = Feedback {
+            at: Timestamp::from_system(SystemTime::now()),
+            assignments_revision: self.fleet.revision(),
+            streams: self.fleet.feedback(),
+            outbox: self.outbox.feedback(),
+        };
+        // Full: the link has newer things to do; the next report says all that this one would.
+        let _ = self.feedback.try_send(feedback);
+    }
+}

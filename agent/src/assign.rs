@@ -1,0 +1,220 @@
+//! The streams that the coordinator has assigned: started, changed and stopped by version, kept
+//! over restarts, and reported on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use goshawk_proto::{
+    id::StreamId,
+    link::{Assignments, StreamFeedback},
+    stream::{FailureKind, StreamSpec, StreamStatus},
+};
+use tokio::sync::watch;
+
+use crate::{
+    board::Board,
+    files,
+    metrics::Metrics,
+    source::{SourceTools, StreamThread},
+};
+
+/// File in the state folder with the last assignment. It may hold camera passwords.
+const FILE: &str = "assignments.json";
+/// How often a stopping stream is looked after.
+const JOIN_POLL: Duration = Duration::from_millis(20);
+
+/// The last assignment on disk.
+#[derive(Clone, Debug)]
+pub struct AssignmentFile(PathBuf);
+
+impl AssignmentFile {
+    /// In this state folder.
+    pub fn new(state_dir: &Path) -> Self {
+        Self(state_dir.join(FILE))
+    }
+
+    /// The last assignment; `None` when there is none or it cannot be read, which is logged.
+    pub fn load(&self) -> Option<Assignments> {
+        let bytes = match std::fs::read(&self.0) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::error!(%error, "the last assignment cannot be read");
+                return None;
+            }
+        };
+        // The parser's message may quote the file, which may hold passwords.
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map_err(|_| tracing::error!(file = %self.0.display(), "the last assignment is damaged and is ignored")).ok()
+    }
+
+    /// Keeps an assignment for the next start.
+    pub fn save(&self, assignments: &Assignments) {
+        let saved = serde_json::to_vec(assignments).map_err(std::io::Error::from).and_then(|bytes| files::write_whole(&self.0, &bytes));
+        if let Err(error) = saved {
+            tracing::error!(%error, "the assignment cannot be kept for the next start");
+        }
+    }
+}
+
+/// One assigned stream.
+struct Assigned {
+    spec: Arc<StreamSpec>,
+    board: Arc<Board>,
+    /// `None` when it could not be started.
+    thread: Option<StreamThread>,
+}
+
+/// All assigned streams and their threads.
+pub struct Fleet {
+    tools: SourceTools,
+    metrics: Metrics,
+    max_streams: usize,
+    news: watch::Sender<u64>,
+    revision: u64,
+    streams: BTreeMap<StreamId, Assigned>,
+    /// Told to stop, and not yet ended.
+    leaving: Vec<(StreamId, StreamThread)>,
+}
+
+impl Fleet {
+    /// No stream yet.
+    pub fn new(tools: SourceTools, metrics: Metrics, max_streams: usize) -> Self {
+        Self {
+            tools,
+            metrics,
+            max_streams,
+            news: watch::Sender::new(0),
+            revision: 0,
+            streams: BTreeMap::new(),
+            leaving: Vec::new(),
+        }
+    }
+
+    /// Changes when a stream's status does.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Revision of the assignment in force.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Makes the running streams those of `assignments`: the whole wanted state.
+    pub fn apply(&mut self, assignments: &Assignments) {
+        self.revision = assignments.revision;
+        let wanted: BTreeSet<StreamId> = assignments.streams.iter().map(|spec| spec.stream_id).collect();
+        let gone: Vec<StreamId> = self.streams.keys().filter(|id| !wanted.contains(id)).copied().collect();
+        for id in gone {
+            self.remove(id);
+        }
+        for spec in &assignments.streams {
+            self.want(spec);
+        }
+        self.reap();
+        self.metrics.streams.set(i64::try_from(self.streams.len()).unwrap_or(i64::MAX));
+    }
+
+    fn want(&mut self, spec: &StreamSpec) {
+        match self.streams.get_mut(&spec.stream_id) {
+            Some(known) if spec.version <= known.spec.version && known.thread.is_some() => {}
+            Some(Assigned { spec: known, thread: Some(thread), .. }) => {
+                tracing::info!(stream = %spec.stream_id, version = spec.version, "the stream is changed");
+                let spec = Arc::new(spec.clone());
+                *known = Arc::clone(&spec);
+                thread.update(spec);
+            }
+            _ => self.start(spec),
+        }
+    }
+
+    fn start(&mut self, spec: &StreamSpec) {
+        let id = spec.stream_id;
+        let spec = Arc::new(spec.clone());
+        let board = Arc::new(Board::new(id, spec.version, self.news.clone()));
+        let running = self.streams.values().filter(|stream| stream.thread.is_some()).count();
+        let thread = if running >= self.max_streams {
+            Err(format!("this agent takes at most {} streams", self.max_streams))
+        } else {
+            let metrics = self.metrics.stream(id);
+            StreamThread::start(Arc::clone(&spec), self.tools.clone(), Arc::clone(&board), metrics).map_err(|error| format!("cannot start a thread: {error}"))
+        };
+        let thread = thread
+            .inspect_err(|reason| {
+                tracing::error!(stream = %id, reason, "the stream cannot be started");
+                board.set_status(spec.version, StreamStatus::Failure, Some(FailureKind::Other), Some(reason.clone()));
+            })
+            .ok();
+        self.streams.insert(id, Assigned { spec, board, thread });
+    }
+
+    fn remove(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.remove(&id) else { return };
+        tracing::info!(stream = %id, "the stream is no longer assigned");
+        match stream.thread {
+            Some(thread) => {
+                thread.stop();
+                self.leaving.push((id, thread));
+            }
+            None => self.metrics.forget(id),
+        }
+    }
+
+    /// Lets go of threads that have ended.
+    pub fn reap(&mut self) {
+        for (id, thread) in std::mem::take(&mut self.leaving) {
+            if !thread.is_finished() {
+                self.leaving.push((id, thread));
+                continue;
+            }
+            thread.join();
+            // The stream may have come back meanwhile.
+            if !self.streams.contains_key(&id) {
+                self.metrics.forget(id);
+            }
+        }
+    }
+
+    /// How every stream fares.
+    pub fn feedback(&self) -> Vec<StreamFeedback> {
+        self.streams.values().map(|stream| stream.board.feedback()).collect()
+    }
+
+    /// Stops all streams and waits until their tracks have become events, at most `patience`;
+    /// returns how many have not ended by then.
+    pub fn stop(mut self, patience: Duration) -> usize {
+        let until = Instant::now() + patience;
+        let ids: Vec<StreamId> = self.streams.keys().copied().collect();
+        for id in ids {
+            self.remove(id);
+        }
+        while !self.leaving.is_empty() && Instant::now() < until {
+            self.reap();
+            std::thread::sleep(JOIN_POLL);
+        }
+        self.reap();
+        self.leaving.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assignment_is_kept_and_damage_is_survived() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = AssignmentFile::new(dir.path());
+        assert!(file.load().is_none());
+        let kept = Assignments { revision: 7, streams: Vec::new() };
+        file.save(&kept);
+        assert_eq!(file.load().map(|kept| kept.revision), Some(7));
+        std::fs::write(dir.path().join(FILE), b"{\"revision\":").unwrap();
+        assert!(file.load().is_none());
+    }
+}
