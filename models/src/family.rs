@@ -2,14 +2,17 @@
 //! [`crate::post`].
 
 pub mod blazeface;
+pub mod centernet;
 pub mod facemesh;
 pub mod faceres;
 mod scratch;
+mod search;
+pub mod yunet;
 
 use std::path::Path;
 
 use crate::{
-    manifest::{Batch, Manifest},
+    manifest::{Batch, Layout, Manifest},
     pre::tensor::Normalisation,
     runtime::{Model, ModelError, Runtime, TensorSpec},
 };
@@ -35,11 +38,11 @@ impl Opener<'_> {
         outputs: &[(&str, Vec<usize>)],
     ) -> Result<Model, ModelError> {
         let input = &manifest.input;
-        let sides = vec![
-            input.height as usize,
-            input.width as usize,
-            input.colour.channels(),
-        ];
+        let (height, width) = (input.height as usize, input.width as usize);
+        let sides = match input.layout {
+            Layout::Nhwc => vec![height, width, input.colour.channels()],
+            Layout::Nchw => vec![input.colour.channels(), height, width],
+        };
         let mut wanted = Vec::with_capacity(outputs.len());
         for (meaning, sides) in outputs {
             let name = manifest
@@ -69,17 +72,26 @@ impl Opener<'_> {
 
 /// How pixels become the input, which must be a square of `side`.
 fn normalisation(manifest: &Manifest, side: u32) -> Result<Normalisation, ModelError> {
-    let refuse = |reason| ModelError::Unsupported {
-        model: manifest.name.clone(),
-        reason,
-    };
     if (manifest.input.width, manifest.input.height) != (side, side) {
         return Err(refuse(
+            manifest,
             "its family has another input size than its manifest says",
         ));
     }
+    any_size(manifest)
+}
+
+/// How pixels become the input, whatever its size.
+fn any_size(manifest: &Manifest) -> Result<Normalisation, ModelError> {
     Normalisation::of(&manifest.input)
-        .ok_or_else(|| refuse("its family wants three channels of 32-bit floats, channels last"))
+        .ok_or_else(|| refuse(manifest, "its family wants three channels of 32-bit floats"))
+}
+
+fn refuse(manifest: &Manifest, reason: &'static str) -> ModelError {
+    ModelError::Unsupported {
+        model: manifest.name.clone(),
+        reason,
+    }
 }
 
 /// Most inputs of one run.

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    family::{Opener, blazeface::Blazeface, facemesh::Facemesh, faceres::Faceres},
+    family::{
+        Opener, blazeface::Blazeface, centernet::Centernet, facemesh::Facemesh, faceres::Faceres,
+        yunet::Yunet,
+    },
     manifest::{self, Family, Manifest, ManifestError, ModelFileError, Role},
-    role::{FaceDescriber, FaceDetector, FaceMesher},
+    role::{BodyDetector, FaceDescriber, FaceDetector, FaceMesher},
     runtime::{ModelError, Runtime, RuntimeError, RuntimeOptions},
 };
 
@@ -77,10 +80,14 @@ impl Pack {
         &self.manifests
     }
 
-    /// Opens the face detector.
+    /// Opens the face detector: YuNet where it is installed, for it sees smaller faces at less
+    /// cost, otherwise BlazeFace.
     pub fn face_detector(&self) -> Result<Box<dyn FaceDetector>, PackError> {
-        let manifest = self.find(Role::FaceDetector, &[Family::Blazeface])?;
-        Ok(Box::new(Blazeface::open(&self.opener(), manifest)?))
+        let manifest = self.find(Role::FaceDetector, &[Family::Yunet, Family::Blazeface])?;
+        Ok(match manifest.family {
+            Family::Yunet => Box::new(Yunet::open(&self.opener(), manifest)?),
+            _ => Box::new(Blazeface::open(&self.opener(), manifest)?),
+        })
     }
 
     /// Opens the face mesh.
@@ -93,6 +100,12 @@ impl Pack {
     pub fn face_describer(&self) -> Result<Box<dyn FaceDescriber>, PackError> {
         let manifest = self.find(Role::FaceDescriptor, &[Family::Faceres])?;
         Ok(Box::new(Faceres::open(&self.opener(), manifest)?))
+    }
+
+    /// Opens the detector of people.
+    pub fn body_detector(&self) -> Result<Box<dyn BodyDetector>, PackError> {
+        let manifest = self.find(Role::BodyDetector, &[Family::Centernet])?;
+        Ok(Box::new(Centernet::open(&self.opener(), manifest)?))
     }
 
     fn opener(&self) -> Opener<'_> {

@@ -24,7 +24,7 @@ pub struct Search {
 /// A face as a detector sees it, in picture pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// The detector's own idea of a face's box.
+    /// The face from the brow to the chin.
     pub bbox: BBox,
     /// 0 to 1.
     pub score: f32,

@@ -78,12 +78,12 @@ impl Runtime {
     }
 
     fn session(&self, bytes: &[u8]) -> Result<Session, ort::Error> {
-        Ok(Session::builder(&self.environment)?
+        Session::builder(&self.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(self.intra_threads)?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
-            .commit_from_memory(bytes)?)
+            .commit_from_memory(bytes)
     }
 }
 

@@ -18,18 +18,16 @@ use crate::{
     pre::{
         letterbox::Letterbox,
         tensor::{Normalisation, append_padded},
-        tiles::tiles,
     },
     role::{Candidate, FaceDetector, Search},
     runtime::{InferError, Model, ModelError},
 };
 
-use super::{Opener, normalisation};
+use super::{Opener, normalisation, search::search};
 
+const INPUT: Size = Size::new(SIDE, SIDE);
 /// Overlap from which two boxes of one view are one face, where the manifest names none.
 const OVERLAP: f32 = 0.3;
-/// Overlap over the smaller box from which boxes of different tiles are one face.
-const TILE_OVERLAP: f32 = 0.45;
 /// Most candidates that leave one view.
 const MOST_PER_VIEW: usize = 256;
 
@@ -75,10 +73,10 @@ impl Blazeface {
         buffers: &mut Buffers,
         out: &mut Vec<Candidate>,
     ) -> Result<(), InferError> {
-        let fit = Letterbox::fit(region, SIDE);
+        let fit = Letterbox::fit(region, INPUT);
         picture.region(region, fit.content, &mut buffers.rgb);
         buffers.input.clear();
-        append_padded(&mut buffers.input, &buffers.rgb, SIDE, &self.how);
+        append_padded(&mut buffers.input, &buffers.rgb, INPUT, &self.how);
         let raw = &mut buffers.raw;
         raw.clear();
         self.model.run(1, &buffers.input, |answers| {
@@ -101,69 +99,22 @@ impl Blazeface {
         }));
         Ok(())
     }
-
-    fn picture(&self, picture: &dyn Pixels, search: &Search) -> Result<Vec<Candidate>, InferError> {
-        let size = picture.size();
-        if size.width == 0 || size.height == 0 {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        self.scratch.with(|buffers| {
-            for region in views(size, search.tile) {
-                self.view(picture, region, search.min_score, buffers, &mut found)?;
-            }
-            Ok(())
-        })?;
-        suppress(
-            &mut found,
-            Overlap::Smaller(TILE_OVERLAP),
-            search.most,
-            |c| c.score,
-            |c| c.bbox,
-        );
-        Ok(found)
-    }
-}
-
-/// The whole picture, and tiles where they are smaller than it.
-fn views(size: Size, tile: Option<u32>) -> Vec<Rect> {
-    let whole = Rect {
-        x: 0,
-        y: 0,
-        width: size.width,
-        height: size.height,
-    };
-    let mut views = vec![whole];
-    if let Some(tile) = tile {
-        views.extend(tiles(size, tile).into_iter().filter(|t| *t != whole));
-    }
-    views
 }
 
 impl FaceDetector for Blazeface {
     fn find(
         &self,
         pictures: &[&dyn Pixels],
-        search: &Search,
+        wanted: &Search,
     ) -> Result<Vec<Vec<Candidate>>, InferError> {
         // The file takes one picture a run.
-        pictures
-            .iter()
-            .map(|picture| self.picture(*picture, search))
-            .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiles_come_on_top_of_the_whole_picture() {
-        let hd = Size::new(1280, 720);
-        assert_eq!(views(hd, None).len(), 1);
-        assert_eq!(views(hd, Some(512)).len(), 7);
-        // A picture no larger than a tile is searched once.
-        assert_eq!(views(Size::new(300, 200), Some(512)).len(), 1);
+        let one = |picture: &dyn Pixels| {
+            self.scratch.with(|buffers| {
+                search(picture, wanted, |region, out| {
+                    self.view(picture, region, wanted.min_score, buffers, out)
+                })
+            })
+        };
+        pictures.iter().map(|picture| one(*picture)).collect()
     }
 }

@@ -138,8 +138,9 @@ fn annul(m: &mut [[f64; 4]; 4], vectors: &mut [[f64; 4]; 4], p: usize, q: usize)
     for row in m.iter_mut() {
         (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
     }
-    for k in 0..4 {
-        (m[p][k], m[q][k]) = (c * m[p][k] - s * m[q][k], s * m[p][k] + c * m[q][k]);
+    let (rp, rq) = (m[p], m[q]);
+    for (k, (a, b)) in rp.into_iter().zip(rq).enumerate() {
+        (m[p][k], m[q][k]) = (c * a - s * b, s * a + c * b);
     }
     for row in vectors.iter_mut() {
         (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
