@@ -1,0 +1,193 @@
+//! The link to the coordinator: keeps one connection, ships the outbox over it, takes assignments
+//! from it and sends feedback.
+//!
+//! What to do and when is [`goshawk_proto::link::Shipper`]'s; here are the sockets, the outbox and
+//! the clock around it. The link never gives up: without a coordinator events stay in the outbox,
+//! the last assignments stay in force, and it dials again for ever, with growing pauses.
+
+pub(crate) mod connect;
+mod dial;
+mod driver;
+pub(crate) mod frames;
+mod push;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use goshawk_proto::{
+    id::AgentId,
+    link::{
+        Assignments, Configuration, Feedback, RecordHead, RecordSeq, ShipperConfig,
+        shipper::ShipperStats,
+    },
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::enrol::{Identity, IdentityError};
+
+/// An outbox that cannot be read or written. Without secrets.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the outbox failed: {0}")]
+pub struct OutboxError(pub String);
+
+/// The outbox as the link sees it. Calls may block for a disk: the link makes them on the blocking
+/// pool, one `peek`, `ack` or `reject` at a time and in order, `read`s beside them.
+pub trait OutboxReader: Send + Sync + 'static {
+    /// Heads of records after `after` (`None`: from the oldest), oldest first, at most `max`.
+    /// Fewer than `max` means that there are no more for now.
+    fn peek(&self, after: Option<RecordSeq>, max: usize) -> Result<Vec<RecordHead>, OutboxError>;
+    /// The encoded event; `None` when it has left the outbox.
+    fn read(&self, seq: RecordSeq) -> Result<Option<Bytes>, OutboxError>;
+    /// The coordinator has these: delete them. Unknown ones are skipped.
+    fn ack(&self, seqs: &[RecordSeq]) -> Result<(), OutboxError>;
+    /// The coordinator will never take this one: move it out of the way and count it.
+    fn reject(&self, seq: RecordSeq, reason: &str) -> Result<(), OutboxError>;
+    /// Changes with every append, once the record can be peeked.
+    fn appended(&self) -> watch::Receiver<u64>;
+}
+
+/// Settings of the link.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// Where the coordinator is: `host:port`; port 5443 if none is given.
+    pub coordinator: String,
+    /// This agent's name, for people.
+    pub name: String,
+    /// What this agent can do, as short words.
+    pub capabilities: Vec<String>,
+    /// Window, time-outs and pauses.
+    pub shipper: ShipperConfig,
+    /// A connection that is silent so long is gone; default 30 s.
+    pub idle_timeout: Duration,
+    /// A silent connection is kept alive so often; default 8 s.
+    pub keep_alive: Duration,
+    /// At shutdown, longest wait for answers under way; default 3 s.
+    pub drain: Duration,
+}
+
+impl LinkConfig {
+    /// The defaults.
+    pub fn new(coordinator: &str, name: &str) -> Self {
+        let times = connect::Settings::default();
+        Self {
+            coordinator: coordinator.to_owned(),
+            name: name.to_owned(),
+            capabilities: vec!["rtsp".to_owned(), "videofile".to_owned()],
+            shipper: ShipperConfig::default(),
+            idle_timeout: times.idle_timeout,
+            keep_alive: times.keep_alive,
+            drain: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Why the link cannot be started; what happens later is in [`LinkState`].
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The agent's certificate is not usable.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// How the link is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkState {
+    /// Who we are.
+    pub agent_id: AgentId,
+    /// Whether the coordinator has welcomed us and we have not lost it.
+    pub connected: bool,
+    /// Since when `connected` is as it is.
+    pub since: Instant,
+    /// Round-trip time; `None` while not connected.
+    pub rtt: Option<Duration>,
+    /// Events sent and not answered.
+    pub in_flight: usize,
+    /// Their bytes.
+    pub bytes_in_flight: u64,
+    /// Totals: connects, pushes, acked, duplicates, retries, rejected, timeouts, interrupted.
+    pub totals: ShipperStats,
+    /// Revision of the newest assignments; `None` before the first.
+    pub assignments_revision: Option<u64>,
+    /// Coordinator's wall clock minus ours at the last welcome, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// Calls to the outbox that failed.
+    pub outbox_errors: u64,
+    /// Messages of kinds, and settings, that this version does not know.
+    pub ignored: u64,
+    /// What went wrong last, without secrets; stays after it is over.
+    pub last_error: Option<String>,
+}
+
+/// A link that has been started. Ends when the token given to [`start`] is cancelled.
+#[derive(Debug)]
+pub struct Link {
+    /// The newest assignments: `None` until the first arrive, kept over lost connections.
+    pub assignments: watch::Receiver<Option<Arc<Assignments>>>,
+    /// The newest settings from the coordinator.
+    pub configuration: watch::Receiver<Configuration>,
+    /// Takes feedback. The newest is sent, and sent again after every reconnection.
+    pub feedback: mpsc::Sender<Feedback>,
+    /// How the link is, refreshed at every change and once a second.
+    pub state: watch::Receiver<LinkState>,
+    /// Ends after the cancellation, when answers under way have come or
+    /// [`LinkConfig::drain`] is over.
+    pub task: JoinHandle<()>,
+}
+
+/// Starts the link. Must be called inside a tokio runtime.
+pub fn start(
+    config: LinkConfig,
+    identity: Identity,
+    outbox: Arc<dyn OutboxReader>,
+    cancel: CancellationToken,
+) -> Result<Link, LinkError> {
+    let tls = identity.tls()?;
+    let (assignments_in, assignments) = watch::channel(None);
+    let (configuration_in, configuration) = watch::channel(Configuration::default());
+    let (feedback, feedback_out) = mpsc::channel(4);
+    let (state_in, state) = watch::channel(LinkState::new(identity.agent_id()));
+    let ends = driver::Ends {
+        assignments: assignments_in,
+        configuration: configuration_in,
+        feedback: feedback_out,
+        state: state_in,
+    };
+    let driver = driver::Driver::new(config, tls, outbox, ends);
+    let task = tokio::spawn(driver.run(cancel));
+    Ok(Link {
+        assignments,
+        configuration,
+        feedback,
+        state,
+        task,
+    })
+}
+
+impl LinkState {
+    fn new(agent_id: AgentId) -> Self {
+        Self {
+            agent_id,
+            connected: false,
+            since: Instant::now(),
+            rtt: None,
+            in_flight: 0,
+            bytes_in_flight: 0,
+            totals: ShipperStats::default(),
+            assignments_revision: None,
+            clock_offset_ms: None,
+            outbox_errors: 0,
+            ignored: 0,
+            last_error: None,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Connecting and the control stream: hello and welcome, then feedback up and documents down.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use goshawk_proto::{
+    link::{
+        ALPN_LINK, AgentMessage, Close, CoordinatorMessage, Feedback, FrameReader, Hello,
+        MAX_CONTROL_BYTES, OutboxFeedback, VERSIONS, Welcome,
+    },
+    time::Timestamp,
+};
+use quinn::{Connection, RecvStream, SendStream};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tracing::error;
+
+use super::{
+    LinkConfig,
+    connect::{self, ConnectError, Dialled},
+    driver::{Epoch, Input},
+    frames::{FrameError, read_frame},
+};
+
+/// Longest wait for the coordinator to take feedback.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A welcomed connection.
+#[derive(Debug)]
+pub(super) struct Welcomed {
+    pub connection: Connection,
+    pub endpoint: quinn::Endpoint,
+    pub welcome: Welcome,
+    pub send: SendStream,
+    pub recv: RecvStream,
+    pub reader: FrameReader,
+}
+
+/// Dials and says hello.
+pub(super) async fn run(
+    config: Arc<LinkConfig>,
+    mut tls: rustls::ClientConfig,
+    outbox: OutboxFeedback,
+) -> Result<Box<Welcomed>, ConnectError> {
+    tls.alpn_protocols = vec![ALPN_LINK.to_vec()];
+    let settings = connect::Settings {
+        idle_timeout: config.idle_timeout,
+        keep_alive: config.keep_alive,
+        timeout: config.shipper.connect_timeout,
+    };
+    let Dialled {
+        connection,
+        endpoint,
+    } = connect::dial(&config.coordinator, tls, &settings).await?;
+    let (send, mut recv) = connection.open_bi().await?;
+    let mut send = send;
+    let hello = AgentMessage::Hello(Hello {
+        versions: VERSIONS,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        name: config.name.clone(),
+        capabilities: config.capabilities.clone(),
+        clock: Timestamp::from_system(SystemTime::now()),
+        outbox,
+    });
+    let hello = hello.encode().map_err(ConnectError::refused)?;
+    send.write_all(&hello)
+        .await
+        .map_err(|e| why(&connection, &e))?;
+    let mut reader = FrameReader::new(MAX_CONTROL_BYTES);
+    let frame = match read_frame(&mut recv, &mut reader).await {
+        Ok(Some(frame)) => frame,
+        Ok(None) => return Err(why(&connection, &"the coordinator said nothing")),
+        Err(error) => return Err(why(&connection, &error)),
+    };
+    match CoordinatorMessage::decode(&frame) {
+        Ok(CoordinatorMessage::Welcome(welcome)) => Ok(Box::new(Welcomed {
+            connection,
+            endpoint,
+            welcome,
+            send,
+            recv,
+            reader,
+        })),
+        Ok(CoordinatorMessage::Refused(refused)) => Err(ConnectError::refused(refused.reason)),
+        Ok(_) => Err(ConnectError::refused(
+            "the coordinator's first message is no welcome",
+        )),
+        Err(error) => Err(ConnectError::refused(error)),
+    }
+}
+
+/// Why the connection ended, if it has; else what a stream said.
+fn why(connection: &Connection, error: &dyn std::fmt::Display) -> ConnectError {
+    connection
+        .close_reason()
+        .map_or_else(|| ConnectError::lost(error), ConnectError::from)
+}
+
+/// Hands on what the coordinator says until the connection ends.
+pub(super) async fn listen(
+    epoch: Epoch,
+    connection: Connection,
+    mut recv: RecvStream,
+    mut reader: FrameReader,
+    inputs: mpsc::Sender<Input>,
+) {
+    let ended = loop {
+        let message = match read_frame(&mut recv, &mut reader).await {
+            Ok(Some(frame)) => CoordinatorMessage::decode(&frame).map_err(FrameError::from),
+            Ok(None) => break why(&connection, &"the coordinator ended the control stream"),
+            Err(error) => Err(error),
+        };
+        match message {
+            Ok(message) => {
+                if inputs.send(Input::Said { epoch, message }).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                let ended = why(&connection, &error);
+                connection.close(Close::Protocol.code().into(), b"not understood");
+                break ended;
+            }
+        }
+    };
+    // The driver may be gone.
+    let _ = inputs
+        .send(Input::Ended {
+            epoch,
+            error: ended,
+        })
+        .await;
+}
+
+/// Sends the newest feedback whenever there is newer.
+pub(super) async fn tell(mut send: SendStream, mut newest: watch::Receiver<Option<Arc<Feedback>>>) {
+    newest.mark_changed();
+    while newest.changed().await.is_ok() {
+        let Some(feedback) = newest.borrow_and_update().clone() else {
+            continue;
+        };
+        let mut feedback = Feedback::clone(&feedback);
+        feedback.streams = feedback.streams.into_iter().map(|s| s.bounded()).collect();
+        let bytes = match AgentMessage::Feedback(feedback).encode() {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                error!(%error, "feedback is not sent");
+                continue;
+            }
+        };
+        // A broken stream means a broken connection, which the listener tells.
+        if !matches!(
+            timeout(WRITE_TIMEOUT, send.write_all(&bytes)).await,
+            Ok(Ok(()))
+        ) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! The driver: one task that feeds a [`Shipper`] with what happens and does what it says.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use goshawk_proto::{
+    link::{
+        Assignments, Close, Configuration, CoordinatorMessage, Feedback, OutboxFeedback, Shipper,
+        shipper::{Disconnect, PushId, ShipperEvent, Transmit},
+    },
+    time::Timestamp,
+};
+use quinn::{Connection, Endpoint};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{AbortHandle, JoinHandle, JoinSet},
+    time::{sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    LinkConfig, LinkState, OutboxReader,
+    connect::ConnectError,
+    dial::{self, Welcomed},
+    push::{self, Pushed},
+    store::{self, Answer, Wish},
+};
+
+/// Messages of the link's tasks that may wait for the driver; they wait when it is full.
+const INPUTS: usize = 128;
+/// How often the state is refreshed while connected.
+const TICK: Duration = Duration::from_secs(1);
+/// Pause before an outbox that could not be read is tried again.
+const REFETCH: Duration = Duration::from_secs(5);
+/// Longest wait at shutdown for deletions to reach the disk.
+const LAST_WISHES: Duration = Duration::from_secs(5);
+
+/// Numbers the connections, so that news of an older one is known as such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub(super) enum Input {
+    Dialled {
+        epoch: Epoch,
+        outcome: Result<Box<Welcomed>, ConnectError>,
+    },
+    Said {
+        epoch: Epoch,
+        message: CoordinatorMessage,
+    },
+    Ended {
+        epoch: Epoch,
+        error: ConnectError,
+    },
+    Pushed {
+        epoch: Epoch,
+        push: PushId,
+        outcome: Pushed,
+    },
+}
+
+/// The driver's ends of the channels in [`super::Link`].
+pub(super) struct Ends {
+    pub assignments: watch::Sender<Option<Arc<Assignments>>>,
+    pub configuration: watch::Sender<Configuration>,
+    pub feedback: mpsc::Receiver<Feedback>,
+    pub state: watch::Sender<LinkState>,
+}
+
+struct Session {
+    connection: Connection,
+    endpoint: Endpoint,
+    pushes: HashMap<PushId, AbortHandle>,
+    tasks: JoinSet<()>,
+    /// Revision of the assignments that came over this connection.
+    revision: Option<u64>,
+}
+
+pub(super) struct Driver {
+    config: Arc<LinkConfig>,
+    tls: rustls::ClientConfig,
+    outbox: Arc<dyn OutboxReader>,
+    shipper: Shipper,
+    ends: Ends,
+    state: LinkState,
+    epoch: Epoch,
+    dialling: Option<AbortHandle>,
+    session: Option<Session>,
+    sender: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
+    wishes: mpsc::Sender<Wish>,
+    answers: mpsc::Receiver<Answer>,
+    store: JoinHandle<()>,
+    newest_feedback: watch::Sender<Option<Arc<Feedback>>>,
+    refetch_at: Option<Instant>,
+}
+
+impl Driver {
+    pub fn new(
+        config: LinkConfig,
+        tls: rustls::ClientConfig,
+        outbox: Arc<dyn OutboxReader>,
+        ends: Ends,
+    ) -> Self {
+        let (sender, inputs) = mpsc::channel(INPUTS);
+        // Acks come for records under way, and no more are fetched before they are done, because
+        // fetches wait in the same queue: twice the window of known records and a fetch.
+        let window = config.shipper.window.events as usize;
+        let (wishes, to_store) = mpsc::channel(4 * window + 16);
+        let (from_store, answers) = mpsc::channel(16);
+        let store = tokio::spawn(store::run(outbox.clone(), to_store, from_store));
+        let state = ends.state.borrow().clone();
+        Self {
+            shipper: Shipper::new(config.shipper, Instant::now(), rand::random()),
+            config: Arc::new(config),
+            tls,
+            outbox,
+            ends,
+            state,
+            epoch: Epoch(0),
+            dialling: None,
+            session: None,
+            sender,
+            inputs,
+            wishes,
+            answers,
+            store,
+            newest_feedback: watch::Sender::new(None),
+            refetch_at: None,
+        }
+    }
+
+    /// Runs until cancelled, and then until what is under way is answered or time is up.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        let mut appended = self.outbox.appended();
+        let (mut appends, mut feedback) = (true, true);
+        let mut end: Option<Instant> = None;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            self.act();
+            self.publish();
+            if end.is_some() && self.shipper.in_flight() == 0 {
+                break;
+            }
+            let timer = [self.shipper.poll_timeout(), self.refetch_at, end];
+            let timer = timer.into_iter().flatten().min();
+            tokio::select! {
+                // The driver holds a sender of each, so neither channel closes.
+                Some(input) = self.inputs.recv() => self.take(input),
+                Some(answer) = self.answers.recv() => self.stored(answer),
+                changed = appended.changed(), if appends => {
+                    appends = changed.is_ok();
+                    self.shipper.handle_appended(Instant::now());
+                }
+                newest = self.ends.feedback.recv(), if feedback => match newest {
+                    Some(newest) => drop(self.newest_feedback.send_replace(Some(Arc::new(newest)))),
+                    None => feedback = false,
+                },
+                _ = tick.tick(), if self.session.is_some() => {}
+                () = sleep_until(timer.unwrap_or_else(Instant::now).into()), if timer.is_some() => {
+                    let now = Instant::now();
+                    if end.is_some_and(|end| end <= now) {
+                        break;
+                    }
+                    if self.refetch_at.is_some_and(|at| at <= now) {
+                        self.refetch_at = None;
+                        self.shipper.handle_appended(now);
+                    }
+                    self.shipper.handle_timeout(now);
+                }
+                () = cancel.cancelled(), if end.is_none() => {
+                    self.shipper.drain();
+                    end = Some(Instant::now() + self.config.drain);
+                }
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Hangs up and waits until the deletions asked for are on disk.
+    async fn finish(mut self) {
+        self.hang_up(Close::Shutdown);
+        self.publish();
+        drop(self.wishes);
+        // Its answers interest nobody any more, but must not hold it up.
+        self.answers.close();
+        if timeout(LAST_WISHES, self.store).await.is_err() {
+            warn!("the outbox is slow; some delivered events will be sent again");
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = Instant::now();
+        match input {
+            Input::Dialled { epoch, outcome } if epoch == self.epoch => match outcome {
+                Ok(welcomed) => self.welcomed(now, *welcomed),
+                Err(error) => self.lost(now, &error),
+            },
+            Input::Said { epoch, message } if epoch == self.epoch => self.heard(now, message),
+            Input::Ended { epoch, error } if epoch == self.epoch => self.lost(now, &error),
+            Input::Pushed {
+                epoch,
+                push,
+                outcome,
+            } if epoch == self.epoch => {
+                self.pushed(now, push, outcome);
+            }
+            // News of a connection that is over.
+            Input::Dialled {
+                outcome: Ok(late), ..
+            } => {
+                late.connection
+                    .close(Close::Shutdown.code().into(), b"too late");
+            }
+            Input::Dialled { .. }
+            | Input::Said { .. }
+            | Input::Ended { .. }
+            | Input::Pushed { .. } => {}
+        }
+    }
+
+    fn welcomed(&mut self, now: Instant, welcomed: Welcomed) {
+        let Welcomed {
+            connection,
+            endpoint,
+            welcome,
+            send,
+            recv,
+            reader,
+        } = welcomed;
+        self.dialling = None;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(dial::tell(send, self.newest_feedback.subscribe()));
+        let inputs = self.sender.clone();
+        tasks.spawn(dial::listen(
+            self.epoch,
+            connection.clone(),
+            recv,
+            reader,
+            inputs,
+        ));
+        let ours = Timestamp::from_system(SystemTime::now()).unix_micros();
+        let offset_ms = welcome.clock.unix_micros().saturating_sub(ours) / 1_000;
+        self.state.clock_offset_ms = Some(offset_ms);
+        info!(
+            coordinator = %connection.remote_address(),
+            version = welcome.coordinator_version,
+            clock_offset_ms = offset_ms,
+            "connected to the coordinator"
+        );
+        self.session = Some(Session {
+            connection,
+            endpoint,
+            pushes: HashMap::new(),
+            tasks,
+            revision: None,
+        });
+        self.shipper.handle_connected(now, welcome.window);
+    }
+
+    fn lost(&mut self, now: Instant, error: &ConnectError) {
+        let reason = &error.reason;
+        match (self.session.is_some(), error.how) {
+            (true, _) => warn!(reason, "the connection to the coordinator is lost"),
+            (false, Disconnect::Lost) => info!(reason, "the coordinator is out of reach"),
+            (false, Disconnect::Refused) => error!(reason, "the coordinator turns this agent away"),
+        }
+        self.state.last_error = Some(reason.clone());
+        self.hang_up(Close::Shutdown);
+        self.shipper.handle_disconnected(now, error.how);
+    }
+
+    /// Gives up the connection or the dialling.
+    fn hang_up(&mut self, why: Close) {
+        self.epoch.0 += 1;
+        if let Some(dialling) = self.dialling.take() {
+            dialling.abort();
+        }
+        if let Some(session) = self.session.take() {
+            session.connection.close(why.code().into(), b"");
+            // Lets the goodbye out before the socket closes.
+            tokio::spawn(async move {
+                let _ = timeout(Duration::from_secs(1), session.endpoint.wait_idle()).await;
+            });
+        }
+    }
+
+    fn heard(&mut self, now: Instant, message: CoordinatorMessage) {
+        match message {
+            CoordinatorMessage::Assignments(assignments) => self.assigned(assignments),
+            CoordinatorMessage::Configuration(configuration) => {
+                self.state.ignored += configuration.unknown_keys().count() as u64;
+                self.ends.configuration.send_replace(configuration);
+            }
+            CoordinatorMessage::Window(window) => self.shipper.handle_window(now, window),
+            CoordinatorMessage::Refused(refused) => {
+                self.lost(now, &ConnectError::refused(refused.reason));
+            }
+            CoordinatorMessage::Welcome(_) | CoordinatorMessage::Unknown(_) => {
+                self.state.ignored += 1;
+            }
+        }
+    }
+
+    /// The first document of a connection counts; after it, newer ones.
+    fn assigned(&mut self, assignments: Assignments) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        if session
+            .revision
+            .is_some_and(|revision| assignments.revision <= revision)
+        {
+            self.state.ignored += 1;
+            return;
+        }
+        session.revision = Some(assignments.revision);
+        self.state.assignments_revision = Some(assignments.revision);
+        self.ends.assignments.send_if_modified(|newest| {
+            let same = newest.as_deref() == Some(&assignments);
+            if !same {
+                *newest = Some(Arc::new(assignments));
+            }
+            !same
+        });
+    }
+
+    fn pushed(&mut self, now: Instant, push: PushId, outcome: Pushed) {
+        if let Some(session) = &mut self.session {
+            session.pushes.remove(&push);
+        }
+        match outcome {
+            Pushed::Answered(reply) => self.shipper.handle_reply(now, push, reply),
+            Pushed::Vanished => self.shipper.handle_vanished(now, push),
+            Pushed::Broken(reason) => {
+                self.state.last_error = Some(reason);
+                self.shipper.handle_push_failed(now, push);
+            }
+            Pushed::Unreadable(reason) => {
+                error!(reason, "a record of the outbox cannot be read");
+                self.state.outbox_errors += 1;
+                self.state.last_error = Some(reason);
+                self.shipper.handle_push_failed(now, push);
+            }
+        }
+    }
+
+    fn stored(&mut self, answer: Answer) {
+        let now = Instant::now();
+        let failed = match answer {
+            Answer::Fetched {
+                fetch,
+                heads: Ok(heads),
+            } => {
+                return self.shipper.handle_fetched(now, fetch, &heads);
+            }
+            Answer::Fetched {
+                fetch,
+                heads: Err(error),
+            } => {
+                self.shipper.handle_fetch_failed(fetch);
+                self.refetch_at = Some(now + REFETCH);
+                error
+            }
+            Answer::Failed(error) => error,
+        };
+        error!(error = %failed, "the outbox failed");
+        self.state.outbox_errors += 1;
+        self.state.last_error = Some(failed.to_string());
+    }
+
+    /// Does what the shipper says.
+    fn act(&mut self) {
+        while let Some(transmit) = self.shipper.poll_transmit() {
+            match transmit {
+                Transmit::Connect => self.dial(),
+                Transmit::Disconnect => {
+                    self.state.last_error = Some("the coordinator does not answer".to_owned());
+                    self.hang_up(Close::Idle);
+                }
+                Transmit::Fetch { fetch, after, max } => {
+                    if !self.wish(Wish::Fetch { fetch, after, max }) {
+                        self.shipper.handle_fetch_failed(fetch);
+                        self.refetch_at = Some(Instant::now() + REFETCH);
+                    }
+                }
+                Transmit::Push { push, record } => {
+                    let (epoch, inputs) = (self.epoch, self.sender.clone());
+                    let outbox = self.outbox.clone();
+                    if let Some(session) = &mut self.session {
+                        let connection = session.connection.clone();
+                        let task = session.tasks.spawn(async move {
+                            let outcome = push::run(connection, outbox, record).await;
+                            let _ = inputs
+                                .send(Input::Pushed {
+                                    epoch,
+                                    push,
+                                    outcome,
+                                })
+                                .await;
+                        });
+                        session.pushes.insert(push, task);
+                    }
+                }
+                Transmit::Cancel(push) => {
+                    if let Some(session) = &mut self.session
+                        && let Some(task) = session.pushes.remove(&push)
+                    {
+                        task.abort();
+                    }
+                }
+            }
+        }
+        while let Some(event) = self.shipper.poll_event() {
+            match event {
+                ShipperEvent::Delivered { seq, .. } => _ = self.wish(Wish::Ack(seq)),
+                ShipperEvent::Rejected {
+                    seq,
+                    event_id,
+                    reason,
+                } => {
+                    error!(%event_id, reason, "the coordinator will never take an event");
+                    self.wish(Wish::Reject(seq, reason));
+                }
+            }
+        }
+        if let Some(session) = &mut self.session {
+            // Forgets tasks that have ended.
+            while session.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    /// Queues a wish. There is room for all that can be under way (see `new`) unless the disk
+    /// hangs over many connections; a record whose deletion is lost then is acknowledged again on
+    /// a later one.
+    fn wish(&mut self, wish: Wish) -> bool {
+        let queued = self.wishes.try_send(wish);
+        if let Err(error) = &queued {
+            error!(%error, "the queue to the outbox is full");
+            self.state.outbox_errors += 1;
+        }
+        queued.is_ok()
+    }
+
+    fn dial(&mut self) {
+        self.epoch.0 += 1;
+        let (epoch, inputs) = (self.epoch, self.sender.clone());
+        let outbox = self
+            .newest_feedback
+            .borrow()
+            .as_ref()
+            .map(|feedback| feedback.outbox);
+        let dial = dial::run(
+            self.config.clone(),
+            self.tls.clone(),
+            outbox.unwrap_or(OutboxFeedback::default()),
+        );
+        let task = tokio::spawn(async move {
+            let outcome = dial.await;
+            let _ = inputs.send(Input::Dialled { epoch, outcome }).await;
+        });
+        self.dialling = Some(task.abort_handle());
+    }
+
+    /// Shows the state to whom it may concern.
+    fn publish(&mut self) {
+        let connected = self.session.is_some();
+        if connected != self.state.connected {
+            self.state.connected = connected;
+            self.state.since = Instant::now();
+        }
+        self.state.rtt = self
+            .session
+            .as_ref()
+            .map(|session| session.connection.rtt());
+        self.state.in_flight = self.shipper.in_flight();
+        self.state.bytes_in_flight = self.shipper.bytes_in_flight();
+        self.state.totals = self.shipper.stats();
+        self.ends.state.send_if_modified(|shown| {
+            let changed = *shown != self.state;
+            if changed {
+                shown.clone_from(&self.state);
+            }
+            changed
+        });
+    }
+}

@@ -1,0 +1,36 @@
+//! Frames over QUIC streams.
+
+use bytes::Bytes;
+use goshawk_proto::link::{CodecError, FrameReader};
+use quinn::{ReadError, RecvStream};
+
+/// Bytes taken from a stream at once.
+const CHUNK: usize = 64 << 10;
+
+/// Why no frame came.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FrameError {
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("the stream ended in the middle of a message")]
+    Cut,
+}
+
+/// The next frame; `None`: the stream ended after a whole one.
+pub(crate) async fn read_frame(
+    stream: &mut RecvStream,
+    reader: &mut FrameReader,
+) -> Result<Option<Bytes>, FrameError> {
+    loop {
+        if let Some(frame) = reader.next_frame()? {
+            return Ok(Some(frame));
+        }
+        match stream.read_chunk(CHUNK, true).await? {
+            Some(chunk) => reader.push(&chunk.bytes),
+            None if reader.is_empty() => return Ok(None),
+            None => return Err(FrameError::Cut),
+        }
+    }
+}
