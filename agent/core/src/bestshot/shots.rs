@@ -60,7 +60,7 @@ pub struct Shots<P> {
 }
 
 impl<P> Shots<P> {
-    /// Room for `limit` shots, at most [`MAX_SHOTS`].
+    /// Room for `limit` shots, at most `MAX_SHOTS`.
     pub fn new(limit: usize) -> Self {
         Self {
             limit: limit.min(MAX_SHOTS),

@@ -60,7 +60,7 @@ struct View {
     points: Vec<Point>,
 }
 
-/// Views of one track, at most [`MAX_VIEWS`], as different as they come.
+/// Views of one track, at most `MAX_VIEWS`, as different as they come.
 #[derive(Clone, Debug, Default)]
 pub struct Views {
     kept: Vec<View>,
