@@ -1,4 +1,5 @@
 //! Packs that must be refused, each with an error that names the file and says what to do.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "home/pack.rs"]
 #[expect(dead_code, reason = "shared with the tests on pictures")]

@@ -1,7 +1,11 @@
 //! The default pack on real pictures: who is found, how well people are told apart, and whether
 //! pose and quality move the way they should. Skips loudly where pack or pictures are missing.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail, and says what it measured"
+)]
 
 #[path = "home/pack.rs"]
 mod pack;
@@ -186,6 +190,27 @@ fn a_batch_says_what_its_parts_say() {
     assert!(analyzer.describe(&[]).unwrap().is_empty());
     // A sample without any pixel is answered or refused, never a panic.
     let _ = analyzer.describe(&[&Rgb::default()]);
+}
+
+#[test]
+fn threads_share_an_analyzer_and_agree() {
+    let Some(analyzer) = analyzer() else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
+    let alone = faces(&analyzer, &picture);
+    let warp = analyzer.warp(&picture, &alone[0].detection.landmarks);
+    let told = analyzer.describe(&[&warp]).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    assert_eq!(faces(&analyzer, &picture), alone);
+                    assert_eq!(analyzer.describe(&[&warp]).unwrap(), told);
+                }
+            });
+        }
+    });
 }
 
 /// (file, boxes) of the labelled pictures.
