@@ -1,0 +1,324 @@
+//! What happens to an event once it has arrived.
+//!
+//! [`Processor`] takes events from agents in (durably, once each), works the queue of them, and
+//! makes events of pictures; both go through the same [`execute`]. [`assign`] gives streams to
+//! agents and follows how they fare.
+//!
+//! What is full and what happens then: over [`ProcessOptions::max_pending`] waiting events, agents
+//! are told to try later (they keep theirs on disk); over the analyzer's or the matcher's queue,
+//! an event waits and is tried again; an event that fails by its own fault
+//! [`ProcessOptions::max_tries`] times is set aside with the reason and blocks nobody.
+
+mod assemble;
+pub mod assign;
+mod draft;
+mod execute;
+pub mod extract;
+pub mod generate;
+mod ids;
+pub mod models;
+mod stream_event;
+mod worker;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use futures_util::future::BoxFuture;
+use goshawk_proto::{event::DecodeError, id::EventId, time::Timestamp};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    blobs::{BlobError, Blobs},
+    bus::Bus,
+    ingest::{Committed, IncomingEvent, IngestSink, Refusal},
+    matcher::{MatchError, Matching, MatchingError},
+    store::{Received, StoreError, StoreHandle},
+};
+pub use assign::{AgentStatus, AssignOptions, Assigner};
+use execute::Executor;
+pub use extract::{Analyzer, DetectedPicture, ExtractError, Extractor, PictureFace, PictureFault, PictureOptions};
+pub use generate::{
+    EventDetails, FilteredFace, GenerateError, GenerateRequest, Generated, PictureError,
+    PictureOutcome, SourcePicture,
+};
+pub use models::ModelExtractor;
+
+/// A point between two steps of processing an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The event was taken from the queue.
+    Taken,
+    /// Descriptors are there and matching is done; nothing is written yet.
+    Decided,
+    /// Samples and images are written.
+    BlobsStored,
+    /// Rows are written; nobody has been told.
+    Finished,
+    /// Subscribers have been told; the outgoing row is still there.
+    Published,
+}
+
+/// Asked at every [`Step`]; an error stops processing there and then, as a crash would.
+pub trait Checkpoint: Send + Sync {
+    /// Whether to go on.
+    fn reached(&self, step: Step, event: EventId) -> Result<(), Interrupted>;
+}
+
+/// Processing was told to stop at a [`Step`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted after {0:?}")]
+pub struct Interrupted(pub Step);
+
+/// How events are processed.
+#[derive(Clone)]
+pub struct ProcessOptions {
+    /// Events processed at once.
+    pub concurrency: usize,
+    /// How often an event may fail by its own fault.
+    pub max_tries: u32,
+    /// Events that may wait; over this, agents are told to try later.
+    pub max_pending: u64,
+    /// First pause before another try; doubles up to [`Self::longest_pause`].
+    pub first_pause: Duration,
+    /// Longest pause before another try.
+    pub longest_pause: Duration,
+    /// Asked between steps; for tests.
+    pub checkpoint: Option<Arc<dyn Checkpoint>>,
+}
+
+impl Default for ProcessOptions {
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            max_tries: 3,
+            max_pending: 100_000,
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(5),
+            checkpoint: None,
+        }
+    }
+}
+
+/// What processing works with.
+pub struct ProcessParts {
+    /// Rows.
+    pub store: StoreHandle,
+    /// Images and samples.
+    pub blobs: Blobs,
+    /// Comparing descriptors.
+    pub matching: Arc<Matching>,
+    /// Telling subscribers.
+    pub bus: Bus,
+    /// The models; without them, events live by what agents extracted.
+    pub analyzer: Option<Analyzer>,
+}
+
+/// Counters since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessStats {
+    /// Events that wait now.
+    pub pending: u64,
+    /// Events taken in.
+    pub received: u64,
+    /// Events that were here before.
+    pub duplicates: u64,
+    /// Events that agents were told to send later or never.
+    pub refused: u64,
+    /// Events whose processing is done.
+    pub processed: u64,
+    /// Events of which no detection passed the handler's filters.
+    pub filtered: u64,
+    /// Tries that failed and were repeated.
+    pub retries: u64,
+    /// Events set aside.
+    pub buried: u64,
+    /// Messages sent again after a restart.
+    pub resent: u64,
+    /// Events made of pictures.
+    pub generated: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    pending: AtomicU64,
+    received: AtomicU64,
+    duplicates: AtomicU64,
+    refused: AtomicU64,
+    processed: AtomicU64,
+    filtered: AtomicU64,
+    retries: AtomicU64,
+    buried: AtomicU64,
+    resent: AtomicU64,
+    generated: AtomicU64,
+}
+
+/// One more.
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Why processing an event did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The store failed or does not have what the event needs.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Matching failed.
+    #[error(transparent)]
+    Match(#[from] MatchingError),
+    /// The image store failed or does not take a picture.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The models failed.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The envelope cannot be read.
+    #[error(transparent)]
+    Envelope(#[from] DecodeError),
+    /// Something broke off.
+    #[error("{0}")]
+    Broken(String),
+    /// A [`Checkpoint`] said stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+/// What to do about a [`ProcessError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Not the event's fault: try again after this, as often as it takes.
+    Wait(Duration),
+    /// It may be the event's fault: try again a few times.
+    Retry,
+    /// Trying again cannot help: set it aside.
+    Hopeless,
+    /// Stop here.
+    Stop,
+}
+
+impl ProcessError {
+    fn verdict(&self) -> Verdict {
+        const SHORT: Duration = Duration::from_millis(200);
+        match self {
+            Self::Store(error) | Self::Match(MatchingError::Store(error)) => match error {
+                StoreError::Unavailable { after, .. } => Verdict::Wait(*after),
+                StoreError::NotFound { .. } => Verdict::Hopeless,
+                StoreError::Conflict { .. } | StoreError::Corrupt { .. } => Verdict::Retry,
+            },
+            Self::Match(MatchingError::Match(error)) => match error {
+                MatchError::Timeout(_) | MatchError::Busy => Verdict::Wait(SHORT),
+                MatchError::Stopped => Verdict::Retry,
+            },
+            Self::Blob(error) => match error {
+                BlobError::Storage(_) | BlobError::NotFound(_) => Verdict::Wait(SHORT),
+                BlobError::NotPicture | BlobError::TooLarge(_) => Verdict::Hopeless,
+            },
+            Self::Extract(ExtractError::Busy) => Verdict::Wait(SHORT),
+            Self::Extract(_) | Self::Broken(_) => Verdict::Retry,
+            Self::Envelope(_) => Verdict::Hopeless,
+            Self::Interrupted(_) => Verdict::Stop,
+        }
+    }
+}
+
+/// Processes events. See the module's text.
+pub struct Processor {
+    store: StoreHandle,
+    executor: Executor,
+    options: ProcessOptions,
+    counters: Arc<Counters>,
+    wake: Notify,
+}
+
+impl Processor {
+    /// A processor that does nothing before [`Self::start`], except take events in.
+    pub fn new(parts: ProcessParts, options: ProcessOptions) -> Arc<Self> {
+        let counters = Arc::new(Counters::default());
+        let store = parts.store.clone();
+        let executor = Executor::new(parts, options.checkpoint.clone());
+        Arc::new(Self { store, executor, options, counters, wake: Notify::new() })
+    }
+
+    /// Sends again what may not have been sent, then works the queue until cancelled.
+    pub fn start(self: &Arc<Self>, cancel: CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(worker::run(self.clone(), cancel))
+    }
+
+    /// Counters since the start.
+    pub fn stats(&self) -> ProcessStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let c = &self.counters;
+        ProcessStats {
+            pending: get(&c.pending),
+            received: get(&c.received),
+            duplicates: get(&c.duplicates),
+            refused: get(&c.refused),
+            processed: get(&c.processed),
+            filtered: get(&c.filtered),
+            retries: get(&c.retries),
+            buried: get(&c.buried),
+            resent: get(&c.resent),
+            generated: get(&c.generated),
+        }
+    }
+
+    async fn receive(&self, incoming: IncomingEvent) -> Result<Committed, Refusal> {
+        if self.counters.pending.load(Ordering::Relaxed) >= self.options.max_pending {
+            let reason = "the coordinator has too many events to process".to_owned();
+            return Err(Refusal::Retry { after: Duration::from_secs(1), reason });
+        }
+        let (agent, event_id) = (incoming.agent_id, incoming.event_id);
+        let (stream_id, raw) = (incoming.event.stream_id, incoming.raw);
+        let received = self.store.run(move |store| {
+            let stream = store.stream_of_any(stream_id)?;
+            store.receive(stream.account_id, agent, event_id, &raw, now())
+        });
+        match received.await {
+            Ok(Received::New) => {
+                count(&self.counters.received);
+                count(&self.counters.pending);
+                self.wake.notify_one();
+                Ok(Committed::New)
+            }
+            Ok(Received::Duplicate) => {
+                count(&self.counters.duplicates);
+                Ok(Committed::Duplicate)
+            }
+            Err(error @ StoreError::NotFound { .. }) => {
+                Err(Refusal::Permanent { reason: error.to_string() })
+            }
+            Err(StoreError::Unavailable { after, message }) => {
+                Err(Refusal::Retry { after, reason: message })
+            }
+            Err(error) => {
+                Err(Refusal::Retry { after: Duration::from_secs(5), reason: error.to_string() })
+            }
+        }
+    }
+}
+
+impl IngestSink for Processor {
+    fn commit(&self, event: IncomingEvent) -> BoxFuture<'_, Result<Committed, Refusal>> {
+        Box::pin(async move {
+            let outcome = self.receive(event).await;
+            if outcome.is_err() {
+                count(&self.counters.refused);
+            }
+            outcome
+        })
+    }
+}
+
+/// The wall clock.
+fn now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
+}
+
+#[cfg(test)]
+mod tests;

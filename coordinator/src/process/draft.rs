@@ -1,0 +1,137 @@
+//! An event in the making: everything known of it before it is stored.
+
+use bytes::Bytes;
+use goshawk_coordinator_core::{
+    code::GenderCode,
+    event::{EventLiveness, LabelMatches},
+    face::whole_years,
+    handler::Handler,
+    policy::{Fact, FaceFacts, Facts},
+};
+use goshawk_proto::{
+    descriptor::{Descriptor, DescriptorVersion},
+    detection::{BasicAttributes, FaceQuality, Gender, HeadPose, Landmarks5},
+    event::Jpeg,
+    geometry::Rect,
+    id::{AccountId, EventId},
+    score::Score,
+    time::Timestamp,
+};
+
+use super::generate::EventDetails;
+
+/// One picture of the face.
+#[derive(Clone, Debug)]
+pub(super) struct Shot {
+    pub filename: String,
+    pub detect_time: Timestamp,
+    pub detect_ts: Option<f64>,
+    pub rect: Option<Rect>,
+    pub landmarks: Option<Landmarks5>,
+    pub head_pose: Option<HeadPose>,
+    pub quality: FaceQuality,
+    /// Fitness for recognition, 0 to 1.
+    pub fitness: f32,
+    pub warp: Jpeg,
+    pub descriptor: Option<Descriptor>,
+    pub basic: Option<BasicAttributes>,
+    /// Which of the draft's images it was taken from.
+    pub image: Option<usize>,
+    /// Where the caller said the whole picture is.
+    pub reference: Option<String>,
+}
+
+/// One picture of the body.
+#[derive(Clone, Debug)]
+pub(super) struct BodyView {
+    pub detect_time: Timestamp,
+    pub rect: Rect,
+    pub warp: Jpeg,
+}
+
+/// An event in the making.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub event_id: EventId,
+    pub account_id: AccountId,
+    pub handler: Handler,
+    pub details: EventDetails,
+    pub create_time: Timestamp,
+    pub end_time: Timestamp,
+    /// Best first.
+    pub shots: Vec<Shot>,
+    pub bodies: Vec<BodyView>,
+    pub images: Vec<Bytes>,
+    pub liveness: Option<EventLiveness>,
+    /// The version of descriptors that counts; `None`: whichever the shots have.
+    pub version: Option<DescriptorVersion>,
+    /// Whether the models have been asked.
+    pub extracted: bool,
+}
+
+/// How fit a face is for recognition: as its worst property among sharpness, light and dark.
+pub(super) fn fitness(quality: &FaceQuality) -> f32 {
+    quality.sharpness.get().min(quality.light.get()).min(quality.dark.get())
+}
+
+impl Shot {
+    pub fn facts(&self) -> FaceFacts {
+        FaceFacts { head_pose: self.head_pose, fitness: Some(self.fitness) }
+    }
+}
+
+impl Draft {
+    /// The descriptor of the person: the mean of its shots' unit vectors, of one version.
+    pub fn descriptor(&self) -> Option<Descriptor> {
+        let all = self.shots.iter().filter_map(|shot| shot.descriptor.as_ref());
+        let mut all = all.filter(|d| self.version.is_none_or(|version| d.version() == version));
+        let first = all.next()?;
+        let mut sum: Vec<f32> = first.values().collect();
+        for other in all.filter(|d| d.version() == first.version() && d.length() == first.length()) {
+            sum.iter_mut().zip(other.values()).for_each(|(sum, value)| *sum += value);
+        }
+        // Opposite vectors may cancel out; then the best shot stands alone.
+        Descriptor::from_values(first.version(), &sum).ok().or_else(|| Some(first.clone()))
+    }
+
+    /// Age and gender of the person: the mean age, and the gender with more certainty behind it.
+    pub fn basic(&self) -> Option<BasicAttributes> {
+        let all: Vec<BasicAttributes> = self.shots.iter().filter_map(|shot| shot.basic).collect();
+        let count = all.len() as f32;
+        if all.is_empty() {
+            return None;
+        }
+        let age = all.iter().map(|basic| basic.age).sum::<f32>() / count;
+        let signed = |basic: &BasicAttributes| match basic.gender {
+            Gender::Male => basic.gender_score.get(),
+            Gender::Female => -basic.gender_score.get(),
+        };
+        let balance = all.iter().map(signed).sum::<f32>() / count;
+        let gender = if balance >= 0.0 { Gender::Male } else { Gender::Female };
+        let agreeing = all.iter().filter(|basic| basic.gender == gender);
+        let gender_score = agreeing.map(|b| b.gender_score.get()).fold(0.0, f32::max);
+        Some(BasicAttributes { age, gender, gender_score: Score::saturating(gender_score) })
+    }
+
+    /// What the policies may know of it.
+    pub fn facts<'a>(&self, matches: Option<&'a [LabelMatches]>) -> Facts<'a> {
+        let asked = self.extracted;
+        let basic = self.basic().map(|b| (whole_years(b.age), GenderCode::from(b.gender)));
+        Facts {
+            descriptor: fact(self.descriptor().map(|_| ()), asked),
+            basic: fact(basic, asked),
+            liveness: self.liveness.map(|liveness| liveness.prediction),
+            has_image: !self.images.is_empty(),
+            has_reference: self.shots.iter().any(|shot| shot.reference.is_some()),
+            matches,
+        }
+    }
+}
+
+fn fact<T>(value: Option<T>, asked: bool) -> Fact<T> {
+    match value {
+        Some(value) => Fact::Is(value),
+        None if asked => Fact::Absent,
+        None => Fact::Unknown,
+    }
+}

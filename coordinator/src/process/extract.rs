@@ -1,0 +1,161 @@
+//! The models as the coordinator uses them: behind a trait, on threads of their own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use goshawk_proto::{
+    descriptor::{Descriptor, DescriptorVersion, SimilarityCurve},
+    detection::{BasicAttributes, FaceQuality, HeadPose, Landmarks5},
+    event::Jpeg,
+    geometry::{Rect, Size},
+    score::Score,
+};
+
+use crate::matcher::pool::{Pool, PoolError};
+
+/// How a picture is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureOptions {
+    /// It is a sample already: one face, aligned.
+    pub warp: bool,
+    /// Turn it as its EXIF says.
+    pub use_exif: bool,
+}
+
+impl Default for PictureOptions {
+    fn default() -> Self {
+        Self { warp: false, use_exif: true }
+    }
+}
+
+/// A picture and its faces.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectedPicture {
+    /// Size in pixels, after turning.
+    pub size: Size,
+    /// The faces, best score first.
+    pub faces: Vec<PictureFace>,
+}
+
+/// A face in a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PictureFace {
+    /// Box in pixels; `None` in a sample.
+    pub rect: Option<Rect>,
+    /// Five points in pixels; `None` in a sample.
+    pub landmarks: Option<Landmarks5>,
+    /// The detector's certainty; 1 in a sample.
+    pub score: Score,
+    /// Where the head looks; `None` in a sample.
+    pub head_pose: Option<HeadPose>,
+    /// How fit it is for recognition.
+    pub quality: FaceQuality,
+    /// The aligned face.
+    pub warp: Jpeg,
+}
+
+/// What a descriptor network says of a sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleTraits {
+    /// To compare it with others.
+    pub descriptor: Descriptor,
+    /// Age and gender, where the network estimates them.
+    pub attributes: Option<BasicAttributes>,
+}
+
+/// What is wrong with a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureFault {
+    /// No bytes.
+    Empty,
+    /// Too many bytes or pixels.
+    TooLarge,
+    /// No format that we read.
+    UnknownFormat,
+    /// Damaged or cut off.
+    Broken,
+}
+
+/// Why nothing was extracted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExtractError {
+    /// The picture is at fault.
+    #[error("{message}")]
+    Picture {
+        /// What is wrong with it.
+        fault: PictureFault,
+        /// For people.
+        message: String,
+    },
+    /// A model failed.
+    #[error("{0}")]
+    Model(String),
+    /// Too much work waits.
+    #[error("too many pictures wait for the models")]
+    Busy,
+}
+
+impl From<PoolError> for ExtractError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Full => Self::Busy,
+            PoolError::Broken => Self::Model("the models broke off".into()),
+        }
+    }
+}
+
+/// The models. Calls block.
+pub trait Extractor: Send + Sync + 'static {
+    /// Finds the faces of a picture.
+    fn detect(&self, picture: &[u8], options: PictureOptions) -> Result<DetectedPicture, ExtractError>;
+    /// Descriptor, age and gender of each sample.
+    fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError>;
+    /// The version of its descriptors.
+    fn version(&self) -> DescriptorVersion;
+    /// How their cosines become similarities.
+    fn curve(&self) -> SimilarityCurve;
+}
+
+/// The models on a bounded pool of threads. Cheap to clone.
+#[derive(Clone)]
+pub struct Analyzer {
+    extractor: Arc<dyn Extractor>,
+    pool: Arc<Pool>,
+}
+
+impl Analyzer {
+    /// `threads` threads; at most `queue` pieces of work wait, further ones are refused.
+    pub fn new(extractor: Arc<dyn Extractor>, threads: usize, queue: usize) -> Self {
+        Self { extractor, pool: Arc::new(Pool::start("analyzer", threads, queue)) }
+    }
+
+    /// Finds the faces of a picture.
+    pub async fn detect(
+        &self,
+        picture: Bytes,
+        options: PictureOptions,
+    ) -> Result<DetectedPicture, ExtractError> {
+        let extractor = self.extractor.clone();
+        self.pool.run(move |_| extractor.detect(&picture, options)).await?
+    }
+
+    /// Descriptor, age and gender of each sample, in order.
+    pub async fn describe(&self, warps: Vec<Jpeg>) -> Result<Vec<SampleTraits>, ExtractError> {
+        let (extractor, wanted) = (self.extractor.clone(), warps.len());
+        let found = self.pool.run(move |_| extractor.describe(&warps)).await??;
+        if found.len() != wanted {
+            return Err(ExtractError::Model(format!("{} results for {wanted} samples", found.len())));
+        }
+        Ok(found)
+    }
+
+    /// The version of its descriptors.
+    pub fn version(&self) -> DescriptorVersion {
+        self.extractor.version()
+    }
+
+    /// How their cosines become similarities.
+    pub fn curve(&self) -> SimilarityCurve {
+        self.extractor.curve()
+    }
+}
