@@ -158,7 +158,10 @@ struct Printer {
 impl Printer {
     fn line(&self, value: &impl Serialize) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = serde_json::to_writer(&mut *out, value).map_err(std::io::Error::from).and_then(|()| writeln!(out)).and_then(|()| out.flush());
+        let written = serde_json::to_writer(&mut *out, value)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+            .and_then(|()| out.flush());
         if written.is_err() {
             self.failed.store(true, Ordering::Relaxed);
         }
@@ -181,7 +184,11 @@ impl EventSink for Printer {
             reason: event.reason,
             liveness: &event.liveness,
             full_frame_bytes: event.full_frame.as_ref().map(|frame| frame.bytes.len()),
-            faces: event.faces.iter().map(|face| face_line(face, self.descriptors)).collect(),
+            faces: event
+                .faces
+                .iter()
+                .map(|face| face_line(face, self.descriptors))
+                .collect(),
         });
     }
 }
@@ -222,7 +229,8 @@ fn spec(source: &str) -> Result<StreamSpec, serde_json::Error> {
 }
 
 fn kind_of(source: &str) -> SourceKind {
-    let live = source.contains("://") && !source.starts_with("file://") || source.starts_with("/dev/");
+    let live =
+        source.contains("://") && !source.starts_with("file://") || source.starts_with("/dev/");
     if live {
         SourceKind::Tcp
     } else if std::path::Path::new(source).is_dir() {
@@ -234,7 +242,12 @@ fn kind_of(source: &str) -> SourceKind {
 
 /// Analyses a source to its end, writes one line of JSON an event to `out` and a summary last.
 /// `stop` ends it early. Blocks.
-pub fn run(config: &Config, request: &Request, out: Box<dyn Write + Send>, stop: &AtomicBool) -> Result<Summary, AnalyzeError> {
+pub fn run(
+    config: &Config,
+    request: &Request,
+    out: Box<dyn Write + Send>,
+    stop: &AtomicBool,
+) -> Result<Summary, AnalyzeError> {
     let times = Arc::new(StageTimes::default());
     let pool = engine::start(config, Arc::clone(&times))?;
     let printer = Arc::new(Printer {
@@ -255,7 +268,8 @@ pub fn run(config: &Config, request: &Request, out: Box<dyn Write + Send>, stop:
     let stage = Stage::new(Arc::clone(&spec), tools, metrics.stream(spec.stream_id));
     let measured = Measured::start();
     let open = open_any();
-    let source_request = goshawk_pipelines::SourceRequest::from_stream(&spec.data, config.source_timeout)?;
+    let source_request =
+        goshawk_pipelines::SourceRequest::from_stream(&spec.data, config.source_timeout)?;
     let source = open(&source_request)?;
     let stopped = || stop.load(Ordering::Relaxed) || printer.failed.load(Ordering::Relaxed);
     let driven = drive(source, stage, request, stopped);
@@ -276,11 +290,17 @@ struct Driven {
     result: Result<(), Failure>,
 }
 
-fn drive(mut source: Box<dyn FrameSource>, mut stage: Stage, limits: &Request, stopped: impl Fn() -> bool) -> Driven {
+fn drive(
+    mut source: Box<dyn FrameSource>,
+    mut stage: Stage,
+    limits: &Request,
+    stopped: impl Fn() -> bool,
+) -> Driven {
     let started = Instant::now();
     let result = loop {
         let frames = stage.counters().frames;
-        let enough = limits.max_frames.is_some_and(|max| frames >= max) || limits.max_time.is_some_and(|max| started.elapsed() >= max);
+        let enough = limits.max_frames.is_some_and(|max| frames >= max)
+            || limits.max_time.is_some_and(|max| started.elapsed() >= max);
         if enough || stopped() {
             break Ok(());
         }
@@ -319,7 +339,9 @@ impl Measured {
         let total = cpu::process().saturating_sub(self.process);
         let here = cpu::thread().saturating_sub(self.thread);
         // What neither this thread nor the inference threads did was the decoder's.
-        let decode = total.saturating_sub(here).saturating_sub(times.pool.total());
+        let decode = total
+            .saturating_sub(here)
+            .saturating_sub(times.pool.total());
         let convert = times.convert.total();
         let detect = times.detect.total();
         let describe = times.describe.total();
@@ -355,7 +377,9 @@ impl Measured {
 /// `VmHWM` of `/proc/self/status`.
 fn peak_rss_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024.0)
 }

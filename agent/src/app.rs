@@ -1,30 +1,33 @@
 //! The daemon: builds the drivers, hands each its successor, and takes them down in the order in
 //! which events flow.
 
+mod desk;
+mod papers;
+
 use std::{
     path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use goshawk_proto::{
-    link::{Assignments, Configuration, Feedback, JoinToken},
-    time::Timestamp,
-};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::watch,
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    desk::Desk,
+    papers::{Papers, agent_name},
+};
 use crate::{
     assign::{AssignmentFile, Fleet},
     config::Config,
     cpu::StageTimes,
     engine::{self, EngineError},
-    enrol::{EnrolError, EnrolRequest, Identity, IdentityError, enrol},
+    enrol::{EnrolError, Identity, IdentityError},
     files,
     health::{self, Health},
     infer::InferPool,
@@ -40,12 +43,6 @@ use crate::{
 const STOP_STREAMS: Duration = Duration::from_secs(5);
 /// How long the outbox may take to write what it was given last.
 const FLUSH: Duration = Duration::from_secs(5);
-/// Changes within this time are reported together.
-const NEWS_PAUSE: Duration = Duration::from_millis(100);
-/// Shortest period of regular feedback, whatever the coordinator asks for.
-const MIN_FEEDBACK: Duration = Duration::from_millis(200);
-/// First and longest pause between attempts to enrol.
-const ENROL_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Why the agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +78,11 @@ pub enum AppError {
     /// The certificate on disk.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// First start without a token.
+    #[error(
+        "this agent is not enrolled and has no join token: make one with `goshawk agents join-token` and set coordinator.join_token, coordinator.join_token_file or GOSHAWK_JOIN_TOKEN"
+    )]
+    NoToken,
     /// The join token cannot be read.
     #[error("join token: {0}")]
     Token(String),
@@ -104,6 +106,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         source,
     };
     files::private_folder(&config.state_dir).map_err(state)?;
+    let papers = Papers::find(&config)?;
     let (metrics, registry) = Metrics::new();
     let health = Health::new(registry);
     let server = serve_health(&config, &health, &cancel).await?;
@@ -112,12 +115,15 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let times = Arc::new(StageTimes::default());
     let pool = load_models(&config, &times).await?;
     health.update(|readiness| readiness.models = true);
-    let finished = match identify(&config, &cancel).await? {
+    let finished = match papers.identity(&cancel).await? {
         None => Ok(()),
         Some(identity) => {
             health.update(|readiness| readiness.enrolled = true);
             let tools = tools(&config, &pool, &outbox, &times, &metrics);
-            work(&config, identity, tools, &outbox, &metrics, &health, &cancel).await
+            work(
+                &config, identity, tools, &outbox, &metrics, &health, &cancel,
+            )
+            .await
         }
     };
     pool.close();
@@ -127,7 +133,13 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     finished
 }
 
-fn tools(config: &Config, pool: &InferPool, outbox: &Outbox, times: &Arc<StageTimes>, metrics: &Metrics) -> SourceTools {
+fn tools(
+    config: &Config,
+    pool: &InferPool,
+    outbox: &Outbox,
+    times: &Arc<StageTimes>,
+    metrics: &Metrics,
+) -> SourceTools {
     SourceTools {
         open: open_any(),
         timeout: config.source_timeout,
@@ -164,7 +176,11 @@ fn watch_signals(cancel: &CancellationToken) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn serve_health(config: &Config, health: &Arc<Health>, cancel: &CancellationToken) -> Result<JoinHandle<()>, AppError> {
+async fn serve_health(
+    config: &Config,
+    health: &Arc<Health>,
+    cancel: &CancellationToken,
+) -> Result<JoinHandle<()>, AppError> {
     let address = config.local_listen;
     let listen = |source| AppError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -174,7 +190,11 @@ async fn serve_health(config: &Config, health: &Arc<Health>, cancel: &Cancellati
         source,
     })?;
     tracing::info!(address = %bound, "health and metrics");
-    Ok(tokio::spawn(health::serve(listener, Arc::clone(health), cancel.clone())))
+    Ok(tokio::spawn(health::serve(
+        listener,
+        Arc::clone(health),
+        cancel.clone(),
+    )))
 }
 
 async fn open_outbox(config: &Config, metrics: &Metrics) -> Result<Outbox, AppError> {
@@ -204,70 +224,25 @@ async fn load_models(config: &Config, times: &Arc<StageTimes>) -> Result<InferPo
     Ok(tokio::task::spawn_blocking(move || engine::start(&config, times)).await??)
 }
 
-/// The agent's identity, enrolling first where there is none; `None` when stopped meanwhile.
-async fn identify(config: &Config, cancel: &CancellationToken) -> Result<Option<Identity>, AppError> {
-    let dir = config.state_dir.join("identity");
-    if let Some(identity) = Identity::load(&dir)? {
-        return Ok(Some(identity));
-    }
-    let request = EnrolRequest {
-        coordinator: config.coordinator.clone(),
-        token: join_token(config)?,
-        name: agent_name(config),
-        dir,
-    };
-    let mut pause = ENROL_PAUSE.0;
-    loop {
-        let outcome = tokio::select! {
-            () = cancel.cancelled() => return Ok(None),
-            outcome = enrol(&request) => outcome,
-        };
-        match outcome {
-            Ok(identity) => {
-                tracing::info!(agent = %identity.agent_id(), coordinator = %config.coordinator, "enrolled");
-                return Ok(Some(identity));
-            }
-            Err(error) if error.is_temporary() => {
-                tracing::warn!(%error, ?pause, "enrolment has to wait");
-            }
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = cancel.cancelled() => return Ok(None),
-            () = tokio::time::sleep(pause) => {}
-        }
-        pause = (pause * 2).min(ENROL_PAUSE.1);
-    }
-}
-
-fn join_token(config: &Config) -> Result<JoinToken, AppError> {
-    let text = match (&config.join_token, &config.join_token_file) {
-        (Some(token), _) => token.expose().to_owned(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| AppError::Token(format!("{}: {error}", path.display())))?,
-        (None, None) => {
-            let hint = "this agent is not enrolled and has no join token: make one with `goshawk agents join-token` and set coordinator.join_token, coordinator.join_token_file or GOSHAWK_JOIN_TOKEN";
-            return Err(AppError::Token(hint.to_owned()));
-        }
-    };
-    // The parser's own message does not show the token.
-    text.trim().parse().map_err(|error| AppError::Token(format!("{error}")))
-}
-
-fn agent_name(config: &Config) -> String {
-    if !config.name.is_empty() {
-        return config.name.clone();
-    }
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    if host.is_empty() { "agent".to_owned() } else { host.to_owned() }
-}
-
 /// From being somebody to having stopped.
-async fn work(config: &Config, identity: Identity, tools: SourceTools, outbox: &Outbox, metrics: &Metrics, health: &Health, cancel: &CancellationToken) -> Result<(), AppError> {
+async fn work(
+    config: &Config,
+    identity: Identity,
+    tools: SourceTools,
+    outbox: &Outbox,
+    metrics: &Metrics,
+    health: &Health,
+    cancel: &CancellationToken,
+) -> Result<(), AppError> {
     let link_cancel = CancellationToken::new();
     let reader: Arc<dyn OutboxReader> = Arc::new(outbox.clone());
     let name = agent_name(config);
-    let link = link::start(LinkConfig::new(&config.coordinator, &name), identity, reader, link_cancel.clone())?;
+    let link = link::start(
+        LinkConfig::new(&config.coordinator, &name),
+        identity,
+        reader,
+        link_cancel.clone(),
+    )?;
     let Link {
         assignments,
         configuration,
@@ -285,7 +260,10 @@ async fn work(config: &Config, identity: Identity, tools: SourceTools, outbox: &
         outbox: outbox.clone(),
     };
     if let Some(last) = desk.file.load() {
-        tracing::info!(streams = last.streams.len(), "going on with the last assignment");
+        tracing::info!(
+            streams = last.streams.len(),
+            "going on with the last assignment"
+        );
         desk.fleet.apply(&last);
     }
     notify::tell(notify::State::Ready);
@@ -299,11 +277,21 @@ async fn work(config: &Config, identity: Identity, tools: SourceTools, outbox: &
 }
 
 /// Takes the drivers down in the order of the flow.
-async fn stop(desk: Desk, config: &Config, outbox: &Outbox, state: &watch::Receiver<LinkState>, link_cancel: &CancellationToken, link: JoinHandle<()>) -> Result<(), AppError> {
+async fn stop(
+    desk: Desk,
+    config: &Config,
+    outbox: &Outbox,
+    state: &watch::Receiver<LinkState>,
+    link_cancel: &CancellationToken,
+    link: JoinHandle<()>,
+) -> Result<(), AppError> {
     let fleet = desk.fleet;
     let unfinished = tokio::task::spawn_blocking(move || fleet.stop(STOP_STREAMS)).await?;
     if unfinished > 0 {
-        tracing::warn!(streams = unfinished, "streams did not stop in time; their open tracks are lost");
+        tracing::warn!(
+            streams = unfinished,
+            "streams did not stop in time; their open tracks are lost"
+        );
     }
     let flushed = outbox.clone();
     let in_memory = tokio::task::spawn_blocking(move || flushed.flush(FLUSH)).await?;
@@ -315,12 +303,18 @@ async fn stop(desk: Desk, config: &Config, outbox: &Outbox, state: &watch::Recei
     link.await?;
     let flushed = outbox.clone();
     tokio::task::spawn_blocking(move || flushed.flush(FLUSH)).await?;
-    tracing::info!(events_left = outbox.records(), in_memory, "stopped; what is left in the outbox goes out after the next start");
+    tracing::info!(
+        events_left = outbox.records(),
+        in_memory,
+        "stopped; what is left in the outbox goes out after the next start"
+    );
     Ok(())
 }
 
 async fn watchdog() {
-    let Some(period) = notify::watchdog_period() else { return };
+    let Some(period) = notify::watchdog_period() else {
+        return;
+    };
     loop {
         notify::tell(notify::State::Watchdog);
         tokio::time::sleep(period).await;
@@ -333,58 +327,5 @@ async fn watch_link(mut state: watch::Receiver<LinkState>, metrics: LinkMetrics)
         if state.changed().await.is_err() {
             return;
         }
-    }
-}
-
-/// Where assignments come in and feedback goes out.
-struct Desk {
-    fleet: Fleet,
-    file: AssignmentFile,
-    assignments: watch::Receiver<Option<Arc<Assignments>>>,
-    configuration: watch::Receiver<Configuration>,
-    feedback: mpsc::Sender<Feedback>,
-    outbox: Outbox,
-}
-
-impl Desk {
-    async fn run(&mut self, cancel: &CancellationToken) {
-        let mut news = self.fleet.news();
-        loop {
-            let period = Duration::from_millis(self.configuration.borrow().feedback_period_ms.into()).max(MIN_FEEDBACK);
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                changed = self.assignments.changed() => {
-                    if changed.is_err() {
-                        // The link has ended by itself; only a restart helps, streams go on.
-                        tracing::error!("the link has ended; events stay in the outbox");
-                        return cancel.cancelled().await;
-                    }
-                    self.assign();
-                }
-                _ = news.changed() => tokio::time::sleep(NEWS_PAUSE).await,
-                () = tokio::time::sleep(period) => {}
-            }
-            news.mark_unchanged();
-            self.fleet.reap();
-            self.report();
-        }
-    }
-
-    fn assign(&mut self) {
-        let Some(assignments) = self.assignments.borrow_and_update().clone() else { return };
-        tracing::info!(revision = assignments.revision, streams = assignments.streams.len(), "assignment");
-        self.file.save(&assignments);
-        self.fleet.apply(&assignments);
-    }
-
-    fn report(&self) {
-        let feedback = Feedback {
-            at: Timestamp::from_system(SystemTime::now()),
-            assignments_revision: self.fleet.revision(),
-            streams: self.fleet.feedback(),
-            outbox: self.outbox.feedback(),
-        };
-        // Full: the link has newer things to do; the next report says all that this one would.
-        let _ = self.feedback.try_send(feedback);
     }
 }

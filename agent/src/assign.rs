@@ -54,7 +54,9 @@ impl AssignmentFile {
 
     /// Keeps an assignment for the next start.
     pub fn save(&self, assignments: &Assignments) {
-        let saved = serde_json::to_vec(assignments).map_err(std::io::Error::from).and_then(|bytes| files::write_whole(&self.0, &bytes));
+        let saved = serde_json::to_vec(assignments)
+            .map_err(std::io::Error::from)
+            .and_then(|bytes| files::write_whole(&self.0, &bytes));
         if let Err(error) = saved {
             tracing::error!(%error, "the assignment cannot be kept for the next start");
         }
@@ -108,8 +110,17 @@ impl Fleet {
     /// Makes the running streams those of `assignments`: the whole wanted state.
     pub fn apply(&mut self, assignments: &Assignments) {
         self.revision = assignments.revision;
-        let wanted: BTreeSet<StreamId> = assignments.streams.iter().map(|spec| spec.stream_id).collect();
-        let gone: Vec<StreamId> = self.streams.keys().filter(|id| !wanted.contains(id)).copied().collect();
+        let wanted: BTreeSet<StreamId> = assignments
+            .streams
+            .iter()
+            .map(|spec| spec.stream_id)
+            .collect();
+        let gone: Vec<StreamId> = self
+            .streams
+            .keys()
+            .filter(|id| !wanted.contains(id))
+            .copied()
+            .collect();
         for id in gone {
             self.remove(id);
         }
@@ -117,13 +128,19 @@ impl Fleet {
             self.want(spec);
         }
         self.reap();
-        self.metrics.streams.set(i64::try_from(self.streams.len()).unwrap_or(i64::MAX));
+        self.metrics
+            .streams
+            .set(i64::try_from(self.streams.len()).unwrap_or(i64::MAX));
     }
 
     fn want(&mut self, spec: &StreamSpec) {
         match self.streams.get_mut(&spec.stream_id) {
             Some(known) if spec.version <= known.spec.version && known.thread.is_some() => {}
-            Some(Assigned { spec: known, thread: Some(thread), .. }) => {
+            Some(Assigned {
+                spec: known,
+                thread: Some(thread),
+                ..
+            }) => {
                 tracing::info!(stream = %spec.stream_id, version = spec.version, "the stream is changed");
                 let spec = Arc::new(spec.clone());
                 *known = Arc::clone(&spec);
@@ -137,24 +154,51 @@ impl Fleet {
         let id = spec.stream_id;
         let spec = Arc::new(spec.clone());
         let board = Arc::new(Board::new(id, spec.version, self.news.clone()));
-        let running = self.streams.values().filter(|stream| stream.thread.is_some()).count();
+        let running = self
+            .streams
+            .values()
+            .filter(|stream| stream.thread.is_some())
+            .count();
         let thread = if running >= self.max_streams {
-            Err(format!("this agent takes at most {} streams", self.max_streams))
+            Err(format!(
+                "this agent takes at most {} streams",
+                self.max_streams
+            ))
         } else {
             let metrics = self.metrics.stream(id);
-            StreamThread::start(Arc::clone(&spec), self.tools.clone(), Arc::clone(&board), metrics).map_err(|error| format!("cannot start a thread: {error}"))
+            StreamThread::start(
+                Arc::clone(&spec),
+                self.tools.clone(),
+                Arc::clone(&board),
+                metrics,
+            )
+            .map_err(|error| format!("cannot start a thread: {error}"))
         };
         let thread = thread
             .inspect_err(|reason| {
                 tracing::error!(stream = %id, reason, "the stream cannot be started");
-                board.set_status(spec.version, StreamStatus::Failure, Some(FailureKind::Other), Some(reason.clone()));
+                board.set_status(
+                    spec.version,
+                    StreamStatus::Failure,
+                    Some(FailureKind::Other),
+                    Some(reason.clone()),
+                );
             })
             .ok();
-        self.streams.insert(id, Assigned { spec, board, thread });
+        self.streams.insert(
+            id,
+            Assigned {
+                spec,
+                board,
+                thread,
+            },
+        );
     }
 
     fn remove(&mut self, id: StreamId) {
-        let Some(stream) = self.streams.remove(&id) else { return };
+        let Some(stream) = self.streams.remove(&id) else {
+            return;
+        };
         tracing::info!(stream = %id, "the stream is no longer assigned");
         match stream.thread {
             Some(thread) => {
@@ -182,7 +226,10 @@ impl Fleet {
 
     /// How every stream fares.
     pub fn feedback(&self) -> Vec<StreamFeedback> {
-        self.streams.values().map(|stream| stream.board.feedback()).collect()
+        self.streams
+            .values()
+            .map(|stream| stream.board.feedback())
+            .collect()
     }
 
     /// Stops all streams and waits until their tracks have become events, at most `patience`;
@@ -211,7 +258,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = AssignmentFile::new(dir.path());
         assert!(file.load().is_none());
-        let kept = Assignments { revision: 7, streams: Vec::new() };
+        let kept = Assignments {
+            revision: 7,
+            streams: Vec::new(),
+        };
         file.save(&kept);
         assert_eq!(file.load().map(|kept| kept.revision), Some(7));
         std::fs::write(dir.path().join(FILE), b"{\"revision\":").unwrap();

@@ -53,9 +53,16 @@ impl Board {
     }
 
     /// Sets the status; `error` must hold no credentials.
-    pub fn set_status(&self, version: u64, status: StreamStatus, failure: Option<FailureKind>, error: Option<String>) {
+    pub fn set_status(
+        &self,
+        version: u64,
+        status: StreamStatus,
+        failure: Option<FailureKind>,
+        error: Option<String>,
+    ) {
         let mut state = self.lock();
-        let changed = state.status != status || state.failure != failure || state.version != version;
+        let changed =
+            state.status != status || state.failure != failure || state.version != version;
         state.version = version;
         state.status = status;
         state.failure = failure;
@@ -136,7 +143,12 @@ mod tests {
         board.set_status(1, StreamStatus::InProgress, None, None);
         board.set_status(1, StreamStatus::InProgress, None, None);
         assert_eq!(*heard.borrow(), 1);
-        board.set_status(1, StreamStatus::InProgress, Some(FailureKind::Stalled), Some("no frames".to_owned()));
+        board.set_status(
+            1,
+            StreamStatus::InProgress,
+            Some(FailureKind::Stalled),
+            Some("no frames".to_owned()),
+        );
         assert_eq!(board.feedback().error.as_deref(), Some("no frames"));
         board.set_status(1, StreamStatus::InProgress, None, None);
         assert_eq!(board.feedback().error, None);

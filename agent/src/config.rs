@@ -109,28 +109,101 @@ impl Config {
             }
         };
         let share = 0.0..=1.0;
-        check(self.coordinator.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()), "coordinator.address", "want a host and a port such as coordinator.example:5443");
-        check(self.local_allow_remote || self.local_listen.ip().is_loopback(), "local.listen", "is not a loopback address; set local.allow_remote to allow that");
-        check(self.join_token.is_none() || self.join_token_file.is_none(), "coordinator.join_token_file", "is set together with coordinator.join_token; want one of them");
-        check((0.0..=1000.0).contains(&self.detect_fps), "detect.fps", "want 0 to 1000");
-        check((16.0..=1000.0).contains(&self.detect_min_face), "detect.min_face", "want 16 to 1000 pixels");
-        check(share.contains(&self.detect_min_score), "detect.min_score", "want 0 to 1");
-        check(share.contains(&self.detect_min_mesh_score), "detect.min_mesh_score", "want 0 to 1");
-        check((1..=100).contains(&self.full_frame_quality), "picture.full_frame_quality", "want 1 to 100");
-        check((64..=8192).contains(&self.full_frame_side), "picture.full_frame_side", "want 64 to 8192 pixels");
-        check((1..=64).contains(&self.infer_batch), "inference.batch", "want 1 to 64");
-        check(self.infer_threads <= 256, "inference.threads", "want 0 to 256");
-        check((1..=4096).contains(&self.max_streams), "streams.max", "want 1 to 4096");
-        check(self.outbox_max.0 >= 32 << 20, "outbox.max_bytes", "want at least 32MiB");
-        check(self.outbox_memory.0 >= 1 << 20, "outbox.memory", "want at least 1MiB");
-        check(self.source_timeout >= Duration::from_secs(1), "streams.timeout", "want at least 1s");
-        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+        check(
+            self.coordinator
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()),
+            "coordinator.address",
+            "want a host and a port such as coordinator.example:5443",
+        );
+        check(
+            self.local_allow_remote || self.local_listen.ip().is_loopback(),
+            "local.listen",
+            "is not a loopback address; set local.allow_remote to allow that",
+        );
+        check(
+            self.join_token.is_none() || self.join_token_file.is_none(),
+            "coordinator.join_token_file",
+            "is set together with coordinator.join_token; want one of them",
+        );
+        check(
+            (0.0..=1000.0).contains(&self.detect_fps),
+            "detect.fps",
+            "want 0 to 1000",
+        );
+        check(
+            (16.0..=1000.0).contains(&self.detect_min_face),
+            "detect.min_face",
+            "want 16 to 1000 pixels",
+        );
+        check(
+            share.contains(&self.detect_min_score),
+            "detect.min_score",
+            "want 0 to 1",
+        );
+        check(
+            share.contains(&self.detect_min_mesh_score),
+            "detect.min_mesh_score",
+            "want 0 to 1",
+        );
+        check(
+            (1..=100).contains(&self.full_frame_quality),
+            "picture.full_frame_quality",
+            "want 1 to 100",
+        );
+        check(
+            (64..=8192).contains(&self.full_frame_side),
+            "picture.full_frame_side",
+            "want 64 to 8192 pixels",
+        );
+        check(
+            (1..=64).contains(&self.infer_batch),
+            "inference.batch",
+            "want 1 to 64",
+        );
+        check(
+            self.infer_threads <= 256,
+            "inference.threads",
+            "want 0 to 256",
+        );
+        check(
+            (1..=4096).contains(&self.max_streams),
+            "streams.max",
+            "want 1 to 4096",
+        );
+        check(
+            self.outbox_max.0 >= 32 << 20,
+            "outbox.max_bytes",
+            "want at least 32MiB",
+        );
+        check(
+            self.outbox_memory.0 >= 1 << 20,
+            "outbox.memory",
+            "want at least 1MiB",
+        );
+        check(
+            self.source_timeout >= Duration::from_secs(1),
+            "streams.timeout",
+            "want at least 1s",
+        );
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Problems(problems))
+        }
     }
 
     /// Folder of installed models and libraries.
     pub fn home(&self) -> PathBuf {
-        let set = || std::env::var_os(HOME_ENV).filter(|home| !home.is_empty()).map(PathBuf::from);
-        self.models_home.clone().or_else(set).unwrap_or_else(|| DEFAULT_HOME.into())
+        let set = || {
+            std::env::var_os(HOME_ENV)
+                .filter(|home| !home.is_empty())
+                .map(PathBuf::from)
+        };
+        self.models_home
+            .clone()
+            .or_else(set)
+            .unwrap_or_else(|| DEFAULT_HOME.into())
     }
 
     /// How many inference threads to start.
@@ -159,7 +232,13 @@ pub fn load(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Config,
         .collect();
     if let Some((_, token)) = environment.iter().find(|(name, _)| name == JOIN_TOKEN_ENV) {
         // The key's own variable stays stronger: it comes later.
-        environment.insert(0, (format!("{ENV_PREFIX}_COORDINATOR_JOIN_TOKEN"), token.clone()));
+        environment.insert(
+            0,
+            (
+                format!("{ENV_PREFIX}_COORDINATOR_JOIN_TOKEN"),
+                token.clone(),
+            ),
+        );
     }
     let config = Config::load(ENV_PREFIX, text.as_deref(), environment, flags)?;
     config.check()?;
@@ -177,7 +256,11 @@ mod tests {
     }
 
     fn keys(problems: &Problems) -> Vec<&str> {
-        problems.0.iter().map(|problem| problem.key.as_str()).collect()
+        problems
+            .0
+            .iter()
+            .map(|problem| problem.key.as_str())
+            .collect()
     }
 
     #[test]
@@ -203,7 +286,10 @@ mod tests {
     fn impossible_values_are_told_together() {
         let file = "[local]\nlisten = '0.0.0.0:1'\n[detect]\nmin_face = 3\n[coordinator]\naddress = 'nowhere'\n";
         let problems = with(file).unwrap_err();
-        assert_eq!(keys(&problems), ["coordinator.address", "local.listen", "detect.min_face"]);
+        assert_eq!(
+            keys(&problems),
+            ["coordinator.address", "local.listen", "detect.min_face"]
+        );
     }
 
     #[test]

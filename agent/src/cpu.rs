@@ -91,7 +91,8 @@ impl Pixels for Metered<'_> {
     }
 
     fn region(&self, region: Rect, target: Size, out: &mut Rgb) {
-        self.spent.measure(|| self.pixels.region(region, target, out));
+        self.spent
+            .measure(|| self.pixels.region(region, target, out));
     }
 }
 
@@ -103,7 +104,11 @@ mod tests {
     fn waiting_is_not_work() {
         let spent = Spent::default();
         spent.measure(|| std::thread::sleep(Duration::from_millis(100)));
-        assert!(spent.total() < Duration::from_millis(50), "{:?}", spent.total());
+        assert!(
+            spent.total() < Duration::from_millis(50),
+            "{:?}",
+            spent.total()
+        );
         let mut sum = 0u64;
         spent.measure(|| {
             let start = thread();
@@ -111,7 +116,11 @@ mod tests {
                 sum = std::hint::black_box(sum.wrapping_add(1));
             }
         });
-        assert!(spent.total() >= Duration::from_millis(30), "{:?}", spent.total());
+        assert!(
+            spent.total() >= Duration::from_millis(30),
+            "{:?}",
+            spent.total()
+        );
         assert!(process() >= spent.total());
     }
 }

@@ -112,7 +112,9 @@ impl Window {
     /// The part of `frame` inside `roi`; all of it without one.
     pub fn new(frame: Frame, roi: Option<BBox>) -> Self {
         let size = frame.size();
-        let area = roi.map(|roi| roi.to_rect(size)).filter(|area| area.width > 0 && area.height > 0);
+        let area = roi
+            .map(|roi| roi.to_rect(size))
+            .filter(|area| area.width > 0 && area.height > 0);
         Self {
             area: area.unwrap_or_else(|| whole(size)),
             frame,
@@ -133,7 +135,11 @@ impl Window {
     /// The mesh of a face found in the window, in the coordinates of the frame.
     pub fn mesh(&self, face: &Face) -> Vec<Point> {
         let (dx, dy) = (self.area.x as f32, self.area.y as f32);
-        face.mesh.points().iter().map(|point| Point::new(point.x + dx, point.y + dy)).collect()
+        face.mesh
+            .points()
+            .iter()
+            .map(|point| Point::new(point.x + dx, point.y + dy))
+            .collect()
     }
 }
 
@@ -167,12 +173,18 @@ pub fn tiling(size: Size, min_face: f32, mode: FrameProcessingMode) -> Tiling {
         FrameProcessingMode::Auto => Tiling::Tiles {
             size: tile.min(shortest.max(MIN_TILE)) as u32,
         },
-        FrameProcessingMode::Full => Tiling::Tiles { size: MIN_TILE as u32 },
+        FrameProcessingMode::Full => Tiling::Tiles {
+            size: MIN_TILE as u32,
+        },
     }
 }
 
 /// `options` for a picture of `size`.
-pub fn detect_options(base: &DetectOptions, size: Size, mode: FrameProcessingMode) -> DetectOptions {
+pub fn detect_options(
+    base: &DetectOptions,
+    size: Size,
+    mode: FrameProcessingMode,
+) -> DetectOptions {
     DetectOptions {
         tiles: tiling(size, base.min_face, mode),
         ..*base
@@ -201,7 +213,12 @@ mod tests {
         let window = Window::new(gradient(100, 80), Some(BBox::new(20.0, 10.0, 40.0, 30.0)));
         assert_eq!(Pixels::size(&window), Size::new(40, 30));
         let mut out = Rgb::default();
-        let region = Rect { x: 5, y: 5, width: 10, height: 10 };
+        let region = Rect {
+            x: 5,
+            y: 5,
+            width: 10,
+            height: 10,
+        };
         window.region(region, Size::new(10, 10), &mut out);
         assert_eq!(out.pixel(0, 0), [25, 15, 0]);
     }
@@ -221,7 +238,9 @@ mod tests {
     fn frames_held_are_bounded() {
         let frame = gradient(4, 4);
         let mut holder = FrameHolder::default();
-        let held: Vec<_> = std::iter::repeat_with(|| holder.hold(&frame)).take(MAX_HELD_FRAMES + 2).collect();
+        let held: Vec<_> = std::iter::repeat_with(|| holder.hold(&frame))
+            .take(MAX_HELD_FRAMES + 2)
+            .collect();
         assert_eq!(held.iter().flatten().count(), MAX_HELD_FRAMES);
         drop(held);
         assert!(holder.hold(&frame).is_some());

@@ -29,12 +29,20 @@ pub fn start(config: &Config, times: Arc<StageTimes>) -> Result<InferPool, Engin
     // Each thread of the pool runs its own call on one core; that costs least a frame.
     options.intra_threads = 1;
     options.sessions = config.threads();
-    let pack = |source| EngineError::Pack { home: home.clone(), source };
+    let pack = |source| EngineError::Pack {
+        home: home.clone(),
+        source,
+    };
     let opened = Pack::open(&home.join("models"), &options).map_err(pack)?;
     let analyzer = FaceAnalyzer::new(&opened).map_err(pack)?;
     let version = analyzer.descriptor_version();
     tracing::info!(home = %home.display(), threads = config.threads(), descriptor_version = %version, "models are loaded");
-    Ok(InferPool::start(Box::new(analyzer), config.threads(), config.infer_batch, times)?)
+    Ok(InferPool::start(
+        Box::new(analyzer),
+        config.threads(),
+        config.infer_batch,
+        times,
+    )?)
 }
 
 /// How streams are analysed.

@@ -63,33 +63,61 @@ impl Health {
 
     /// Changes what is ready.
     pub fn update(&self, change: impl FnOnce(&mut Readiness)) {
-        change(&mut self.readiness.lock().unwrap_or_else(PoisonError::into_inner));
+        change(
+            &mut self
+                .readiness
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     fn readiness(&self) -> Readiness {
-        *self.readiness.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .readiness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         if method != Method::GET && method != Method::HEAD {
-            return reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is allowed\n".to_owned());
+            return reply(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "text/plain",
+                "only GET is allowed\n".to_owned(),
+            );
         }
         match path {
             "/healthz" => reply(StatusCode::OK, "text/plain", "ok\n".to_owned()),
             "/readyz" => {
                 let readiness = self.readiness();
-                let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                let status = if readiness.is_ready() {
+                    StatusCode::OK
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                };
                 let body = serde_json::to_string(&readiness).unwrap_or_default();
                 reply(status, "application/json", body)
             }
             "/metrics" => {
                 let mut text = String::new();
                 match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
-                    Ok(()) => reply(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text),
-                    Err(_) => reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "metrics cannot be written\n".to_owned()),
+                    Ok(()) => reply(
+                        StatusCode::OK,
+                        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                        text,
+                    ),
+                    Err(_) => reply(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        "text/plain",
+                        "metrics cannot be written\n".to_owned(),
+                    ),
                 }
             }
-            _ => reply(StatusCode::NOT_FOUND, "text/plain", "have /healthz, /readyz and /metrics\n".to_owned()),
+            _ => reply(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "have /healthz, /readyz and /metrics\n".to_owned(),
+            ),
         }
     }
 }
@@ -97,7 +125,9 @@ impl Health {
 fn reply(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, http::HeaderValue::from_static(kind));
     response
 }
 
@@ -105,7 +135,9 @@ fn reply(status: StatusCode, kind: &'static str, body: String) -> Response<Full<
 pub async fn serve(listener: TcpListener, health: Arc<Health>, cancel: CancellationToken) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             () = cancel.cancelled() => return,
             accepted = listener.accept() => accepted,
@@ -137,9 +169,18 @@ pub async fn serve(listener: TcpListener, health: Arc<Health>, cancel: Cancellat
 
 /// Writes where the endpoints are to the state folder, for scripts that let us pick the port.
 pub fn write_endpoints(state_dir: &Path, address: SocketAddr) -> std::io::Result<()> {
-    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let text = serde_json::json!({ "local": format!("http://{host}:{}", address.port()) }).to_string();
+    let host = if address.ip().is_unspecified() {
+        "127.0.0.1".to_owned()
+    } else {
+        address.ip().to_string()
+    };
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host
+    };
+    let text =
+        serde_json::json!({ "local": format!("http://{host}:{}", address.port()) }).to_string();
     crate::files::write_whole(&state_dir.join(ENDPOINTS_FILE), text.as_bytes())
 }
 
@@ -156,12 +197,24 @@ mod tests {
     #[test]
     fn ready_means_all_parts_are() {
         let all = |readiness: &mut Readiness| {
-            *readiness = Readiness { models: true, outbox: true, enrolled: true, stopping: false };
+            *readiness = Readiness {
+                models: true,
+                outbox: true,
+                enrolled: true,
+                stopping: false,
+            };
         };
         check(|_| {}, "/healthz", StatusCode::OK);
         check(|_| {}, "/readyz", StatusCode::SERVICE_UNAVAILABLE);
         check(all, "/readyz", StatusCode::OK);
-        check(|readiness| { all(readiness); readiness.stopping = true; }, "/readyz", StatusCode::SERVICE_UNAVAILABLE);
+        check(
+            |readiness| {
+                all(readiness);
+                readiness.stopping = true;
+            },
+            "/readyz",
+            StatusCode::SERVICE_UNAVAILABLE,
+        );
         check(|_| {}, "/metrics", StatusCode::OK);
         check(|_| {}, "/etc/passwd", StatusCode::NOT_FOUND);
     }
@@ -175,7 +228,10 @@ mod tests {
         let health = Health::new(crate::metrics::Metrics::new().1);
         let server = tokio::spawn(serve(listener, health, cancel.clone()));
         let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
-        client.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+        client
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
         let mut text = String::new();
         client.read_to_string(&mut text).await.unwrap();
         assert!(text.starts_with("HTTP/1.1 200"), "{text}");

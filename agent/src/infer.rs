@@ -22,13 +22,21 @@ use crate::cpu::{self, Metered, Spent, StageTimes};
 /// What the pool asks of the models; a test puts its own in place.
 pub trait FaceModels: Send + Sync + 'static {
     /// Faces of each picture, best score first.
-    fn detect(&self, pictures: &[&dyn Pixels], options: &DetectOptions) -> Result<Vec<Vec<Face>>, InferError>;
+    fn detect(
+        &self,
+        pictures: &[&dyn Pixels],
+        options: &DetectOptions,
+    ) -> Result<Vec<Vec<Face>>, InferError>;
     /// Descriptor and attributes of each warp.
     fn describe(&self, warps: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError>;
 }
 
 impl FaceModels for FaceAnalyzer {
-    fn detect(&self, pictures: &[&dyn Pixels], options: &DetectOptions) -> Result<Vec<Vec<Face>>, InferError> {
+    fn detect(
+        &self,
+        pictures: &[&dyn Pixels],
+        options: &DetectOptions,
+    ) -> Result<Vec<Vec<Face>>, InferError> {
         Self::detect(self, pictures, options)
     }
 
@@ -105,7 +113,12 @@ pub struct InferPool {
 
 impl InferPool {
     /// Starts `threads` threads that answer at most `max_batch` pictures at once.
-    pub fn start(models: Box<dyn FaceModels>, threads: usize, max_batch: usize, times: Arc<StageTimes>) -> std::io::Result<Self> {
+    pub fn start(
+        models: Box<dyn FaceModels>,
+        threads: usize,
+        max_batch: usize,
+        times: Arc<StageTimes>,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             asked: Condvar::new(),
@@ -164,7 +177,8 @@ impl InferPool {
     pub fn close(&self) {
         self.shared.lock().closed = true;
         self.shared.asked.notify_all();
-        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        let workers =
+            std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
         for worker in workers {
             // A panic over a batch is caught in the thread; here nothing is left to tell.
             let _ = worker.join();
@@ -180,9 +194,17 @@ impl Shared {
     fn next_batch(&self) -> Option<Batch> {
         let mut queue = self.lock();
         loop {
-            let share = queue.waiting.len().div_ceil(self.threads).min(self.max_batch);
+            let share = queue
+                .waiting
+                .len()
+                .div_ceil(self.threads)
+                .min(self.max_batch);
             match queue.waiting.pop_front() {
-                Some(Question::Detect { picture, options, reply }) => {
+                Some(Question::Detect {
+                    picture,
+                    options,
+                    reply,
+                }) => {
                     let mut batch = vec![Detect { picture, reply }];
                     take_detects(&mut queue.waiting, &options, share, &mut batch);
                     return Some(Batch::Detect(options, batch));
@@ -193,16 +215,27 @@ impl Shared {
                     return Some(Batch::Describe(batch));
                 }
                 None if queue.closed => return None,
-                None => queue = self.asked.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    queue = self
+                        .asked
+                        .wait(queue)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
             }
         }
     }
 }
 
-fn take_detects(waiting: &mut VecDeque<Question>, options: &DetectOptions, share: usize, batch: &mut Vec<Detect>) {
+fn take_detects(
+    waiting: &mut VecDeque<Question>,
+    options: &DetectOptions,
+    share: usize,
+    batch: &mut Vec<Detect>,
+) {
     let mut at = 0;
     while batch.len() < share && at < waiting.len() {
-        let fits = matches!(&waiting[at], Question::Detect { options: other, .. } if other == options);
+        let fits =
+            matches!(&waiting[at], Question::Detect { options: other, .. } if other == options);
         if !fits {
             at += 1;
             continue;
@@ -246,10 +279,21 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, InferError>) -> Answer<T> {
 fn detect(shared: &Shared, options: &DetectOptions, batch: Vec<Detect>) {
     let converted = Spent::default();
     let before = cpu::thread();
-    let metered: Vec<Metered<'_>> = batch.iter().map(|job| Metered::new(job.picture.as_ref(), &converted)).collect();
-    let pictures: Vec<&dyn Pixels> = metered.iter().map(|picture| picture as &dyn Pixels).collect();
+    let metered: Vec<Metered<'_>> = batch
+        .iter()
+        .map(|job| Metered::new(job.picture.as_ref(), &converted))
+        .collect();
+    let pictures: Vec<&dyn Pixels> = metered
+        .iter()
+        .map(|picture| picture as &dyn Pixels)
+        .collect();
     let answer = guarded(|| shared.models.detect(&pictures, options));
-    charge(&shared.times.detect, &shared.times.convert, cpu::thread().saturating_sub(before), converted.total());
+    charge(
+        &shared.times.detect,
+        &shared.times.convert,
+        cpu::thread().saturating_sub(before),
+        converted.total(),
+    );
     drop(pictures);
     drop(metered);
     match answer {
@@ -264,7 +308,11 @@ fn detect(shared: &Shared, options: &DetectOptions, batch: Vec<Detect>) {
             // One picture may spoil the others' batch: each is asked for alone before it fails.
             let alone = batch.len() == 1;
             for job in batch {
-                let answer = if alone { Err(again(&error)) } else { detect_one(shared, options, &job) };
+                let answer = if alone {
+                    Err(again(&error))
+                } else {
+                    detect_one(shared, options, &job)
+                };
                 let _ = job.reply.send(answer);
             }
         }
@@ -272,7 +320,10 @@ fn detect(shared: &Shared, options: &DetectOptions, batch: Vec<Detect>) {
 }
 
 fn detect_one(shared: &Shared, options: &DetectOptions, job: &Detect) -> Answer<Vec<Face>> {
-    let answer = shared.times.detect.measure(|| guarded(|| shared.models.detect(&[job.picture.as_ref()], options)));
+    let answer = shared
+        .times
+        .detect
+        .measure(|| guarded(|| shared.models.detect(&[job.picture.as_ref()], options)));
     answer.map(|faces| faces.into_iter().next().unwrap_or_default())
 }
 
@@ -291,7 +342,10 @@ fn charge(to: &Spent, convert: &Spent, all: Duration, converted: Duration) {
 
 fn describe(shared: &Shared, batch: Vec<Describe>) {
     let warps: Vec<&Rgb> = batch.iter().flat_map(|job| &job.warps).collect();
-    let answer = shared.times.describe.measure(|| guarded(|| shared.models.describe(&warps)));
+    let answer = shared
+        .times
+        .describe
+        .measure(|| guarded(|| shared.models.describe(&warps)));
     match answer {
         Ok(traits) => {
             let mut traits = traits.into_iter();

@@ -44,9 +44,14 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(settings(Command::new("run").about("Run the daemon; enrols first where a join token is given")))
+        .subcommand(settings(
+            Command::new("run").about("Run the daemon; enrols first where a join token is given"),
+        ))
         .subcommand(settings(analyze_command()))
-        .subcommand(Command::new("config").about("Print a settings file with every key, its default and its meaning"))
+        .subcommand(
+            Command::new("config")
+                .about("Print a settings file with every key, its default and its meaning"),
+        )
 }
 
 fn analyze_command() -> Command {
@@ -61,17 +66,33 @@ fn analyze_command() -> Command {
 
 /// Adds `--config` and one flag for every key.
 fn settings(command: Command) -> Command {
-    let file = Arg::new("config").long("config").value_name("FILE").help("Settings file (TOML)");
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .help("Settings file (TOML)");
     let flags = Config::KEYS.iter().map(|key| {
-        let help = if key.default.is_empty() { key.doc.trim().to_owned() } else { format!("{} [default: {}]", key.doc.trim(), key.default) };
-        Arg::new(key.name).long(key.name).value_name("VALUE").help(help).help_heading("Settings")
+        let help = if key.default.is_empty() {
+            key.doc.trim().to_owned()
+        } else {
+            format!("{} [default: {}]", key.doc.trim(), key.default)
+        };
+        Arg::new(key.name)
+            .long(key.name)
+            .value_name("VALUE")
+            .help(help)
+            .help_heading("Settings")
     });
     command.arg(file).args(flags)
 }
 
 fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
     let file = matches.get_one::<String>("config").map(PathBuf::from);
-    let flags = Config::KEYS.iter().filter_map(|key| Some((key.name.to_owned(), matches.get_one::<String>(key.name)?.clone())));
+    let flags = Config::KEYS.iter().filter_map(|key| {
+        Some((
+            key.name.to_owned(),
+            matches.get_one::<String>(key.name)?.clone(),
+        ))
+    });
     let config = config::load(file.as_deref(), flags.collect())?;
     start_log(&config)?;
     Ok(config)
@@ -79,9 +100,13 @@ fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log_level).context("log.level")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     match config.log_format {
-        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
+        LogFormat::Text => log
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .init(),
         LogFormat::Json => log.json().init(),
     }
     Ok(())
@@ -89,7 +114,11 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
 
 fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let config = load(matches)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     let result = runtime.block_on(app::run(config));
     // Blocking work that hangs, such as a source that cannot be stopped, must not hold us.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -98,9 +127,15 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
 
 fn analyze(matches: &ArgMatches) -> anyhow::Result<()> {
     let config = load(matches)?;
-    let time = matches.get_one::<String>("time").map(|text| Duration::parse(text)).transpose();
+    let time = matches
+        .get_one::<String>("time")
+        .map(|text| Duration::parse(text))
+        .transpose();
     let request = analyze::Request {
-        source: matches.get_one::<String>("source").cloned().unwrap_or_default(),
+        source: matches
+            .get_one::<String>("source")
+            .cloned()
+            .unwrap_or_default(),
         max_frames: matches.get_one::<u64>("frames").copied(),
         max_time: time.map_err(anyhow::Error::msg).context("--time")?,
         descriptors: matches.get_flag("descriptors"),
@@ -118,7 +153,9 @@ fn analyze(matches: &ArgMatches) -> anyhow::Result<()> {
 /// The first signal ends the analysis after the frame at hand, the second at once.
 fn stop_on_signal(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
     let stop = Arc::clone(stop);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let watch = move || {
         runtime.block_on(async {
             while tokio::signal::ctrl_c().await.is_ok() {
@@ -128,10 +165,14 @@ fn stop_on_signal(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
             }
         });
     };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(watch)?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(watch)?;
     Ok(())
 }
 
 fn print_config() -> anyhow::Result<()> {
-    io::stdout().write_all(sample(Config::KEYS, config::ENV_PREFIX).as_bytes()).context("standard output")
+    io::stdout()
+        .write_all(sample(Config::KEYS, config::ENV_PREFIX).as_bytes())
+        .context("standard output")
 }

@@ -12,8 +12,6 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::link::LinkState;
-
 /// Upper bounds of the duration histograms, in seconds.
 const SECONDS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
@@ -104,8 +102,11 @@ fn send_reason(reason: SendReason) -> &'static str {
     }
 }
 
-const SEND_REASONS: [SendReason; 3] =
-    [SendReason::TrackEnd, SendReason::Period, SendReason::StreamEnd];
+const SEND_REASONS: [SendReason; 3] = [
+    SendReason::TrackEnd,
+    SendReason::Period,
+    SendReason::StreamEnd,
+];
 
 fn failure(kind: FailureKind) -> &'static str {
     match kind {
@@ -128,6 +129,10 @@ const FAILURES: [FailureKind; 7] = [
     FailureKind::Truncated,
     FailureKind::Other,
 ];
+
+pub use daemon::{LinkMetrics, OutboxMetrics};
+
+mod daemon;
 
 /// All metrics of one agent. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -152,88 +157,6 @@ pub struct Metrics {
     pub outbox: OutboxMetrics,
     /// The link's metrics.
     pub link: LinkMetrics,
-}
-
-/// What the outbox tells.
-#[derive(Clone, Debug, Default)]
-pub struct OutboxMetrics {
-    /// Bytes of events on disk.
-    pub bytes: Gauge,
-    /// Events on disk.
-    pub records: Gauge,
-    /// Age of the oldest event on disk, in seconds.
-    pub oldest_age: Level,
-    /// Events that wait in memory for the disk to accept them.
-    pub deferred: Gauge,
-    /// Attempts to write that failed.
-    pub failures: Counter,
-    /// Events appended.
-    pub appended: Counter,
-}
-
-/// What the link to the coordinator tells.
-#[derive(Clone, Debug)]
-pub struct LinkMetrics {
-    /// 1 while connected.
-    pub up: Gauge,
-    /// Events acknowledged by the coordinator.
-    pub acknowledged: Counter,
-    /// Seconds from an event's append to its acknowledgement.
-    pub latency: Histogram,
-    round_trip: Level,
-    in_flight: Gauge,
-    connects: Counter,
-    pushes: Counter,
-    duplicates: Counter,
-    retries: Counter,
-    timeouts: Counter,
-}
-
-impl LinkMetrics {
-    fn new() -> Self {
-        Self {
-            up: Gauge::default(),
-            acknowledged: Counter::default(),
-            latency: durations(),
-            round_trip: Level::default(),
-            in_flight: Gauge::default(),
-            connects: Counter::default(),
-            pushes: Counter::default(),
-            duplicates: Counter::default(),
-            retries: Counter::default(),
-            timeouts: Counter::default(),
-        }
-    }
-
-    fn register(&self, to: &mut Registry) {
-        to.register("link_up", "1 while connected to the coordinator", self.up.clone());
-        to.register("link_acknowledged", "Events acknowledged", self.acknowledged.clone());
-        to.register("link_latency_seconds", "From append to acknowledgement", self.latency.clone());
-        to.register("link_round_trip_seconds", "Round-trip time to the coordinator", self.round_trip.clone());
-        to.register("link_in_flight", "Events sent and not answered", self.in_flight.clone());
-        to.register("link_connects", "Connections that the coordinator welcomed", self.connects.clone());
-        to.register("link_pushes", "Events sent, repeats included", self.pushes.clone());
-        to.register("link_duplicates", "Events that the coordinator had already", self.duplicates.clone());
-        to.register("link_retries", "Events that the coordinator could not take yet", self.retries.clone());
-        to.register("link_timeouts", "Events sent and not answered in time", self.timeouts.clone());
-    }
-
-    /// Takes the link's own state over; its totals never fall.
-    pub fn take(&self, state: &LinkState) {
-        let totals = &state.totals;
-        self.up.set(i64::from(state.connected));
-        self.round_trip.set(state.rtt.unwrap_or_default().as_secs_f64());
-        self.in_flight.set(i64::try_from(state.in_flight).unwrap_or(i64::MAX));
-        for (counter, total) in [
-            (&self.connects, totals.connects),
-            (&self.pushes, totals.pushes),
-            (&self.duplicates, totals.duplicates),
-            (&self.retries, totals.retries),
-            (&self.timeouts, totals.timeouts),
-        ] {
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
-    }
 }
 
 /// The metrics of one stream, ready to be counted into.
@@ -292,48 +215,92 @@ impl Metrics {
     }
 
     fn register_streams(&self, to: &mut Registry) {
-        to.register("frames_decoded", "Frames out of the decoder", self.decoded.clone());
-        to.register("frames_processed", "Frames analysed, detected or coasted", self.processed.clone());
-        to.register("frames_dropped", "Frames not analysed, by reason", self.dropped.clone());
-        to.register("source_fps", "Frames a second out of the decoder", self.source_fps.clone());
-        to.register("detection_seconds", "Wait for the detections of a frame", self.detection.clone());
-        to.register("faces", "Faces found that passed the filters", self.faces.clone());
+        to.register(
+            "frames_decoded",
+            "Frames out of the decoder",
+            self.decoded.clone(),
+        );
+        to.register(
+            "frames_processed",
+            "Frames analysed, detected or coasted",
+            self.processed.clone(),
+        );
+        to.register(
+            "frames_dropped",
+            "Frames not analysed, by reason",
+            self.dropped.clone(),
+        );
+        to.register(
+            "source_fps",
+            "Frames a second out of the decoder",
+            self.source_fps.clone(),
+        );
+        to.register(
+            "detection_seconds",
+            "Wait for the detections of a frame",
+            self.detection.clone(),
+        );
+        to.register(
+            "faces",
+            "Faces found that passed the filters",
+            self.faces.clone(),
+        );
         to.register("tracks", "Tracks begun", self.tracks.clone());
         to.register("tracks_open", "Tracks alive", self.open_tracks.clone());
-        to.register("bestshots", "Shots that became the best of their track", self.bestshots.clone());
+        to.register(
+            "bestshots",
+            "Shots that became the best of their track",
+            self.bestshots.clone(),
+        );
         to.register("events", "Events made, by reason", self.events.clone());
-        to.register("reconnects", "Times a source was opened again", self.reconnects.clone());
-        to.register("source_errors", "Failures of a source, by kind", self.errors.clone());
-        to.register("stream_running", "1 while frames come", self.running.clone());
+        to.register(
+            "reconnects",
+            "Times a source was opened again",
+            self.reconnects.clone(),
+        );
+        to.register(
+            "source_errors",
+            "Failures of a source, by kind",
+            self.errors.clone(),
+        );
+        to.register(
+            "stream_running",
+            "1 while frames come",
+            self.running.clone(),
+        );
     }
 
     fn register_daemon(&self, to: &mut Registry) {
-        let outbox = &self.outbox;
         to.register("streams", "Streams assigned", self.streams.clone());
         to.register("events_lost", "Events lost, by reason", self.lost.clone());
-        to.register("outbox_bytes", "Bytes of events on disk", outbox.bytes.clone());
-        to.register("outbox_records", "Events on disk", outbox.records.clone());
-        to.register("outbox_oldest_age_seconds", "Age of the oldest event on disk", outbox.oldest_age.clone());
-        to.register("outbox_deferred", "Events in memory until the disk accepts them", outbox.deferred.clone());
-        to.register("outbox_failures", "Writes that failed", outbox.failures.clone());
-        to.register("outbox_appended", "Events appended", outbox.appended.clone());
+        self.outbox.register(to);
         self.link.register(to);
     }
 
     /// Counts a lost event.
     pub fn count_loss(&self, reason: EventLoss) {
-        self.lost.get_or_create(&ByReason { reason: reason.label() }).inc();
+        self.lost
+            .get_or_create(&ByReason {
+                reason: reason.label(),
+            })
+            .inc();
     }
 
     /// Events lost for `reason` so far.
     pub fn losses(&self, reason: EventLoss) -> u64 {
-        self.lost.get_or_create(&ByReason { reason: reason.label() }).get()
+        self.lost
+            .get_or_create(&ByReason {
+                reason: reason.label(),
+            })
+            .get()
     }
 
     /// The metrics of one stream.
     pub fn stream(&self, stream: StreamId) -> StreamMetrics {
         let label = stream.to_string();
-        let by = ByStream { stream: label.clone() };
+        let by = ByStream {
+            stream: label.clone(),
+        };
         StreamMetrics {
             decoded: self.decoded.get_or_create_owned(&by),
             processed: self.processed.get_or_create_owned(&by),
@@ -353,34 +320,61 @@ impl Metrics {
     /// Forgets a stream that is no longer assigned.
     pub fn forget(&self, stream: StreamId) {
         let label = stream.to_string();
-        let by = ByStream { stream: label.clone() };
-        for family in [&self.decoded, &self.processed, &self.faces, &self.tracks, &self.bestshots, &self.reconnects] {
+        let by = ByStream {
+            stream: label.clone(),
+        };
+        for family in [
+            &self.decoded,
+            &self.processed,
+            &self.faces,
+            &self.tracks,
+            &self.bestshots,
+            &self.reconnects,
+        ] {
             family.remove(&by);
         }
         self.source_fps.remove(&by);
         self.detection.remove(&by);
         self.open_tracks.remove(&by);
         self.running.remove(&by);
-        let of = |reason| ByStreamReason { stream: label.clone(), reason };
-        FrameDrop::ALL.iter().for_each(|drop| _ = self.dropped.remove(&of(drop.label())));
-        SEND_REASONS.iter().for_each(|reason| _ = self.events.remove(&of(send_reason(*reason))));
-        FAILURES.iter().for_each(|kind| _ = self.errors.remove(&of(failure(*kind))));
+        let of = |reason| ByStreamReason {
+            stream: label.clone(),
+            reason,
+        };
+        FrameDrop::ALL
+            .iter()
+            .for_each(|drop| _ = self.dropped.remove(&of(drop.label())));
+        SEND_REASONS
+            .iter()
+            .for_each(|reason| _ = self.events.remove(&of(send_reason(*reason))));
+        FAILURES
+            .iter()
+            .for_each(|kind| _ = self.errors.remove(&of(failure(*kind))));
     }
 }
 
 impl StreamMetrics {
     fn of(&self, reason: &'static str) -> ByStreamReason {
-        ByStreamReason { stream: self.label.clone(), reason }
+        ByStreamReason {
+            stream: self.label.clone(),
+            reason,
+        }
     }
 
     /// Counts frames that were not analysed.
     pub fn count_drops(&self, reason: FrameDrop, frames: u64) {
-        self.all.dropped.get_or_create(&self.of(reason.label())).inc_by(frames);
+        self.all
+            .dropped
+            .get_or_create(&self.of(reason.label()))
+            .inc_by(frames);
     }
 
     /// Counts an event made.
     pub fn count_event(&self, reason: SendReason) {
-        self.all.events.get_or_create(&self.of(send_reason(reason))).inc();
+        self.all
+            .events
+            .get_or_create(&self.of(send_reason(reason)))
+            .inc();
     }
 
     /// Counts a failure of the source.
@@ -411,7 +405,12 @@ mod tests {
         stream.count_event(SendReason::TrackEnd);
         stream.count_error(FailureKind::Stalled);
         let before = text(&registry);
-        assert!(before.contains(&format!("goshawk_agent_frames_decoded_total{{stream=\"{id}\"}} 1")), "{before}");
+        assert!(
+            before.contains(&format!(
+                "goshawk_agent_frames_decoded_total{{stream=\"{id}\"}} 1"
+            )),
+            "{before}"
+        );
         assert!(before.contains("reason=\"stalled\"} 1"), "{before}");
         metrics.forget(id);
         assert!(!text(&registry).contains(&id.to_string()));

@@ -35,13 +35,16 @@ impl State {
 
 /// Sends `state`; without a service manager, or with a deaf one, nothing happens.
 pub fn tell(state: State) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     let bytes = path.as_bytes();
     let address = match bytes.strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
         None => SocketAddr::from_pathname(Path::new(&path)),
     };
-    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to_addr(state.text(), &address?));
+    let sent =
+        UnixDatagram::unbound().and_then(|socket| socket.send_to_addr(state.text(), &address?));
     if let Err(error) = sent {
         tracing::debug!(%error, ?state, "the service manager does not listen");
     }

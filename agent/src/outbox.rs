@@ -18,7 +18,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use goshawk_agent_core::outbox::{Ledger, LedgerSettings, Output, Priority, RecordId, RecordInfo, Removal};
+use goshawk_agent_core::outbox::{
+    Ledger, LedgerSettings, Output, Priority, RecordId, RecordInfo, Removal,
+};
 use goshawk_proto::{
     event::Event,
     id::EventId,
@@ -125,7 +127,11 @@ fn now() -> Timestamp {
 
 impl Outbox {
     /// Takes over what `store` holds and starts the writer.
-    pub fn open(store: Box<dyn RecordStore>, settings: OutboxSettings, metrics: Metrics) -> Result<Self, OpenError> {
+    pub fn open(
+        store: Box<dyn RecordStore>,
+        settings: OutboxSettings,
+        metrics: Metrics,
+    ) -> Result<Self, OpenError> {
         let (heads, next) = store.load()?;
         let limits = LedgerSettings {
             max_bytes: settings.max_bytes,
@@ -140,7 +146,10 @@ impl Outbox {
         });
         let state = State {
             ledger: Ledger::restore(limits, now(), RecordId(next), infos),
-            heads: heads.into_iter().map(|head| (head.sequence, head)).collect(),
+            heads: heads
+                .into_iter()
+                .map(|head| (head.sequence, head))
+                .collect(),
             pending: VecDeque::new(),
             pending_bytes: 0,
             removals: Vec::new(),
@@ -212,8 +221,15 @@ impl Outbox {
         state.retry_at = None;
         self.shared.work.notify_one();
         while state.writing + state.pending.len() + state.removals.len() > 0 {
-            let Some(left) = until.checked_duration_since(Instant::now()) else { break };
-            state = self.shared.idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                break;
+            };
+            state = self
+                .shared
+                .idle
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         state.writing + state.pending.len()
     }
@@ -222,13 +238,20 @@ impl Outbox {
     pub fn close(&self) {
         self.shared.lock().closing = true;
         self.shared.work.notify_one();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the outbox's thread panicked");
         }
         let lost = self.shared.lock().pending.len();
         if lost > 0 {
-            tracing::error!(lost, "events are lost: the disk of the outbox did not take them before the end");
+            tracing::error!(
+                lost,
+                "events are lost: the disk of the outbox did not take them before the end"
+            );
         }
     }
 
@@ -260,14 +283,19 @@ impl Shared {
     fn bound_pending(&self, state: &mut State) {
         let mut lost = 0u64;
         while state.pending_bytes > self.settings.max_deferred_bytes && state.pending.len() > 1 {
-            let Some(oldest) = state.pending.pop_front() else { break };
+            let Some(oldest) = state.pending.pop_front() else {
+                break;
+            };
             state.pending_bytes -= oldest.bytes.len();
             self.metrics.count_loss(EventLoss::Memory);
             lost += 1;
         }
         if lost > 0 {
             state.dropped += lost;
-            tracing::error!(lost, "the disk of the outbox refuses events and the memory kept for them is full; the oldest are lost");
+            tracing::error!(
+                lost,
+                "the disk of the outbox refuses events and the memory kept for them is full; the oldest are lost"
+            );
         }
     }
 
@@ -292,18 +320,27 @@ impl Shared {
         }
         state.dropped += over + old;
         if over + old > 0 {
-            tracing::error!(over_budget = over, too_old = old, "events that the coordinator never took are dropped from the outbox");
+            tracing::error!(
+                over_budget = over,
+                too_old = old,
+                "events that the coordinator never took are dropped from the outbox"
+            );
         }
         self.publish(state);
     }
 
     fn publish(&self, state: &State) {
         let outbox = &self.metrics.outbox;
-        outbox.bytes.set(i64::try_from(state.ledger.bytes()).unwrap_or(i64::MAX));
-        outbox.records.set(i64::try_from(state.heads.len()).unwrap_or(i64::MAX));
-        outbox.deferred.set(i64::try_from(state.pending.len()).unwrap_or(i64::MAX));
+        outbox
+            .bytes
+            .set(i64::try_from(state.ledger.bytes()).unwrap_or(i64::MAX));
+        outbox
+            .records
+            .set(i64::try_from(state.heads.len()).unwrap_or(i64::MAX));
+        outbox
+            .deferred
+            .set(i64::try_from(state.pending.len()).unwrap_or(i64::MAX));
         let age = state.ledger.oldest_age(now()).unwrap_or_default();
         outbox.oldest_age.set(age.as_secs_f64());
     }
 }
-

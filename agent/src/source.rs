@@ -16,11 +16,12 @@ use goshawk_agent_core::{
     stage::StreamEnd,
     supervise::{Command, Output, Report, SupervisePolicy, Supervisor},
 };
-use goshawk_pipelines::{Frame, Redacted, Source, SourceError, SourceRequest, SourceStats};
-use goshawk_proto::{
-    stream::{FailureKind, StreamSpec},
-    time::Timestamp,
-};
+use goshawk_pipelines::{Redacted, SourceRequest, SourceStats};
+use goshawk_proto::{stream::StreamSpec, time::Timestamp};
+
+pub use frames::{Failure, FrameSource, OpenSource, StopSource, open_any};
+
+mod frames;
 
 use crate::{
     board::{Board, RateMeter},
@@ -32,70 +33,6 @@ use crate::{
 const MAX_WAIT: Duration = Duration::from_secs(3600);
 /// Orders that may wait for a stream's thread; it takes them between two frames.
 const MAX_ORDERS: usize = 16;
-
-/// Ends a blocked [`FrameSource::next_frame`] from another thread.
-pub type StopSource = Box<dyn Fn() + Send + Sync>;
-
-/// Why there are no frames. The message holds no credentials.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// What an operator would call it.
-    pub kind: FailureKind,
-    /// What happened, for people.
-    pub message: String,
-}
-
-impl Failure {
-    fn other(message: &str) -> Self {
-        Self {
-            kind: FailureKind::Other,
-            message: message.to_owned(),
-        }
-    }
-}
-
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.message().to_owned(),
-        }
-    }
-}
-
-/// What a stream's thread needs of a source; [`Source`] is one, and tests have others.
-pub trait FrameSource: Send {
-    /// The next frame; `None` at the end or when stopped.
-    fn next_frame(&mut self) -> Result<Option<Frame>, Failure>;
-    /// Counters so far.
-    fn stats(&self) -> SourceStats;
-    /// How to stop it.
-    fn stopper(&self) -> StopSource;
-}
-
-impl FrameSource for Box<dyn Source> {
-    fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
-        Ok(self.as_mut().next_frame()?)
-    }
-
-    fn stats(&self) -> SourceStats {
-        self.as_ref().stats()
-    }
-
-    fn stopper(&self) -> StopSource {
-        let stopper = self.as_ref().stopper();
-        Box::new(move || stopper.stop())
-    }
-}
-
-/// Opens a source.
-pub type OpenSource = Arc<dyn Fn(&SourceRequest) -> Result<Box<dyn FrameSource>, Failure> + Send + Sync>;
-
-/// Opens sources of every kind that `goshawk-pipelines` knows.
-pub fn open_any() -> OpenSource {
-    Arc::new(|request| Ok(Box::new(goshawk_pipelines::open(request)?)))
-}
 
 /// What stream threads work with, the same for all streams.
 #[derive(Clone)]
@@ -124,7 +61,12 @@ pub struct StreamThread {
 
 impl StreamThread {
     /// Starts to work on a stream.
-    pub fn start(spec: Arc<StreamSpec>, tools: SourceTools, board: Arc<Board>, metrics: StreamMetrics) -> std::io::Result<Self> {
+    pub fn start(
+        spec: Arc<StreamSpec>,
+        tools: SourceTools,
+        board: Arc<Board>,
+        metrics: StreamMetrics,
+    ) -> std::io::Result<Self> {
         let (orders, inbox) = bounded(MAX_ORDERS);
         let stopper = Arc::new(Mutex::new(None));
         let worker = Worker {
@@ -142,7 +84,9 @@ impl StreamThread {
             last_error: None,
             stopping: false,
         };
-        let thread = std::thread::Builder::new().name("stream".to_owned()).spawn(move || worker.work())?;
+        let thread = std::thread::Builder::new()
+            .name("stream".to_owned())
+            .spawn(move || worker.work())?;
         Ok(Self {
             orders,
             stopper,
@@ -164,7 +108,12 @@ impl StreamThread {
     fn order(&self, order: Order) {
         // The thread has ended when nobody takes orders any more.
         let _ = self.orders.send(order);
-        if let Some(stop) = self.stopper.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        if let Some(stop) = self
+            .stopper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+        {
             stop();
         }
     }
@@ -225,7 +174,11 @@ impl Worker {
         self.supervisor.handle_command(now, Command::Start);
         loop {
             self.take_orders();
-            if self.supervisor.poll_timeout().is_some_and(|at| at <= self.now()) {
+            if self
+                .supervisor
+                .poll_timeout()
+                .is_some_and(|at| at <= self.now())
+            {
                 let now = self.now();
                 self.supervisor.handle_timeout(now, rand::random());
             }
@@ -268,7 +221,8 @@ impl Worker {
                 let version = spec.version;
                 self.spec = spec;
                 self.changed = true;
-                self.supervisor.handle_command(now, Command::Update { version, policy });
+                self.supervisor
+                    .handle_command(now, Command::Update { version, policy });
                 self.report(&self.supervisor.current_report());
             }
         }
@@ -285,8 +239,12 @@ impl Worker {
     }
 
     fn report(&mut self, report: &Report) {
-        let error = report.error.and(self.last_error.as_ref()).map(|error| error.message.clone());
-        self.board.set_status(report.version, report.status, report.error, error);
+        let error = report
+            .error
+            .and(self.last_error.as_ref())
+            .map(|error| error.message.clone());
+        self.board
+            .set_status(report.version, report.status, report.error, error);
     }
 
     fn open(&mut self, attempt: u32) {
@@ -315,7 +273,11 @@ impl Worker {
         let patience = self.patience();
         let request = SourceRequest::from_stream(&self.spec.data, patience)?;
         let source = (self.tools.open)(&request)?;
-        let stage = Stage::new(Arc::clone(&self.spec), self.tools.stage.clone(), self.metrics.clone());
+        let stage = Stage::new(
+            Arc::clone(&self.spec),
+            self.tools.stage.clone(),
+            self.metrics.clone(),
+        );
         Ok(Run {
             source,
             stage,
@@ -329,9 +291,19 @@ impl Worker {
 
     /// How long a frame is waited for. The contract's unit is the millisecond.
     fn patience(&self) -> Duration {
-        let enabled = self.spec.data.analytics.iter().filter(|analytics| analytics.enabled);
-        let asked = enabled.filter_map(|analytics| analytics.healthcheck.timeout).filter(|millis| *millis > 0).min();
-        asked.map_or(self.tools.timeout, |millis| Duration::from_millis(u64::from(millis)))
+        let enabled = self
+            .spec
+            .data
+            .analytics
+            .iter()
+            .filter(|analytics| analytics.enabled);
+        let asked = enabled
+            .filter_map(|analytics| analytics.healthcheck.timeout)
+            .filter(|millis| *millis > 0)
+            .min();
+        asked.map_or(self.tools.timeout, |millis| {
+            Duration::from_millis(u64::from(millis))
+        })
     }
 
     fn step(&mut self) {
@@ -393,7 +365,9 @@ impl Worker {
     fn close(&mut self, end: StreamEnd) {
         *self.stopper.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.metrics.running.set(0);
-        let Some(mut run) = self.run.take() else { return };
+        let Some(mut run) = self.run.take() else {
+            return;
+        };
         if catch_unwind(AssertUnwindSafe(|| run.stage.finish(end))).is_err() {
             tracing::error!(stream = %self.spec.stream_id, "ending the analysis panicked; its open tracks are lost");
         }
@@ -410,7 +384,11 @@ impl Worker {
 
     fn wait(&mut self) {
         let now = self.now();
-        let until = self.supervisor.poll_timeout().map_or(MAX_WAIT, |at| at.saturating_sub(now)).min(MAX_WAIT);
+        let until = self
+            .supervisor
+            .poll_timeout()
+            .map_or(MAX_WAIT, |at| at.saturating_sub(now))
+            .min(MAX_WAIT);
         match self.inbox.recv_timeout(until) {
             Ok(order) => self.handle_order(order),
             Err(RecvTimeoutError::Timeout) => {}

@@ -18,7 +18,9 @@ use goshawk_agent_core::{
         StreamAnalysis, StreamEnd,
     },
 };
-use goshawk_models::{DetectOptions, Face, FaceTraits, WARP_JPEG_QUALITY, encode_jpeg, face_quality};
+use goshawk_models::{
+    DetectOptions, Face, FaceTraits, WARP_JPEG_QUALITY, encode_jpeg, face_quality,
+};
 use goshawk_pipelines::Frame;
 use goshawk_proto::{
     event::{Event, Jpeg},
@@ -115,7 +117,12 @@ impl Analysis {
     fn new(spec: &StreamSpec, analytics: &Analytics, full_frames: bool) -> Self {
         let wanted = analytics.sending.full_frame_settings != PartSelection::BodiesOnly;
         Self {
-            machine: StreamAnalysis::new(spec, analytics, rand::random(), AnalysisSettings::default()),
+            machine: StreamAnalysis::new(
+                spec,
+                analytics,
+                rand::random(),
+                AnalysisSettings::default(),
+            ),
             full_frames: full_frames && wanted,
         }
     }
@@ -125,13 +132,19 @@ impl Stage {
     /// A stage for a fresh run of the stream.
     pub fn new(spec: Arc<StreamSpec>, tools: StageTools, metrics: StreamMetrics) -> Self {
         let full_frames = tools.settings.full_frame_side.is_some();
-        let enabled = spec.data.analytics.iter().filter(|analytics| analytics.enabled);
+        let enabled = spec
+            .data
+            .analytics
+            .iter()
+            .filter(|analytics| analytics.enabled);
         let schedule = ScheduleSettings {
             max_rate: tools.settings.detect_fps,
             ..ScheduleSettings::default()
         };
         Self {
-            analyses: enabled.map(|analytics| Analysis::new(&spec, analytics, full_frames)).collect(),
+            analyses: enabled
+                .map(|analytics| Analysis::new(&spec, analytics, full_frames))
+                .collect(),
             schedule: Schedule::new(schedule),
             spec,
             tools,
@@ -150,7 +163,11 @@ impl Stage {
     /// Takes the next frame all the way.
     pub fn handle_frame(&mut self, frame: &Frame) {
         self.counters.frames += 1;
-        let faces = if self.schedule.handle_frame(frame.media_time()) { self.detect(frame) } else { None };
+        let faces = if self.schedule.handle_frame(frame.media_time()) {
+            self.detect(frame)
+        } else {
+            None
+        };
         let info = FrameInfo {
             number: frame.number(),
             media_time: frame.media_time(),
@@ -158,12 +175,25 @@ impl Stage {
             size: frame.size(),
         };
         for index in 0..self.analyses.len() {
-            self.track(index, frame, FrameObservations { frame: info, faces: faces.clone() });
+            self.track(
+                index,
+                frame,
+                FrameObservations {
+                    frame: info,
+                    faces: faces.clone(),
+                },
+            );
             self.send_ready(index);
         }
         self.metrics.processed.inc();
-        let open: usize = self.analyses.iter().map(|analysis| analysis.machine.open_tracks()).sum();
-        self.metrics.open_tracks.set(i64::try_from(open).unwrap_or(i64::MAX));
+        let open: usize = self
+            .analyses
+            .iter()
+            .map(|analysis| analysis.machine.open_tracks())
+            .sum();
+        self.metrics
+            .open_tracks
+            .set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     /// Ends every open track and sends what they have.
@@ -176,7 +206,12 @@ impl Stage {
     }
 
     fn detect(&mut self, frame: &Frame) -> Option<Vec<FaceObservation>> {
-        let roi = self.spec.data.roi.as_ref().and_then(|roi| roi.resolve(frame.size()));
+        let roi = self
+            .spec
+            .data
+            .roi
+            .as_ref()
+            .and_then(|roi| roi.resolve(frame.size()));
         let window = Window::new(frame.clone(), roi);
         let options = self.options_for(&window);
         let started = Instant::now();
@@ -189,7 +224,12 @@ impl Stage {
                 self.counters.detected_frames += 1;
                 self.counters.faces += faces.len() as u64;
                 self.metrics.faces.inc_by(faces.len() as u64);
-                Some(faces.into_iter().map(|face| observe(&window, face)).collect())
+                Some(
+                    faces
+                        .into_iter()
+                        .map(|face| observe(&window, face))
+                        .collect(),
+                )
             }
             Err(error) => {
                 tracing::warn!(stream = %self.spec.stream_id, frame = frame.number(), %error, "a frame is not analysed");
@@ -214,7 +254,9 @@ impl Stage {
 
     fn track(&mut self, index: usize, frame: &Frame, observations: FrameObservations) {
         let times = Arc::clone(&self.tools.times);
-        let wants = times.track.measure(|| self.analyses[index].machine.handle_frame(observations));
+        let wants = times
+            .track
+            .measure(|| self.analyses[index].machine.handle_frame(observations));
         for want in wants {
             self.take_shot(index, frame, want);
         }
@@ -226,9 +268,15 @@ impl Stage {
         let warp = crop::face(&metered, &want.detection.landmarks);
         let quality = times.describe.measure(|| face_quality(&warp));
         let analysis = &mut self.analyses[index];
-        let frame = if analysis.full_frames { self.holder.hold(frame) } else { None };
+        let frame = if analysis.full_frames {
+            self.holder.hold(frame)
+        } else {
+            None
+        };
         let payload = Crop { warp, frame };
-        let decision = analysis.machine.handle_shot(want.ticket, Shot { quality, payload });
+        let decision = analysis
+            .machine
+            .handle_shot(want.ticket, Shot { quality, payload });
         if matches!(decision, ShotDecision::Kept(_)) {
             self.metrics.bestshots.inc();
         }
@@ -265,7 +313,11 @@ impl Stage {
         if !self.tools.settings.describe {
             return Vec::new();
         }
-        let warps: Vec<Rgb> = draft.shots.iter().map(|shot| shot.payload.warp.clone()).collect();
+        let warps: Vec<Rgb> = draft
+            .shots
+            .iter()
+            .map(|shot| shot.payload.warp.clone())
+            .collect();
         self.tools.pool.describe(warps).unwrap_or_else(|error| {
             tracing::warn!(stream = %self.spec.stream_id, %error, "an event goes without descriptors");
             Vec::new()
@@ -274,7 +326,11 @@ impl Stage {
 
     fn assemble(&self, draft: EventDraft<Crop>, traits: Vec<FaceTraits>) -> Option<Event> {
         let stream = self.spec.stream_id;
-        let encoded: Result<Vec<Jpeg>, _> = draft.shots.iter().map(|shot| encode_jpeg(&shot.payload.warp, WARP_JPEG_QUALITY)).collect();
+        let encoded: Result<Vec<Jpeg>, _> = draft
+            .shots
+            .iter()
+            .map(|shot| encode_jpeg(&shot.payload.warp, WARP_JPEG_QUALITY))
+            .collect();
         let warps = encoded.inspect_err(|error| tracing::error!(%stream, %error, "an event is lost: its face cannot be encoded")).ok()?;
         let full_frame = self.full_frame(&draft);
         let mut warps = warps.into_iter();
@@ -283,7 +339,9 @@ impl Stage {
         let event = draft.into_event(decided_at, rand::random(), full_frame, |_| {
             let traits = traits.next();
             ShotParts {
-                warp: warps.next().expect("one warp was encoded for each shot of the draft"),
+                warp: warps
+                    .next()
+                    .expect("one warp was encoded for each shot of the draft"),
                 attributes: traits.as_ref().and_then(|face| face.attributes),
                 descriptor: traits.map(|face| face.descriptor),
             }

@@ -22,13 +22,20 @@ struct Fake {
 }
 
 impl FaceModels for Fake {
-    fn detect(&self, pictures: &[&dyn Pixels], _: &DetectOptions) -> Result<Vec<Vec<Face>>, InferError> {
-        self.largest_batch.fetch_max(pictures.len(), Ordering::SeqCst);
+    fn detect(
+        &self,
+        pictures: &[&dyn Pixels],
+        _: &DetectOptions,
+    ) -> Result<Vec<Vec<Face>>, InferError> {
+        self.largest_batch
+            .fetch_max(pictures.len(), Ordering::SeqCst);
         std::thread::sleep(self.pause);
         let has = |side| pictures.iter().any(|picture| picture.size().width == side);
         assert!(!has(66), "the model panics");
         if has(13) {
-            return Err(InferError::Degenerate { model: "fake".to_owned() });
+            return Err(InferError::Degenerate {
+                model: "fake".to_owned(),
+            });
         }
         Ok(vec![Vec::new(); pictures.len()])
     }
@@ -44,7 +51,8 @@ fn pool(threads: usize, pause: u64) -> (InferPool, Arc<AtomicUsize>) {
         largest_batch: Arc::clone(&largest_batch),
         pause: Duration::from_millis(pause),
     };
-    let pool = InferPool::start(Box::new(fake), threads, 4, Arc::new(StageTimes::default())).unwrap();
+    let pool =
+        InferPool::start(Box::new(fake), threads, 4, Arc::new(StageTimes::default())).unwrap();
     (pool, largest_batch)
 }
 
@@ -53,7 +61,12 @@ fn waiting_streams_are_answered_together() {
     let (pool, largest) = pool(1, 30);
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| assert!(pool.detect(Box::new(Blank(10)), &DetectOptions::default()).is_ok()));
+            scope.spawn(|| {
+                assert!(
+                    pool.detect(Box::new(Blank(10)), &DetectOptions::default())
+                        .is_ok()
+                )
+            });
         }
     });
     let largest = largest.load(Ordering::SeqCst);
@@ -67,7 +80,10 @@ fn different_options_are_not_mixed() {
     std::thread::scope(|scope| {
         for min_face in 0..6 {
             let pool = &pool;
-            let options = DetectOptions { min_face: min_face as f32, ..DetectOptions::default() };
+            let options = DetectOptions {
+                min_face: min_face as f32,
+                ..DetectOptions::default()
+            };
             scope.spawn(move || assert!(pool.detect(Box::new(Blank(10)), &options).is_ok()));
         }
     });

@@ -26,10 +26,16 @@ impl Outbox {
     /// The encoded event; `None` when it has left the outbox.
     pub fn event(&self, seq: RecordSeq) -> Result<Option<Bytes>, StoreError> {
         match self.shared.store.read(seq.0) {
-            Ok(Some(bytes)) if self.shared.lock().heads.contains_key(&seq.0) => Ok(Some(bytes.into())),
+            Ok(Some(bytes)) if self.shared.lock().heads.contains_key(&seq.0) => {
+                Ok(Some(bytes.into()))
+            }
             Ok(_) => Ok(None),
             Err(StoreError::Damaged(what)) => {
-                tracing::error!(record = seq.0, what, "a record of the outbox cannot be read back and is dropped");
+                tracing::error!(
+                    record = seq.0,
+                    what,
+                    "a record of the outbox cannot be read back and is dropped"
+                );
                 self.settle_with(|state| _ = state.ledger.handle_unreadable(RecordId(seq.0)));
                 Ok(None)
             }
@@ -43,11 +49,15 @@ impl Outbox {
         let link = &self.shared.metrics.link;
         self.settle_with(|state| {
             for seq in seqs {
-                if let Some(head) = state.heads.get(&seq.0) {
-                    link.latency.observe(now.since(head.appended_at).as_secs_f64());
-                    link.acknowledged.inc();
+                // False for one acknowledged before.
+                if !state.ledger.handle_ack(RecordId(seq.0)) {
+                    continue;
                 }
-                state.ledger.handle_ack(RecordId(seq.0));
+                link.acknowledged.inc();
+                if let Some(head) = state.heads.get(&seq.0) {
+                    link.latency
+                        .observe(now.since(head.appended_at).as_secs_f64());
+                }
             }
         });
     }
@@ -86,7 +96,8 @@ impl OutboxReader for Outbox {
     }
 
     fn read(&self, seq: RecordSeq) -> Result<Option<Bytes>, OutboxError> {
-        self.event(seq).map_err(|error| OutboxError(error.to_string()))
+        self.event(seq)
+            .map_err(|error| OutboxError(error.to_string()))
     }
 
     fn ack(&self, seqs: &[RecordSeq]) -> Result<(), OutboxError> {

@@ -17,7 +17,9 @@ pub(super) fn keep(dir: &Path, event: EventId, bytes: &[u8]) {
 fn try_keep(dir: &Path, event: EventId, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     if std::fs::read_dir(dir)?.count() >= MAX_FILES {
-        return Err(std::io::Error::other(format!("{MAX_FILES} are kept already")));
+        return Err(std::io::Error::other(format!(
+            "{MAX_FILES} are kept already"
+        )));
     }
     std::fs::write(dir.join(format!("{event}.msgpack")), bytes)
 }

@@ -157,7 +157,9 @@ impl SledStore {
     fn with<T>(&self, work: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match self.open.read().as_ref() {
             Some(open) => work(open),
-            None => Err(StoreError::Io(io::Error::other("the database is closed after a failure"))),
+            None => Err(StoreError::Io(io::Error::other(
+                "the database is closed after a failure",
+            ))),
         }
     }
 
@@ -178,7 +180,10 @@ fn free_name(dir: &Path) -> PathBuf {
         name.push(format!(".damaged-{n}"));
         PathBuf::from(name)
     };
-    (1..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+    (1..)
+        .map(name)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| name(0))
 }
 
 fn head_key(sequence: u64) -> [u8; 9] {
@@ -234,8 +239,12 @@ impl RecordStore for SledStore {
                 }
             }
             let stored = open.db.get(NEXT_KEY)?;
-            let stored = stored.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
-            let next = heads.last().map_or(stored, |head| stored.max(head.sequence + 1));
+            let stored = stored
+                .and_then(|value| value.as_ref().try_into().ok())
+                .map_or(0, u64::from_be_bytes);
+            let next = heads
+                .last()
+                .map_or(stored, |head| stored.max(head.sequence + 1));
             Ok((heads, next))
         })
     }
@@ -246,7 +255,9 @@ impl RecordStore for SledStore {
         let mut batch = sled::Batch::default();
         for (head, bytes) in records {
             for (number, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
-                let number = u16::try_from(number).map_err(|_| StoreError::Damaged("a record of more than 65,535 pieces".to_owned()))?;
+                let number = u16::try_from(number).map_err(|_| {
+                    StoreError::Damaged("a record of more than 65,535 pieces".to_owned())
+                })?;
                 batch.insert(&piece_key(head.sequence, number), piece);
             }
             batch.insert(&head_key(head.sequence), write_head(head));
@@ -258,14 +269,20 @@ impl RecordStore for SledStore {
     fn read(&self, sequence: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.with(|open| {
             let key = head_key(sequence);
-            let Some(value) = open.db.get(key)? else { return Ok(None) };
+            let Some(value) = open.db.get(key)? else {
+                return Ok(None);
+            };
             let damaged = || StoreError::Damaged(format!("record {sequence}"));
             let head = read_head(&key, &value).ok_or_else(damaged)?;
             let mut bytes = Vec::with_capacity(head.bytes as usize);
             for entry in open.db.scan_prefix(&piece_key(sequence, 0)[..9]) {
                 bytes.extend_from_slice(&entry?.1);
             }
-            if bytes.len() == head.bytes as usize { Ok(Some(bytes)) } else { Err(damaged()) }
+            if bytes.len() == head.bytes as usize {
+                Ok(Some(bytes))
+            } else {
+                Err(damaged())
+            }
         })
     }
 
@@ -274,7 +291,9 @@ impl RecordStore for SledStore {
             let mut batch = sled::Batch::default();
             for &sequence in sequences {
                 let key = head_key(sequence);
-                let Some(value) = open.db.get(key)? else { continue };
+                let Some(value) = open.db.get(key)? else {
+                    continue;
+                };
                 batch.remove(&key);
                 let bytes = read_head(&key, &value).map_or(0, |head| head.bytes as usize);
                 for piece in 0..pieces(bytes) {

