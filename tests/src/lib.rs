@@ -3,11 +3,13 @@
 //! * [`process`]: a child process with its log, killed or asked to end;
 //! * [`stack`]: coordinator, agent and camera, alone or together;
 //! * [`bench`]: benchmarks, for `make bench`;
+//! * [`load`]: the agents' wire protocol from outside, for pushing events without an agent;
 //! * [`api`]: the public HTTP and WebSocket API as a client sees it.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "tests say what they skip")]
 
 pub mod api;
 pub mod bench;
+pub mod load;
 pub mod process;
 pub mod stack;

@@ -1,7 +1,17 @@
-//! From the agent's decision to the subscriber, over the real binaries.
+//! Events into the durable store, and from the agent's decision to the subscriber, over the real
+//! binaries.
+//!
+//! * [`events`]: durable events a second over QUIC;
+//! * [`writes`]: durable writes a second through the API;
+//! * [`fsync`]: the limit of both;
+//! * here: the time to a subscriber.
 //!
 //! The moment of the decision is in the event's id (UUID version 7, milliseconds); agent, coordinator
 //! and subscriber share this machine's clock.
+
+pub mod events;
+pub mod fsync;
+pub mod writes;
 
 use std::{
     path::Path,
@@ -22,7 +32,17 @@ const WARM_UP: usize = 5;
 /// Runs the benchmark; `home` has models and clip.
 pub fn run(home: &Path) -> anyhow::Result<Vec<Row>> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let delays = runtime.block_on(delays(home))?;
+    // Beside the results, on the disk that is built on: a temporary folder may be memory.
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    std::fs::create_dir_all(&beside)?;
+    let folder = || tempfile::tempdir_in(&beside);
+    let mut rows = latency(&runtime.block_on(delays(home))?)?;
+    rows.extend(runtime.block_on(events::rows(home, folder()?.path()))?);
+    rows.extend(runtime.block_on(writes::rows(home, folder()?.path()))?);
+    Ok(rows)
+}
+
+fn latency(delays: &[f64]) -> anyhow::Result<Vec<Row>> {
     let counted = delays.get(WARM_UP..).context("too few events came")?;
     let note = format!(
         "{} events of one 1280x720 camera, from decision to WebSocket message",
