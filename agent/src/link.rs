@@ -12,7 +12,7 @@ pub(crate) mod frames;
 mod push;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     sync::Arc,

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`IngestConfig::max_connections`] | new connections are refused |
 //! | [`IngestConfig::max_handshakes`] | from half on, addresses must prove themselves; then refused |
+//! | [`IngestConfig::max_enrolments`] | closed as busy; agents come again |
 //! | window of an agent (events, bytes) | the push is answered with a wait, unread |
 //! | [`IngestConfig::total_bytes`] of all agents | the same |
 //! | [`IngestConfig::max_commits`] of all agents | commits wait in turn; agents' windows fill |
@@ -129,8 +130,10 @@ pub struct IngestConfig {
     pub listen: SocketAddr,
     /// Most connections at once; default 1024.
     pub max_connections: usize,
-    /// Most handshakes and enrolments at once; default 64.
+    /// Most handshakes at once; default 64.
     pub max_handshakes: usize,
+    /// Most enrolments at once; default 16.
+    pub max_enrolments: usize,
     /// Longest handshake, hello included, and longest enrolment; default 10 s.
     pub handshake_timeout: Duration,
     /// A connection that is silent so long is gone (agents keep theirs alive); default 30 s.
@@ -154,6 +157,7 @@ impl IngestConfig {
             listen,
             max_connections: 1_024,
             max_handshakes: 64,
+            max_enrolments: 16,
             handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             receiver: ReceiverConfig::default(),

@@ -223,12 +223,13 @@ async fn keep(
     }
     let certificate = CertificateDer::from(enrolled.certificate.into_vec());
     let ca = CertificateDer::from(enrolled.ca.into_vec());
-    let dir = request.dir.clone();
-    let identity = blocking(move || identity::keep(&dir, &key, certificate, ca)).await?;
+    let identity = Identity::assemble(certificate, ca, &key)
+        .map_err(|reason| EnrolError::BadAnswer(reason.to_owned()))?;
     if identity.agent_id() != enrolled.agent_id {
         return Err(EnrolError::BadAnswer(
             "its certificate is for another agent".to_owned(),
         ));
     }
-    Ok(identity)
+    let dir = request.dir.clone();
+    blocking(move || identity::keep(&dir, &identity).map(|()| identity)).await
 }

@@ -87,7 +87,8 @@ impl Identity {
             .map_err(|reason| IdentityError::content(&path, reason))
     }
 
-    fn assemble(
+    /// Puts the parts together if they fit.
+    pub(super) fn assemble(
         certificate: CertificateDer<'static>,
         ca: CertificateDer<'static>,
         key: &KeyPair,
@@ -194,20 +195,13 @@ pub(super) fn key_in(dir: &Path) -> Result<KeyPair, IdentityError> {
     Ok(key)
 }
 
-/// Keeps what the coordinator signed; the certificate is written last.
-pub(super) fn keep(
-    dir: &Path,
-    key: &KeyPair,
-    certificate: CertificateDer<'static>,
-    ca: CertificateDer<'static>,
-) -> Result<Identity, IdentityError> {
-    let path = dir.join(CERTIFICATE);
-    let texts = [&ca, &certificate].map(|der| pem("CERTIFICATE", der));
-    let identity = Identity::assemble(certificate, ca, key)
-        .map_err(|reason| IdentityError::content(&path, reason))?;
-    write(&dir.join(CA), &texts[0])?;
-    write(&path, &texts[1])?;
-    Ok(identity)
+/// Keeps what the coordinator signed, beside the key; the certificate is written last.
+pub(super) fn keep(dir: &Path, identity: &Identity) -> Result<(), IdentityError> {
+    write(&dir.join(CA), &pem("CERTIFICATE", &identity.ca))?;
+    write(
+        &dir.join(CERTIFICATE),
+        &pem("CERTIFICATE", &identity.certificate),
+    )
 }
 
 /// RFC 7468: base64 in lines of 64 characters between two labels.
@@ -224,4 +218,16 @@ fn pem(label: &str, der: &[u8]) -> String {
         rest = more;
     }
     text + &format!("-----END {label}-----\n")
+}
+
+#[cfg(test)]
+impl Identity {
+    /// An identity that is on no disk.
+    pub(crate) fn for_test(
+        certificate: CertificateDer<'static>,
+        ca: CertificateDer<'static>,
+        key: &KeyPair,
+    ) -> Self {
+        Self::assemble(certificate, ca, key).unwrap()
+    }
 }

@@ -1,4 +1,6 @@
-//! The identity folder; the conversation itself is tested against a real coordinator elsewhere.
+//! The identity folder, and in a module of its own the conversation.
+
+mod conversation;
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
@@ -21,7 +23,7 @@ fn enrolled(dir: &Path) -> AgentId {
     let agent = AgentId::random();
     let key = key_in(dir).unwrap();
     let own = certificate(&key, &agent_uri(agent));
-    keep(dir, &key, own.clone(), own).unwrap();
+    keep(dir, &Identity::assemble(own.clone(), own, &key).unwrap()).unwrap();
     agent
 }
 
@@ -80,10 +82,8 @@ fn a_folder_that_does_not_fit_together_is_refused() {
 }
 
 #[test]
-fn a_certificate_without_an_agent_is_not_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let key = key_in(dir.path()).unwrap();
+fn a_certificate_without_an_agent_is_no_identity() {
+    let key = KeyPair::generate().unwrap();
     let nobody = certificate(&key, "urn:somebody:else");
-    assert!(keep(dir.path(), &key, nobody.clone(), nobody).is_err());
-    assert!(Identity::load(dir.path()).unwrap().is_none());
+    assert!(Identity::assemble(nobody.clone(), nobody, &key).is_err());
 }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::{frames::read_frame, listener::Shared};
 
-/// Serves one enrolment; `_permit` counts it among the handshakes until it ends.
+/// Serves one enrolment; `_permit` counts it until it ends.
 pub(super) async fn run(
     shared: &Arc<Shared>,
     connection: &Connection,

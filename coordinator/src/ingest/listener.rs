@@ -42,6 +42,8 @@ pub(super) struct Shared {
     pub commits: Arc<Semaphore>,
     endpoint: Endpoint,
     handshakes: Arc<Semaphore>,
+    /// Apart from the handshakes: strangers who enrol slowly must not keep agents out.
+    enrolments: Arc<Semaphore>,
     tls: tls::TlsSettings,
     /// Settings of every connection but for TLS.
     quic: ServerConfig,
@@ -70,6 +72,7 @@ impl Shared {
             budget: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
             commits: Arc::new(Semaphore::new(config.max_commits.max(1))),
             handshakes: Arc::new(Semaphore::new(config.max_handshakes.max(1))),
+            enrolments: Arc::new(Semaphore::new(config.max_enrolments.max(1))),
             config,
             authority,
             services,
@@ -133,7 +136,17 @@ impl Shared {
             .and_then(|data| data.protocol);
         match protocol.as_deref() {
             Some(ALPN_LINK) => session::run(self, connection, permit).await,
-            Some(ALPN_ENROL) => enrolment::run(&self, &connection, permit).await,
+            Some(ALPN_ENROL) => {
+                drop(permit);
+                match self.enrolments.clone().try_acquire_owned() {
+                    Ok(permit) => enrolment::run(&self, &connection, permit).await,
+                    Err(_) => {
+                        self.counters.enrolments_refused.one();
+                        let why = b"too many agents enrol at once";
+                        connection.close(Close::Busy.code().into(), why);
+                    }
+                }
+            }
             // Without a protocol in common TLS has failed already.
             _ => connection.close(Close::Protocol.code().into(), b"no protocol"),
         }

@@ -1,1 +1,7 @@
+//! The agents' port over real QUIC on loopback.
 
+mod abuse;
+mod agent;
+mod delivery;
+mod rig;
+mod trust;

@@ -1,0 +1,325 @@
+//! A coordinator made of the codec and a socket, that does as it is told.
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use goshawk_proto::{
+    id::{AgentId, EventId},
+    link::{
+        ALPN_LINK, Ack, AgentMessage, Close, CoordinatorMessage, FrameReader, MAX_CONTROL_BYTES,
+        PushMessage, PushReply, Reject, Retry, SERVER_NAME, Welcome, Window, agent_uri,
+    },
+    time::Timestamp,
+};
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rustls::{
+    RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::WebPkiClientVerifier,
+};
+use tokio::sync::broadcast;
+
+use super::super::frames::read_frame;
+use crate::enrol::Identity;
+
+/// How pushes are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    Ack,
+    LateAck,
+    /// An ack of another event.
+    OtherAck,
+    Retry,
+    Reject,
+    Silent,
+    /// The stream is reset.
+    Broken,
+    Garbage,
+}
+
+struct World {
+    ca: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    mood: Mutex<Mood>,
+    committed: Mutex<BTreeSet<EventId>>,
+    feedback: Mutex<Vec<u64>>,
+    heard: AtomicUsize,
+    hellos: AtomicUsize,
+    messages: broadcast::Sender<CoordinatorMessage>,
+    connections: Mutex<Vec<Connection>>,
+}
+
+/// What is left of a coordinator that was stopped.
+pub struct Stopped {
+    world: Arc<World>,
+    address: SocketAddr,
+}
+
+pub struct Coordinator {
+    world: Arc<World>,
+    endpoint: Endpoint,
+}
+
+impl World {
+    fn leaf(&self, san: SanType) -> (CertificateDer<'static>, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![san];
+        (
+            params.signed_by(&key, &self.issuer).unwrap().der().clone(),
+            key,
+        )
+    }
+
+    /// TLS settings of a server with this CA; `agents_only`: ask for certificates.
+    fn tls(&self, alpn: &[u8], agents_only: bool) -> ServerConfig {
+        let (certificate, key) = self.leaf(SanType::DnsName(SERVER_NAME.try_into().unwrap()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap();
+        let builder = if agents_only {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.ca.clone()).unwrap();
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            builder.with_client_cert_verifier(verifier.unwrap())
+        } else {
+            builder.with_no_client_auth()
+        };
+        let chain = vec![certificate, self.ca.clone()];
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let mut config = builder.with_single_cert(chain, key).unwrap();
+        config.alpn_protocols = vec![alpn.to_vec()];
+        config
+    }
+}
+
+/// Opens a server's port, waiting for an old one there to go.
+pub async fn listen(tls: ServerConfig, address: SocketAddr) -> Endpoint {
+    let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap();
+    let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    for _ in 0..200 {
+        match Endpoint::server(config.clone(), address) {
+            Ok(endpoint) => return endpoint,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+    panic!("{address} does not become free");
+}
+
+impl Coordinator {
+    pub async fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = params.self_signed(&key).unwrap().der().clone();
+        let world = Arc::new(World {
+            ca,
+            issuer: Issuer::new(params, key),
+            mood: Mutex::new(Mood::Ack),
+            committed: Mutex::default(),
+            feedback: Mutex::default(),
+            heard: AtomicUsize::new(0),
+            hellos: AtomicUsize::new(0),
+            messages: broadcast::channel(16).0,
+            connections: Mutex::default(),
+        });
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Stopped { world, address }.start().await
+    }
+
+    /// A server that only enrols, with this coordinator's CA.
+    pub async fn enrolment_port(&self, alpn: &[u8]) -> Endpoint {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        listen(self.world.tls(alpn, false), address).await
+    }
+
+    pub fn ca(&self) -> &CertificateDer<'static> {
+        &self.world.ca
+    }
+
+    pub fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.world.issuer
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.endpoint.local_addr().unwrap()
+    }
+
+    /// An agent of this coordinator.
+    pub fn identity(&self) -> Identity {
+        let uri = agent_uri(AgentId::random());
+        let (certificate, key) = self.world.leaf(SanType::URI(uri.try_into().unwrap()));
+        Identity::for_test(certificate, self.world.ca.clone(), &key)
+    }
+
+    pub fn set_mood(&self, mood: Mood) {
+        *self.world.mood.lock().unwrap() = mood;
+    }
+
+    pub fn committed(&self) -> BTreeSet<EventId> {
+        self.world.committed.lock().unwrap().clone()
+    }
+
+    pub fn feedback(&self) -> Vec<u64> {
+        self.world.feedback.lock().unwrap().clone()
+    }
+
+    pub fn heard(&self) -> usize {
+        self.world.heard.load(Ordering::SeqCst)
+    }
+
+    pub fn hellos(&self) -> usize {
+        self.world.hellos.load(Ordering::SeqCst)
+    }
+
+    pub fn say(&self, message: CoordinatorMessage) {
+        self.world.messages.send(message).unwrap();
+    }
+
+    /// Closes every connection.
+    pub fn send_away(&self, why: Close) {
+        for connection in self.world.connections.lock().unwrap().drain(..) {
+            connection.close(why.code().into(), b"as the test wants");
+        }
+    }
+
+    pub async fn stop(self) -> Stopped {
+        let address = self.address();
+        self.endpoint.close(0u32.into(), b"stopped");
+        self.endpoint.wait_idle().await;
+        self.world.connections.lock().unwrap().clear();
+        Stopped {
+            world: self.world,
+            address,
+        }
+    }
+
+    pub async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+}
+
+impl Stopped {
+    pub async fn start(self) -> Coordinator {
+        let endpoint = listen(self.world.tls(ALPN_LINK, true), self.address).await;
+        let (world, accepting) = (self.world.clone(), endpoint.clone());
+        tokio::spawn(async move {
+            while let Some(incoming) = accepting.accept().await {
+                tokio::spawn(serve(world.clone(), incoming));
+            }
+        });
+        Coordinator {
+            world: self.world,
+            endpoint,
+        }
+    }
+}
+
+async fn serve(world: Arc<World>, incoming: quinn::Incoming) -> Option<()> {
+    let connection = incoming.await.ok()?;
+    let (mut send, mut recv) = connection.accept_bi().await.ok()?;
+    let mut reader = FrameReader::new(MAX_CONTROL_BYTES);
+    let frame = read_frame(&mut recv, &mut reader).await.ok()??;
+    let Ok(AgentMessage::Hello(_)) = AgentMessage::decode(&frame) else {
+        panic!("no hello")
+    };
+    world.hellos.fetch_add(1, Ordering::SeqCst);
+    let messages = world.messages.subscribe();
+    let welcome = CoordinatorMessage::Welcome(Welcome {
+        version: 1,
+        agent_id: AgentId::random(),
+        coordinator_version: "0".to_owned(),
+        clock: Timestamp::default(),
+        window: Window {
+            events: 8,
+            bytes: 1 << 20,
+        },
+    });
+    send.write_all(&welcome.encode().unwrap()).await.ok()?;
+    world.connections.lock().unwrap().push(connection.clone());
+    tokio::spawn(talk(send, messages));
+    tokio::spawn(hear(world.clone(), recv, reader));
+    loop {
+        let (send, recv) = connection.accept_bi().await.ok()?;
+        tokio::spawn(answer(world.clone(), send, recv));
+    }
+}
+
+async fn talk(
+    mut send: SendStream,
+    mut messages: broadcast::Receiver<CoordinatorMessage>,
+) -> Option<()> {
+    loop {
+        let message = messages.recv().await.ok()?;
+        send.write_all(&message.encode().unwrap()).await.ok()?;
+    }
+}
+
+async fn hear(world: Arc<World>, mut recv: RecvStream, mut reader: FrameReader) -> Option<()> {
+    loop {
+        let frame = read_frame(&mut recv, &mut reader).await.ok()??;
+        if let Ok(AgentMessage::Feedback(feedback)) = AgentMessage::decode(&frame) {
+            world
+                .feedback
+                .lock()
+                .unwrap()
+                .push(feedback.assignments_revision);
+        }
+    }
+}
+
+async fn answer(world: Arc<World>, mut send: SendStream, mut recv: RecvStream) -> Option<()> {
+    let mut reader = FrameReader::new(MAX_CONTROL_BYTES);
+    let frame = read_frame(&mut recv, &mut reader).await.ok()??;
+    let Ok(PushMessage::Push(head)) = PushMessage::decode(&frame) else {
+        panic!("no push")
+    };
+    let mut body = reader.take_rest().to_vec();
+    body.extend(recv.read_to_end(1 << 20).await.ok()?);
+    assert_eq!(
+        body,
+        head.event_id.as_bytes().repeat(64),
+        "the event, whole and nothing else"
+    );
+    assert_eq!(body.len(), head.bytes as usize);
+    world.heard.fetch_add(1, Ordering::SeqCst);
+    let event_id = head.event_id;
+    let mood = *world.mood.lock().unwrap();
+    let reason = String::new();
+    let reply = match mood {
+        Mood::Ack | Mood::LateAck => {
+            if mood == Mood::LateAck {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            let duplicate = !world.committed.lock().unwrap().insert(event_id);
+            PushReply::Ack(Ack {
+                event_id,
+                duplicate,
+            })
+        }
+        Mood::OtherAck => PushReply::Ack(Ack {
+            event_id: EventId::random(),
+            duplicate: false,
+        }),
+        Mood::Retry => PushReply::Retry(Retry {
+            event_id,
+            after_ms: 10,
+            reason,
+        }),
+        Mood::Reject => PushReply::Reject(Reject { event_id, reason }),
+        Mood::Silent => return std::future::pending().await,
+        Mood::Broken => return send.reset(1u32.into()).ok(),
+        Mood::Garbage => return send.write_all(&[0, 0, 0, 3, 1, 2, 3]).await.ok(),
+    };
+    send.write_all(&reply.encode().unwrap()).await.ok()
+}
