@@ -1,10 +1,6 @@
 //! What each step costs on this machine, printed; run with
 //! `cargo test --release -p goshawk-models --test costs -- --ignored --nocapture`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test may fail, and says what it measured"
-)]
+#![expect(clippy::print_stdout, reason = "it says what it measured")]
 
 #[path = "home/pack.rs"]
 #[expect(dead_code, reason = "shared with the tests on pictures")]
