@@ -40,6 +40,7 @@ const MIN_EYE_DISTANCE: f32 = 30.0;
 pub struct Evidence {
     eyes: Eyes,
     views: Views,
+    offered: u64,
     refused: u64,
 }
 
@@ -48,6 +49,7 @@ impl Evidence {
     /// ever used, since depth is a network's guess. Meshes that are too small, incomplete or not
     /// finite are counted and left out.
     pub fn observe(&mut self, at: Duration, points: &[Point], pose: Option<HeadPose>) {
+        self.offered += 1;
         let usable = points.len() == mesh::POINTS
             && points.iter().all(|p| p.x.is_finite() && p.y.is_finite())
             && mesh::eye_distance(points) >= MIN_EYE_DISTANCE;
@@ -61,7 +63,12 @@ impl Evidence {
         }
     }
 
-    /// Meshes that could not be used.
+    /// Meshes seen.
+    pub fn offered(&self) -> u64 {
+        self.offered
+    }
+
+    /// Of these, meshes that could not be used.
     pub fn refused(&self) -> u64 {
         self.refused
     }

@@ -221,7 +221,7 @@ impl<P> StreamAnalysis<P> {
                 .tracked
                 .entry(number)
                 .or_insert_with(|| Tracked::new(frame.captured_at, mark, limit));
-            tracked.see(frame, &faces[index]);
+            tracked.see(frame, &faces[index], tracked::is_alone(&faces, index));
             let wanted = primary.is_none_or(|only| only == Some(number));
             if let Some(request) = self.consider(frame, &faces[index], (index, number), wanted) {
                 requests.push(request);

@@ -7,9 +7,12 @@ use goshawk_proto::{event::ShotReason, score::Score};
 /// A shot must be better than the one that it replaces by this much: an equal one is not worth
 /// another picture.
 const MIN_GAIN: f32 = 0.01;
-/// How much better than expected a warp's quality may turn out. Larger crops more in vain.
-const QUALITY_MARGIN: f32 = 0.10;
-/// Weight of a new quality in the running average.
+/// How much better than expected a warp's quality may turn out: twice the usual deviation, and at
+/// least this. More would crop more in vain.
+const LEAST_MARGIN: f32 = 0.03;
+/// Deviation taken for granted at first.
+const FIRST_DEVIATION: f32 = 0.10;
+/// Weight of a new quality in the running averages.
 const QUALITY_RATE: f32 = 0.3;
 /// Of every stretch of media time this long at most one shot is kept, so that several of a track
 /// differ. In microseconds.
@@ -56,7 +59,8 @@ pub struct Shots<P> {
     limit: usize,
     kept: Vec<Kept<P>>,
     offered: u64,
-    quality: Option<f32>,
+    /// Running averages of the warps' quality and of its deviation.
+    quality: Option<(f32, f32)>,
 }
 
 impl<P> Shots<P> {
@@ -73,17 +77,19 @@ impl<P> Shots<P> {
     /// Whether a detection of this pre-score may be worth cutting out: whether it would be kept
     /// if its quality were a little better than this track's usual one.
     pub fn worth_cropping(&self, pre: Score, at: Duration) -> bool {
-        let hoped = self
-            .quality
-            .map_or(1.0, |usual| (usual + QUALITY_MARGIN).min(1.0));
+        let hoped = self.quality.map_or(1.0, |(usual, deviation)| {
+            (usual + LEAST_MARGIN.max(2.0 * deviation)).min(1.0)
+        });
         self.place(Score::saturating(pre.get() * hoped), at)
             .is_some()
     }
 
     /// Takes a shot whose warp has the given quality score, if it is good enough.
     pub fn offer(&mut self, score: Score, quality: Score, at: Duration, item: P) -> ShotDecision {
-        let usual = self.quality.get_or_insert(quality.get());
-        *usual += QUALITY_RATE * (quality.get() - *usual);
+        let (usual, deviation) = self.quality.get_or_insert((quality.get(), FIRST_DEVIATION));
+        let off = quality.get() - *usual;
+        *usual += QUALITY_RATE * off;
+        *deviation += QUALITY_RATE * (off.abs() - *deviation);
         self.offered += 1;
         let Some(replaced) = self.place(score, at) else {
             return ShotDecision::Dropped(DropReason::NotBetter);
@@ -197,8 +203,8 @@ mod tests {
         shots.offer(Score::saturating(0.4), quality, Duration::ZERO, ());
         let at = Duration::from_secs(1);
         assert!(
-            !shots.worth_cropping(Score::saturating(0.6), at),
-            "0.6 x 0.6 < 0.4"
+            !shots.worth_cropping(Score::saturating(0.5), at),
+            "0.5 x (0.5 + 2 x 0.07) < 0.4"
         );
         assert!(shots.worth_cropping(Score::saturating(0.8), at));
         assert!(!Shots::<()>::new(0).worth_cropping(Score::ONE, at));

@@ -300,3 +300,37 @@ fn a_stalled_stream_ends_its_tracks_by_time() {
     let outputs: Vec<_> = std::iter::from_fn(|| analysis.poll_output()).collect();
     assert_eq!(events(outputs).len(), 1);
 }
+
+#[test]
+fn only_clear_faces_are_evidence_of_liveness() {
+    use goshawk_proto::geometry::Point;
+    let with_mesh = |x: f32, score: f32| {
+        let mut face = face(x, 100.0);
+        face.detection.score = Score::saturating(score);
+        // A face-sized cloud about the box: enough for what is tested here.
+        let point = |i: usize| Point::new(x + (i % 20) as f32 * 5.0, 200.0 + (i / 20) as f32 * 4.0);
+        face.mesh = Some((0..468).map(point).collect());
+        face
+    };
+    let usable = |faces: Vec<FaceObservation>| {
+        let mut tracked: Tracked<u64> = Tracked::new(frame(0).captured_at, Mark::default(), 1);
+        tracked.see(frame(0), &faces[0], tracked::is_alone(&faces, 0));
+        tracked.evidence.offered()
+    };
+    assert_eq!(usable(vec![with_mesh(300.0, 0.9)]), 1);
+    assert_eq!(
+        usable(vec![with_mesh(300.0, 0.9), with_mesh(600.0, 0.9)]),
+        1
+    );
+    assert_eq!(
+        usable(vec![with_mesh(300.0, 0.6)]),
+        0,
+        "half hidden, most likely"
+    );
+    assert_eq!(usable(vec![with_mesh(-20.0, 0.9)]), 0, "leaves the picture");
+    assert_eq!(
+        usable(vec![with_mesh(300.0, 0.9), with_mesh(390.0, 0.9)]),
+        0,
+        "near another"
+    );
+}

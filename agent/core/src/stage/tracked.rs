@@ -2,6 +2,7 @@
 
 use goshawk_proto::{
     detection::{FaceDetection, FaceQuality, HeadPose, Liveness},
+    geometry::Point,
     score::Score,
     time::Timestamp,
 };
@@ -14,6 +15,11 @@ use crate::{
     liveness::Evidence,
     track::TrackNumber,
 };
+
+/// Certainty of the detector from which a mesh is evidence. Faces half hidden score below it.
+const CLEAR_SCORE: f32 = 0.75;
+/// Faces closer than boxes grown by this factor may hide each other.
+const CLEARANCE: f32 = 1.3;
 
 /// A face that was asked for, until its warp comes.
 #[derive(Clone, Debug)]
@@ -73,9 +79,13 @@ impl<P> Tracked<P> {
     }
 
     /// Takes one detection of the track in.
-    pub fn see(&mut self, frame: FrameInfo, face: &FaceObservation) {
+    pub fn see(&mut self, frame: FrameInfo, face: &FaceObservation, alone: bool) {
         self.end = frame.captured_at;
-        if let Some(mesh) = &face.mesh {
+        if let Some(mesh) = face
+            .mesh
+            .as_ref()
+            .filter(|mesh| alone && is_clear(frame, face, mesh))
+        {
             self.evidence
                 .observe(frame.media_time, mesh, face.head_pose);
         }
@@ -121,6 +131,24 @@ impl<P> Tracked<P> {
             liveness: self.evidence.vote(),
         }
     }
+}
+
+/// Whether a mesh may be trusted as evidence: the detector is sure, and all of the face is in the
+/// picture. A network completes what it cannot see, and what it makes up is not flat.
+fn is_clear(frame: FrameInfo, face: &FaceObservation, mesh: &[Point]) -> bool {
+    let (width, height) = (frame.size.width as f32, frame.size.height as f32);
+    let inside = |p: &Point| (0.0..width).contains(&p.x) && (0.0..height).contains(&p.y);
+    face.detection.score.get() >= CLEAR_SCORE && mesh.iter().all(inside)
+}
+
+/// Whether no other face of the frame comes near enough to hide part of this one.
+pub(super) fn is_alone(faces: &[FaceObservation], index: usize) -> bool {
+    let grown = |face: &FaceObservation| face.detection.bbox.scaled(CLEARANCE);
+    let own = grown(&faces[index]);
+    let others = faces.iter().enumerate().filter(|(i, _)| *i != index);
+    others
+        .map(|(_, face)| grown(face))
+        .all(|other| own.intersection(&other) <= 0.0)
 }
 
 fn picked<P>(kept: Kept<Item<P>>) -> PickedShot<P> {
