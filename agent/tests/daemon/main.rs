@@ -130,11 +130,14 @@ fn a_terminated_agent_keeps_what_it_saw_while_the_coordinator_was_away() {
     machine.assign(&clip);
     let mut agent = machine.start(&["run", "--models.home", &home, "--shutdown.drain", "1s"]);
     agent.wait_for("/readyz", "\"models\":true");
-    // Somebody is in the picture.
-    agent.wait_for("/metrics", "goshawk_agent_tracks_open{stream=");
+    // Somebody is in the picture, and has been long enough to be a track.
     agent.wait_until("/metrics", |text| {
-        text.lines()
-            .any(|line| line.starts_with("goshawk_agent_tracks_open{") && !line.ends_with(" 0"))
+        let count = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split(' ').next_back()?.parse().ok())
+                .unwrap_or(0)
+        };
+        count("goshawk_agent_tracks_open{") > 0 && count("goshawk_agent_faces_total{") > 5
     });
     agent.terminate();
     let (code, log) = agent.finish(Duration::from_secs(30));
