@@ -6,13 +6,11 @@ export GOSHAWK_HOME ?= $(CURDIR)/.goshawk
 # A camera, an agent, a coordinator and a subscriber on this machine. DEMO_EVENTS=N ends it after N events.
 demo:
 	./setup.sh release
-	cargo build --locked --release --workspace --bins
 	target/release/goshawk demo
 
 # All tests; the end-to-end ones drive the real binaries.
 test:
 	./setup.sh debug
-	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
 
 setup:
@@ -28,5 +26,4 @@ check:
 # All benchmarks, or one: make bench ONLY=agent
 bench:
 	./setup.sh release
-	cargo build --locked --release --workspace --bins
-	cargo run --locked --release -p goshawk-e2e --bin goshawk-bench -- $(ONLY)
+	target/release/goshawk-bench $(ONLY)

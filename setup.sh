@@ -42,11 +42,16 @@ else
   say "Debian packages: all there"
 fi
 
-# --- our own tools, models and the demo's clip ------------------------------------------------------
-flags=()
-[ "$profile" = release ] && flags=(--release)
-say "building the installer and the demo camera ($profile)"
-cargo build --locked "${flags[@]}" -p goshawk-models -p goshawk-pipelines --bins
+# --- our own programs, the models and the demo's clip -----------------------------------------------
+# One cargo call for everything: another selection of packages would unite other features, and so
+# compile the dependencies once more.
+if [ "$profile" = release ]; then
+  flags=(--release --bins)
+else
+  flags=(--all-targets)
+fi
+say "building ($profile); the first time takes some minutes"
+cargo build --locked --workspace "${flags[@]}"
 
 say "models and runtime"
 "target/$profile/goshawk-models" install --home "$home"
