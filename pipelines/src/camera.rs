@@ -24,7 +24,7 @@ use gstreamer_rtsp_server::{
 use crate::error::SourceError;
 use feed::Feed;
 
-pub use demo::DemoClip;
+pub use demo::{DemoClip, enrol_photo};
 
 /// The role that a client with the right password has.
 const ROLE: &str = "viewer";

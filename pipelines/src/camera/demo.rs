@@ -18,6 +18,8 @@ use std::{fs::File, io::BufWriter, num::NonZero, path::PathBuf, thread};
 use goshawk_proto::{geometry::Size, picture::Rgb};
 
 use crate::error::SourceError;
+pub use portrait::enrol_photo;
+
 use portrait::Portrait;
 use scene::Scene;
 use script::{Pose, Script};
@@ -152,3 +154,6 @@ impl Studio {
         Shot { picture, truth }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,9 @@ impl Feed {
     /// Waits until the server has started the pipeline; gives the moment.
     fn wait_for_playing(&self, source: &gst::glib::WeakRef<AppSrc>) -> Option<Instant> {
         while !self.stopped.load(Ordering::Relaxed) {
-            if source.upgrade()?.current_running_time().is_some() {
+            // Not earlier: between getting its clock and its base time a pipeline has a running
+            // time that is that of the clock.
+            if source.upgrade()?.current_state() == gst::State::Playing {
                 return Some(Instant::now());
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use goshawk_pipelines::camera::{Camera, CameraOptions, DemoClip};
+use goshawk_pipelines::camera::{Camera, CameraOptions, DemoClip, enrol_photo};
 use goshawk_proto::geometry::Size;
 
 /// A camera made of a video clip, and clips to make it of.
@@ -25,6 +25,8 @@ enum Action {
     Serve(Serve),
     /// Makes the demo clip out of two portraits.
     MakeClip(MakeClip),
+    /// Writes a photograph of the clip's first person, to enrol: another crop and size.
+    EnrolPhoto(EnrolPhoto),
 }
 
 #[derive(Args)]
@@ -90,6 +92,16 @@ struct MakeClip {
     seed: u64,
 }
 
+#[derive(Args)]
+struct EnrolPhoto {
+    /// Folder with astronaut.png (of scikit-image).
+    #[arg(long, value_name = "DIR")]
+    portraits: PathBuf,
+    /// JPEG file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
 fn size(text: &str) -> Result<Size, String> {
     let sides = text
         .split_once('x')
@@ -105,6 +117,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse().action {
         Action::Serve(arguments) => serve(arguments),
         Action::MakeClip(arguments) => make_clip(arguments),
+        Action::EnrolPhoto(arguments) => Ok(enrol_photo(&arguments.portraits, &arguments.out)?),
     }
 }
 

@@ -13,8 +13,8 @@ use crate::{error::SourceError, plugins, session};
 const BITS_PER_PIXEL: f32 = 2.0;
 /// Writing the last frames takes no longer.
 const LONGEST_END: gst::ClockTime = gst::ClockTime::from_seconds(60);
-/// More threads would make other bits of the same pictures.
-const THREADS: u32 = 2;
+/// With more than one thread x264 makes other bits of the same pictures every time.
+const THREADS: u32 = 1;
 
 /// A running encoder.
 pub(super) struct Encoder {

@@ -155,8 +155,22 @@ pub(super) fn load(folder: &Path) -> Result<[Portrait; 2], SourceError> {
     Ok([ASTRONAUT.cut(folder)?, HOPPER.cut(folder)?])
 }
 
+/// Writes a picture of the first person from another crop and at another size than in the clip:
+/// what somebody would hand in to be recognised by.
+///
+/// # Errors
+/// When the portrait is missing or the file cannot be written.
+pub fn enrol_photo(portraits: &Path, out: &Path) -> Result<(), SourceError> {
+    let photo = ASTRONAUT.read(portraits)?;
+    let head = image::imageops::crop_imm(&photo, 104, 2, 242, 268).to_image();
+    let filter = image::imageops::FilterType::CatmullRom;
+    let head = image::imageops::resize(&head, 420, 465, filter);
+    head.save_with_format(out, image::ImageFormat::Jpeg)
+        .map_err(|error| SourceError::other(format!("{}: {error}", out.display())))
+}
+
 impl Recipe {
-    fn cut(&self, folder: &Path) -> Result<Portrait, SourceError> {
+    fn read(&self, folder: &Path) -> Result<image::RgbImage, SourceError> {
         let path = folder.join(self.file);
         let failed = |what: String| {
             SourceError::new(FailureKind::NotFound, format!("{}: {what}", path.display()))
@@ -164,12 +178,17 @@ impl Recipe {
         let photo = image::open(&path)
             .map_err(|error| failed(error.to_string()))?
             .into_rgb8();
-        if (photo.width(), photo.height()) != (self.size.width, self.size.height) {
-            let Size { width, height } = self.size;
+        let Size { width, height } = self.size;
+        if (photo.width(), photo.height()) != (width, height) {
             return Err(failed(format!(
                 "not the expected portrait of {width}x{height} pixels"
             )));
         }
+        Ok(photo)
+    }
+
+    fn cut(&self, folder: &Path) -> Result<Portrait, SourceError> {
+        let photo = self.read(folder)?;
         let mut levels = vec![self.full_size(&photo)];
         while let Some(last) = levels.last().filter(|level| level.width > 8) {
             levels.push(last.half());
