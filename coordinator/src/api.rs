@@ -1,21 +1,48 @@
 //! The published HTTP services.
 
+pub mod accounts;
+pub mod agents;
+pub mod attributes;
 pub mod body;
 pub mod call;
+pub mod detector;
+pub mod disabled;
+pub mod events;
+pub mod extractor;
+pub mod faces;
 pub mod fields;
+pub mod handlers;
+pub mod lists;
+pub mod matcher;
+pub mod pictures;
 pub mod query;
 pub mod routes;
 pub mod server;
 pub mod service;
+pub mod streams;
+pub mod typed;
+pub mod upload;
+pub mod vision;
+pub mod ws;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use goshawk_coordinator_core::query::Page;
+use goshawk_models::DecodeLimits;
+use goshawk_proto::{descriptor::DescriptorVersion, id::AccountId, time::Timestamp};
 use http::{HeaderMap, header};
+use tokio::sync::Semaphore;
 
 use crate::{
     auth::{Authenticator, Caller, Role},
+    blobs::{BlobError, BlobKey, BlobKind, Blobs},
     errors::{ApiError, Code},
+    matcher::Matching,
     metrics::Metrics,
+    pki::Authority,
+    process::{Analyzer, Assigner, Processor},
+    sender::Sender,
+    store::StoreHandle,
 };
 use body::BodyLimits;
 use routes::Access;
@@ -24,12 +51,38 @@ use routes::Access;
 pub struct Api {
     /// Limits on bodies.
     pub limits: BodyLimits,
+    /// Limits on still pictures.
+    pub decode_limits: DecodeLimits,
+    /// Turns for decoding pictures outside of analysis.
+    pub decoders: Semaphore,
+    /// Pictures in one request.
+    pub max_pictures: usize,
+    /// Life of a temporary attribute unless a request says otherwise.
+    pub attribute_ttl: Duration,
     /// Checks credentials.
     pub auth: Authenticator,
     /// Whether the API takes `Luna-Account-Id` for credentials.
     pub trust_account_header: bool,
+    /// Whether anybody may create an account.
+    pub open_registration: bool,
     /// All counters.
     pub metrics: Arc<Metrics>,
+    /// The store.
+    pub store: StoreHandle,
+    /// Pictures and samples.
+    pub blobs: Blobs,
+    /// Searches among faces.
+    pub matching: Arc<Matching>,
+    /// The models; none when no pack is installed.
+    pub analyzer: Option<Analyzer>,
+    /// Makes events from pictures.
+    pub processor: Arc<Processor>,
+    /// Gives streams to agents.
+    pub assigner: Arc<Assigner>,
+    /// Certificates and join tokens of agents.
+    pub authority: Arc<Authority>,
+    /// WebSocket subscribers.
+    pub sender: Arc<Sender>,
 }
 
 impl Api {
@@ -51,13 +104,36 @@ impl Api {
         }
     }
 
+    /// The wall clock.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_system(std::time::SystemTime::now())
+    }
+
+    /// The descriptor version that this installation extracts and compares.
+    pub fn descriptor_version(&self) -> Option<DescriptorVersion> {
+        self.analyzer.as_ref().map(Analyzer::version)
+    }
+
     /// Dependencies that are not well, and why.
     pub async fn unhealthy(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+        let mut failures = Vec::new();
+        let store = self.store.run(|store| store.accounts(Page { number: 1, size: 1 }).map(drop)).await;
+        if let Err(error) = store {
+            failures.push(("store", error.to_string()));
+        }
+        let nobody = BlobKey { account: AccountId(uuid::Uuid::nil()), kind: BlobKind::Image, id: uuid::Uuid::nil() };
+        match self.blobs.exists(&nobody).await {
+            Ok(_) | Err(BlobError::NotFound(_)) => {}
+            Err(error) => failures.push(("image_store", error.to_string())),
+        }
+        if self.analyzer.is_none() {
+            failures.push(("models", "no model pack is installed or it cannot be loaded".to_owned()));
+        }
+        failures
     }
 }
 
-fn named(headers: &HeaderMap) -> Result<goshawk_proto::id::AccountId, ApiError> {
+fn named(headers: &HeaderMap) -> Result<AccountId, ApiError> {
     let value = headers.get("luna-account-id").ok_or_else(|| Code::AccountHeaderMissing.plain())?;
     let id = value.to_str().ok().and_then(|text| text.parse().ok());
     id.ok_or_else(|| Code::AccountHeaderBad.plain())

@@ -2,10 +2,29 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret};
+use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret, Value};
 
 /// Prefix of the environment variables.
 pub const PREFIX: &str = "GOSHAWK_COORDINATOR";
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Value for LogFormat {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(format!("`{other}` is neither `text` nor `json`")),
+        }
+    }
+}
 
 goshawk_proto::settings! {
     /// Everything that the coordinator can be told.
@@ -74,6 +93,10 @@ goshawk_proto::settings! {
         subscriber_queue: usize = "limits.subscriber_queue", "256";
         /// Longest wait for work in flight at shutdown.
         drain: Duration = "limits.drain", "10s";
+        /// What is logged: error, warn, info, debug, trace, or a filter such as `info,quinn=warn`.
+        log_level: String = "log.level", "info";
+        /// How it is logged: `text` or `json`.
+        log_format: LogFormat = "log.format", "text";
         /// Life of a temporary attribute unless a request says otherwise.
         attribute_ttl: Duration = "attributes.ttl", "300s";
     }

@@ -6,6 +6,7 @@
 //! reach the client only as code 11009.
 
 mod catalogue;
+mod domain;
 
 pub use catalogue::Code;
 
@@ -39,6 +40,15 @@ impl ApiError {
     pub fn status_is(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
+    }
+
+    /// The same error as 400 where it is 404: an operation that documents no 404 because what is
+    /// missing was named in its body.
+    pub fn status_is_400_if_missing(self) -> Self {
+        match self.status {
+            StatusCode::NOT_FOUND => self.status_is(StatusCode::BAD_REQUEST),
+            _ => self,
+        }
     }
 
     /// The same error, telling the client when to come again.

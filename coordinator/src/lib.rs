@@ -5,7 +5,16 @@
 #![deny(unsafe_code)]
 
 pub mod api;
+pub mod app;
 pub mod auth;
+pub mod blobs;
+pub mod bus;
 pub mod config;
 pub mod errors;
+pub mod ingest;
+pub mod matcher;
 pub mod metrics;
+pub mod pki;
+pub mod process;
+pub mod sender;
+pub mod store;

@@ -1,2 +1,99 @@
-//! To be written.
-fn main() {}
+//! `goshawk-coordinator`: the coordinator's command line.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{Arg, ArgMatches, Command};
+use goshawk_coordinator::{
+    app::App,
+    config::{Config, LogFormat, PREFIX},
+};
+use goshawk_proto::settings::sample;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let done = match matches.subcommand() {
+        Some(("run", matches)) => run(matches),
+        Some(("config", _)) => print_config(),
+        _ => Ok(()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "goshawk-coordinator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    let file = Arg::new("config").long("config").value_name("FILE").help("Settings file (TOML)");
+    let flags = Config::KEYS.iter().map(|key| {
+        Arg::new(key.name).long(key.name).value_name("VALUE").help(key.doc.trim().to_owned()).help_heading("Settings")
+    });
+    Command::new("goshawk-coordinator")
+        .about("Takes events of Goshawk agents in, keeps, matches and publishes them")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("run").about("Run until SIGTERM").arg(file).args(flags))
+        .subcommand(
+            Command::new("config").about("Print a settings file with every key, its default and its meaning"),
+        )
+}
+
+fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
+    let text = match matches.get_one::<String>("config") {
+        Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("settings file {path}"))?),
+        None => None,
+    };
+    let flag = |key: &goshawk_proto::settings::Key| {
+        Some((key.name.to_owned(), matches.get_one::<String>(key.name)?.clone()))
+    };
+    let flags: Vec<_> = Config::KEYS.iter().filter_map(flag).collect();
+    Ok(Config::load(PREFIX, text.as_deref(), std::env::vars(), flags).and_then(Config::check)?)
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log_level).context("log.level")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    let config = load(matches)?;
+    start_log(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let app = App::start(config).await?;
+    wait(&mut terminate, &mut interrupt).await;
+    tokio::select! {
+        () = app.stop() => Ok(()),
+        () = wait(&mut terminate, &mut interrupt) => anyhow::bail!("second signal: gave up draining"),
+    }
+}
+
+async fn wait(terminate: &mut tokio::signal::unix::Signal, interrupt: &mut tokio::signal::unix::Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn print_config() -> anyhow::Result<()> {
+    io::stdout().write_all(sample(Config::KEYS, PREFIX).as_bytes()).context("standard output")
+}

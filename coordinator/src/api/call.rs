@@ -11,7 +11,7 @@ use warp::reply::Response;
 
 use super::{Api, body::Body, query::Query};
 use crate::{
-    auth::Caller,
+    auth::{Caller, Role},
     errors::{ApiError, Code},
 };
 
@@ -77,6 +77,29 @@ impl Call {
     /// Whose objects are asked for.
     pub fn account(&self) -> Result<AccountId, ApiError> {
         Ok(self.caller()?.account_id)
+    }
+
+    /// Whose objects a listing shows: the caller's, or those of the account that the query
+    /// names, where the caller may see it.
+    pub fn owner(&self) -> Result<AccountId, ApiError> {
+        let caller = self.caller()?;
+        match self.query.value::<AccountId>("account_id")? {
+            Some(other) if other != caller.account_id && caller.role == Role::User => {
+                Err(Code::AccessDenied.with("Access to objects of other accounts is denied"))
+            }
+            Some(account) => Ok(account),
+            None => Ok(caller.account_id),
+        }
+    }
+
+    /// The whole address of a path, as the client reaches us.
+    pub fn external(&self, path: &str) -> String {
+        let host = self.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+        match host {
+            Some(host) if !host.is_empty() && host.chars().all(plain) => format!("http://{host}{path}"),
+            _ => path.to_owned(),
+        }
     }
 
     /// A UUID out of the path; templates only match UUIDs there.

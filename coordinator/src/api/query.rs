@@ -1,7 +1,8 @@
 //! Query parameters: typed, bounded, with the contract's error naming the parameter.
 
-use std::{collections::HashMap, ops::RangeInclusive, str::FromStr};
+use std::{ops::RangeInclusive, str::FromStr};
 
+use goshawk_coordinator_core::query::{Page, Pairs};
 use goshawk_proto::time::Timestamp;
 
 use crate::errors::{ApiError, Code};
@@ -11,33 +12,23 @@ const MAX_ITEMS: usize = 1000;
 
 /// The parameters of one request. Unknown ones are ignored, as in the contract's service.
 #[derive(Debug, Default)]
-pub struct Query(HashMap<String, String>);
-
-/// Which part of a list of rows is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// From 1.
-    pub number: u32,
-    /// Rows on a page, 1 to 1000.
-    pub size: u32,
-}
-
-impl Page {
-    /// How many rows come before this page.
-    pub fn offset(self) -> usize {
-        (self.number as usize - 1).saturating_mul(self.size as usize)
-    }
-}
+pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads the part of a URI after `?`. Of a repeated parameter the last one counts.
+    /// Reads the part of a URI after `?`. Of a repeated parameter the last one counts, or all of
+    /// them where a list is wanted.
     pub fn parse(text: &str) -> Self {
         Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
+    /// The decoded pairs, for the domain's own queries.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// The raw text of a parameter.
     pub fn raw(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        Pairs(&self.0).get(name)
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ApiError> {
@@ -122,9 +113,7 @@ impl Query {
 
     /// `page` and `page_size`.
     pub fn page(&self) -> Result<Page, ApiError> {
-        let number = self.integer("page", 1..=i64::from(u32::MAX))?.unwrap_or(1);
-        let size = self.integer("page_size", 1..=1000)?.unwrap_or(10);
-        Ok(Page { number: number as u32, size: size as u32 })
+        Ok(Pairs(&self.0).page()?)
     }
 }
 
@@ -147,7 +136,7 @@ mod tests {
     fn good_values_are_read() {
         let query = Query::parse("page=3&page_size=7&user_data=a%20b&t=2026-11-20T12:00:00+03:00");
         let page = query.page().unwrap();
-        assert_eq!((page.number, page.size, page.offset()), (3, 7, 14));
+        assert_eq!((page.number, page.size, page.skip()), (3, 7, 14));
         assert_eq!(query.text("user_data", 10).unwrap().as_deref(), Some("a b"));
         assert_eq!(query.time("t").unwrap().unwrap().to_string(), "2026-11-20T09:00:00Z");
         assert_eq!(Query::parse("").page().unwrap(), Page { number: 1, size: 10 });

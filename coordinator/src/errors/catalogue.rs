@@ -100,6 +100,8 @@ catalogue! {
     UnsupportedImage = 100033, BAD_REQUEST, "Unsupported image type", "Unsupported type";
     /// An image is larger than can be processed, or a rectangle is not inside it.
     InvalidImageSize = 11043, BAD_REQUEST, "Bad/incomplete input data", "Bad image size for face warped image";
+    /// Several faces where one is allowed.
+    ManyFaces = 11012, BAD_REQUEST, "Bad/incomplete input data", "Multiple faces found";
     /// A picture given as a sample is not one.
     BadSampleSize = 11030, BAD_REQUEST, "Bad/incomplete input data", "Image size is not equal to 250x250";
     /// An image cannot be fetched by its address: fetching is off.

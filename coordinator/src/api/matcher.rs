@@ -1,0 +1,215 @@
+//! `POST /6/matcher/faces`: who among stored faces is most alike to given ones.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use goshawk_coordinator_core::{
+    candidates::FaceFilters,
+    event::LabelMatches,
+    face::FaceTarget,
+    matching::{MatchRequest, Order},
+};
+use goshawk_proto::{
+    descriptor::Descriptor,
+    id::{AccountId, AttributeId, EventId, FaceId},
+};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{
+    Api, attributes,
+    call::{self, Call},
+    fields::{Field, Fields},
+    routes::{Access, Answer, Resource},
+    typed::typed,
+};
+use crate::{
+    errors::{ApiError, Code},
+    store::FaceQuery,
+};
+
+/// Most references and most candidate sets of one request.
+const MAX_SIDES: usize = 30;
+const ORDERS: &[(&str, Order)] = &[
+    ("similarity", Order::Similarity),
+    ("create_time_asc", Order::CreateTimeAsc),
+    ("create_time_desc", Order::CreateTimeDesc),
+];
+
+/// The resources.
+pub fn resources() -> Vec<Resource> {
+    vec![Resource::at("/6/matcher/faces").on(Method::POST, Access::Account, match_faces)]
+}
+
+struct Candidates {
+    filters: FaceFilters,
+    /// The filters as the client wrote them, for the answer.
+    given: Value,
+    order: Order,
+    limit: usize,
+    targets: Vec<FaceTarget>,
+    threshold: f32,
+}
+
+fn candidates(field: &Field<'_>) -> Result<Candidates, ApiError> {
+    let mut fields = field.object()?;
+    let given = fields.need("filters")?;
+    let mut bare = given.value().clone();
+    let origin = bare.as_object_mut().and_then(|map| map.remove("origin"));
+    if origin.as_ref().and_then(Value::as_str) != Some("faces") {
+        return Err(given.wrong("only candidates of origin 'faces' are matched here"));
+    }
+    let filters: FaceFilters = typed(bare, Code::BadJson)?;
+    if filters.event_id.is_some() {
+        return Err(given.wrong("Additional properties are not allowed ('event_id' was unexpected)"));
+    }
+    let order = fields.get("order").map(|field| field.one_of(ORDERS)).transpose()?.unwrap_or_default();
+    let limit = fields.get("limit").map(|field| field.integer(1..=100)).transpose()?.unwrap_or(3);
+    let threshold = fields.get("threshold").map(|field| field.number(0.0..=1.0)).transpose()?.unwrap_or(0.0);
+    let targets = match fields.get("targets") {
+        Some(field) => field.array(0..=20)?.iter().map(target).collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    fields.finish()?;
+    Ok(Candidates {
+        filters,
+        given: given.value().clone(),
+        order,
+        limit: limit as usize,
+        targets,
+        threshold: threshold as f32,
+    })
+}
+
+fn target(field: &Field<'_>) -> Result<FaceTarget, ApiError> {
+    let name = field.text(0..=64)?;
+    FaceTarget::from_name(&name).ok_or_else(|| field.wrong("unexpected value"))
+}
+
+struct Reference {
+    /// `{id, type}`, with `face_id` or `event_id` where it was found by something else.
+    view: Value,
+    descriptor: Descriptor,
+}
+
+/// The descriptors that one reference of the request stands for.
+async fn references(api: &Api, account: AccountId, field: &Field<'_>) -> Result<Vec<Reference>, ApiError> {
+    let mut fields = field.object()?;
+    let kind = fields.need("type")?.text(1..=36)?;
+    let id = fields.need("id")?;
+    let text = id.text(0..=36)?;
+    let view = |extra: Value| {
+        let mut view = json!({"id": text, "type": kind});
+        if let (Some(view), Some(extra)) = (view.as_object_mut(), extra.as_object()) {
+            view.extend(extra.clone());
+        }
+        view
+    };
+    let one = |descriptor: Option<Descriptor>| {
+        let descriptor = descriptor.ok_or_else(|| Code::NoDescriptor.with(&text))?;
+        Ok(vec![Reference { view: view(json!({})), descriptor }])
+    };
+    match kind.as_str() {
+        "face" => {
+            let id: FaceId = id.id()?;
+            fields.finish()?;
+            one(api.store.run(move |store| store.face(account, id)).await?.attributes.descriptor)
+        }
+        "attribute" => {
+            let (id, now) = (id.id::<AttributeId>()?, api.now());
+            fields.finish()?;
+            one(api.store.run(move |store| store.attribute(account, id, now)).await?.attributes.descriptor)
+        }
+        "event" => {
+            let id: EventId = id.id()?;
+            fields.finish()?;
+            one(of_event(api, account, id).await?)
+        }
+        "face_external_id" => {
+            fields.finish()?;
+            let filters = FaceFilters { external_ids: Some(vec![text.clone()]), ..FaceFilters::default() };
+            let (query, now) = (FaceQuery { filters, ..FaceQuery::default() }, api.now());
+            let faces = api.store.run(move |store| store.faces(account, &query, now)).await?;
+            let with = faces.into_iter().filter_map(|face| Some((face.face_id, face.attributes.descriptor?)));
+            let found: Vec<_> = with
+                .map(|(id, descriptor)| Reference { view: view(json!({"face_id": id})), descriptor })
+                .collect();
+            if found.is_empty() { Err(Code::FaceExternalIdNotFound.with(&text)) } else { Ok(found) }
+        }
+        "sdk_descriptor" => {
+            let data = fields.need("data")?.text(1..=1 << 16)?;
+            fields.finish()?;
+            let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
+            let descriptor = attributes::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?;
+            Ok(vec![Reference { view: view(json!({})), descriptor }])
+        }
+        "raw_descriptor" => {
+            let descriptor = attributes::raw_descriptor(&fields.need("data")?)?;
+            fields.finish()?;
+            Ok(vec![Reference { view: json!({"id": text, "type": "descriptor"}), descriptor }])
+        }
+        "xpk_file" => Err(Code::BadXpk.plain()),
+        _ => Err(field.wrong("references must be valid exactly by one of oneOf definition")),
+    }
+}
+
+/// The descriptor of an event lives as long as its temporary attribute does.
+async fn of_event(api: &Api, account: AccountId, id: EventId) -> Result<Option<Descriptor>, ApiError> {
+    let now = api.now();
+    let found = api.store.run(move |store| {
+        let event = store.event(account, id)?;
+        let Some(id) = event.attributes.and_then(|attributes| attributes.attribute_id) else { return Ok(None) };
+        match store.attribute(account, id, now) {
+            Ok(attribute) => Ok(attribute.attributes.descriptor),
+            Err(crate::store::StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    });
+    Ok(found.await?)
+}
+
+async fn match_faces(call: Call) -> Answer {
+    let account = call.account()?;
+    let body = call.json(Code::BadJson).await?;
+    let mut fields = Fields::of(&body, Code::BadJson)?;
+    let sets = fields.need("candidates")?.array(1..=MAX_SIDES)?;
+    let sets = sets.iter().map(candidates).collect::<Result<Vec<_>, _>>()?;
+    let given = fields.need("references")?.array(1..=MAX_SIDES)?;
+    fields.finish()?;
+    let mut answers = Vec::new();
+    for field in &given {
+        let found = references(&call.api, account, field).await;
+        for reference in found.map_err(|error| error.status_is(StatusCode::BAD_REQUEST))? {
+            let mut matches = Vec::with_capacity(sets.len());
+            for set in &sets {
+                matches.push(compare(&call.api, account, &reference.descriptor, set).await?);
+            }
+            answers.push(json!({"reference": reference.view, "matches": matches}));
+        }
+    }
+    call::ok(&answers)
+}
+
+async fn compare(api: &Api, account: AccountId, to: &Descriptor, set: &Candidates) -> Result<Value, ApiError> {
+    let request = MatchRequest {
+        label: String::new(),
+        descriptor: to.clone(),
+        filters: set.filters.clone(),
+        limit: set.limit,
+        threshold: set.threshold,
+        order: set.order,
+        targets: set.targets.clone(),
+    };
+    let found: LabelMatches = api.matching.find(account, request).await?;
+    let with_similarity = set.targets.is_empty() || set.targets.contains(&FaceTarget::Similarity);
+    let result: Vec<Value> = found
+        .candidates
+        .iter()
+        .map(|candidate| {
+            let mut row = json!({"face": candidate.face.view(&set.targets)});
+            if with_similarity {
+                row["similarity"] = json!(candidate.similarity);
+            }
+            row
+        })
+        .collect();
+    Ok(json!({"result": result, "filters": set.given}))
+}

@@ -1,0 +1,283 @@
+//! Builds every driver, hands each its successor, and takes them down again in the order of the
+//! flow: intake first, then what is under way, then the subscribers, the store last.
+
+pub mod bootstrap;
+pub mod credentials;
+pub mod endpoints;
+pub mod gauges;
+pub mod services;
+pub mod vision;
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use goshawk_proto::time::Timestamp;
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    api::{Api, body::BodyLimits, service::Service},
+    auth::Authenticator,
+    blobs::{BlobError, Blobs},
+    bus::Bus,
+    config::Config,
+    ingest::{self, Ingest, IngestConfig, IngestError, IngestServices},
+    matcher::{Matcher, MatcherOptions, Matching},
+    metrics::{HttpMetrics, Metrics, SenderMetrics},
+    pki::{Authority, FileRegistry, PkiError, RegistryError},
+    process::{Analyzer, Assigner, ProcessOptions, ProcessParts, Processor, assign::AssignOptions},
+    sender::Sender,
+    store::{FaceObserver, Store, StoreError, StoreHandle, sled::{SledOptions, SledStore}},
+};
+use endpoints::Endpoints;
+
+/// Store calls at once.
+const STORE_TURNS: usize = 64;
+/// Events kept for subscribers that are behind.
+const BUS_CAPACITY_FACTOR: usize = 4;
+/// Pictures decoded at once outside of analysis.
+const DECODERS: usize = 2;
+
+/// Why the coordinator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error("data folder {path}: {source}", path = path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("{key} = {address}: {source}")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The store cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The image store cannot be opened.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The certificate authority cannot be opened.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// The registry of agents cannot be opened.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The agents' port cannot be opened.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The administrator's account cannot be made.
+    #[error("{0}")]
+    Bootstrap(String),
+    /// A thread of the start broke off.
+    #[error("start broke off: {0}")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+/// The running coordinator.
+pub struct App {
+    endpoints: Endpoints,
+    data_dir: PathBuf,
+    drain: Duration,
+    /// Stops what takes things in: HTTP listeners and the agents' port.
+    intake: CancellationToken,
+    /// Stops the work on what was taken in.
+    work: CancellationToken,
+    /// Says goodbye to subscribers.
+    goodbye: CancellationToken,
+    servers: TaskTracker,
+    ingest: Arc<Ingest>,
+    workers: Vec<JoinHandle<()>>,
+    sender: Arc<Sender>,
+    store: Arc<SledStore>,
+}
+
+/// What blocks while it starts.
+struct Foundations {
+    store: Arc<SledStore>,
+    handle: StoreHandle,
+    blobs: Blobs,
+    authority: Arc<Authority>,
+    matcher: Arc<Matcher>,
+    analyzer: Option<Analyzer>,
+    auth: Authenticator,
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_system(std::time::SystemTime::now())
+}
+
+fn lay(config: &Config) -> Result<Foundations, StartError> {
+    let dir = &config.data_dir;
+    make_private(dir).map_err(|source| StartError::DataDir { path: dir.clone(), source })?;
+    let store = SledStore::open(&dir.join("store"), SledOptions::default())?;
+    bootstrap::ensure(config, store.as_ref(), now())?;
+    let blobs = Blobs::open(&dir.join("blobs"))?;
+    let registry = FileRegistry::open(dir)?;
+    let authority = Authority::open(dir, registry.clone(), registry)?;
+    let analyzer = vision::open(config);
+    let curve = analyzer.as_ref().map(Analyzer::curve).unwrap_or_default();
+    let matcher = Matcher::start(MatcherOptions { curve, ..MatcherOptions::default() });
+    // Followed from now on, so that nothing stored while it is rebuilt is missed.
+    store.set_observer(Arc::clone(&matcher) as Arc<dyn FaceObserver>);
+    let faces = matcher.rebuild(store.as_ref())?;
+    tracing::info!(faces, "matcher built from the store");
+    let handle = StoreHandle::new(Arc::clone(&store) as Arc<dyn Store>, STORE_TURNS);
+    let auth = Authenticator::new(Arc::new(handle.clone()))
+        .map_err(|error| StartError::Bootstrap(format!("password hashing: {error}")))?;
+    Ok(Foundations { store, handle, blobs, authority, matcher, analyzer, auth })
+}
+
+fn make_private(dir: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+impl App {
+    /// Starts everything; services answer when this returns.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let (intake, work, goodbye) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let config = Arc::new(config);
+        let foundations = {
+            let config = Arc::clone(&config);
+            tokio::task::spawn_blocking(move || lay(&config)).await??
+        };
+        let Foundations { store, handle, blobs, authority, matcher, analyzer, auth } = foundations;
+        let metrics = Arc::new(Metrics::default());
+        let http = Arc::new(HttpMetrics::new(&metrics));
+        let bus = Bus::new(config.subscriber_queue.saturating_mul(BUS_CAPACITY_FACTOR));
+        let sender = Sender::new(bus.clone(), config.max_subscribers, SenderMetrics::new(&metrics), goodbye.clone());
+        let matching = Arc::new(Matching::new(matcher, handle.clone()));
+        let parts = ProcessParts {
+            store: handle.clone(),
+            blobs: blobs.clone(),
+            matching: Arc::clone(&matching),
+            bus: bus.clone(),
+            analyzer: analyzer.clone(),
+        };
+        let processor = Processor::new(parts, ProcessOptions::default());
+        let assigner = Assigner::open(handle.clone(), AssignOptions::default()).await?;
+        let services = IngestServices {
+            sink: processor.clone(),
+            assignments: assigner.clone(),
+            observer: assigner.clone(),
+        };
+        let listen_at = IngestConfig::new(config.agents_listen);
+        let ingest = Arc::new(ingest::start(listen_at, Arc::clone(&authority), services, intake.clone())?);
+        let workers = vec![processor.start(work.clone()), assigner.start(work.clone())];
+        gauges::register(&metrics, &ingest, &processor, matching.matcher(), &bus);
+        let api = Arc::new(Api {
+            limits: body_limits(&config),
+            decode_limits: vision::decode_limits(&config),
+            decoders: Semaphore::new(DECODERS),
+            max_pictures: config.max_pictures,
+            attribute_ttl: config.attribute_ttl,
+            auth,
+            trust_account_header: config.trust_account_header,
+            open_registration: config.open_registration,
+            metrics,
+            store: handle,
+            blobs,
+            matching,
+            analyzer,
+            processor,
+            assigner,
+            authority,
+            sender: Arc::clone(&sender),
+        });
+        let servers = TaskTracker::new();
+        let endpoints = listen(&config, &api, &http, &servers, &intake, ingest.local_addr()).await?;
+        endpoints.write(&config.data_dir).map_err(|source| StartError::DataDir { path: config.data_dir.clone(), source })?;
+        tracing::info!(
+            api = endpoints.api, sender = endpoints.sender, handlers = endpoints.handlers,
+            streams = endpoints.streams, agents = endpoints.agents, "coordinator is up"
+        );
+        let (data_dir, drain) = (config.data_dir.clone(), config.drain);
+        Ok(Self { endpoints, data_dir, drain, intake, work, goodbye, servers, ingest, workers, sender, store })
+    }
+
+    /// Where the services listen.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Stops intake, drains, flushes. Returns when everything is on disk.
+    pub async fn stop(self) {
+        tracing::info!("stopping: no more intake");
+        endpoints::remove(&self.data_dir);
+        self.intake.cancel();
+        self.servers.close();
+        let drained = async {
+            self.servers.wait().await;
+            self.ingest.closed().await;
+        };
+        within(self.drain, "requests and agents", drained).await;
+        self.work.cancel();
+        let workers = async {
+            for worker in self.workers {
+                if let Err(error) = worker.await {
+                    tracing::error!("a worker broke off: {error}");
+                }
+            }
+        };
+        within(self.drain, "events under way", workers).await;
+        self.goodbye.cancel();
+        within(self.drain, "subscribers", self.sender.closed()).await;
+        let store = self.store;
+        match tokio::task::spawn_blocking(move || store.close()).await {
+            Ok(Ok(())) => tracing::info!("stopped"),
+            Ok(Err(error)) => tracing::error!("store not flushed: {error}"),
+            Err(error) => tracing::error!("store not flushed: {error}"),
+        }
+    }
+}
+
+async fn within(limit: Duration, what: &str, work: impl Future<Output = ()>) {
+    if tokio::time::timeout(limit, work).await.is_err() {
+        tracing::warn!("{what}: not done within {} s, going on", limit.as_secs());
+    }
+}
+
+fn body_limits(config: &Config) -> BodyLimits {
+    let bytes = |size: goshawk_proto::settings::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    BodyLimits { json: bytes(config.max_json), image: bytes(config.max_image), read_timeout: config.request_timeout }
+}
+
+async fn listen(
+    config: &Config,
+    api: &Arc<Api>,
+    http: &Arc<HttpMetrics>,
+    servers: &TaskTracker,
+    stop: &CancellationToken,
+    agents: SocketAddr,
+) -> Result<Endpoints, StartError> {
+    let wanted = [
+        (Service::Api, "api.listen", config.api_listen),
+        (Service::Sender, "sender.listen", config.sender_listen),
+        (Service::Handlers, "handlers.listen", config.handlers_listen),
+        (Service::Streams, "streams.listen", config.streams_listen),
+    ];
+    let mut origins = Vec::with_capacity(wanted.len());
+    for (service, key, address) in wanted {
+        let listener = services::bind(key, address).await?;
+        let bound = listener.local_addr().map_err(|source| StartError::Listen { key, address, source })?;
+        origins.push(endpoints::origin(bound));
+        servers.spawn(services::server(service, listener, api, config, http).run(stop.clone()));
+    }
+    let mut origins = origins.into_iter();
+    let mut next = || origins.next().unwrap_or_default();
+    Ok(Endpoints {
+        api: next(),
+        sender: next(),
+        handlers: next(),
+        streams: next(),
+        agents: endpoints::reachable(agents).to_string(),
+    })
+}
