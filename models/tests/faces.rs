@@ -15,10 +15,10 @@ use goshawk_models::{
 };
 use goshawk_proto::{
     descriptor::Descriptor,
-    geometry::{BBox, Rect, Size},
+    geometry::{Rect, Size},
     picture::{Pixels, Rgb},
 };
-use pack::{analyzer, home, load, portrait, shared};
+use pack::{analyzer, home, labels, load, portrait, shared};
 
 const TILED: DetectOptions = DetectOptions {
     min_score: 0.4,
@@ -211,36 +211,6 @@ fn threads_share_an_analyzer_and_agree() {
             });
         }
     });
-}
-
-/// (file, boxes) of the labelled pictures.
-fn labels(name: &str) -> Vec<(String, Vec<BBox>)> {
-    let Some(path) = shared(&format!("data/faces/labelled/{name}")) else {
-        return Vec::new();
-    };
-    let text = std::fs::read_to_string(path).unwrap();
-    let attribute = |piece: &str, key: &str| -> f32 {
-        let rest = piece.split(&format!("{key}='")).nth(1).unwrap_or_default();
-        rest.split('\'')
-            .next()
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(0.0)
-    };
-    text.split("<image file='")
-        .skip(1)
-        .map(|image| {
-            let file = image.split('\'').next().unwrap_or_default().to_owned();
-            let boxes = image.split("<box ").skip(1).map(|b| {
-                BBox::new(
-                    attribute(b, "left"),
-                    attribute(b, "top"),
-                    attribute(b, "width"),
-                    attribute(b, "height"),
-                )
-            });
-            (file, boxes.collect())
-        })
-        .collect()
 }
 
 /// Recall, extras and mean overlap on the labelled pictures.

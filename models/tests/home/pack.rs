@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use goshawk_models::{DecodeLimits, Exif, FaceAnalyzer, Pack, Picture, RuntimeOptions};
+use goshawk_proto::geometry::BBox;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -60,4 +61,34 @@ pub fn portrait(name: &str) -> Option<Picture> {
 pub fn load(path: &Path) -> Picture {
     let bytes = std::fs::read(path).expect("the file can be read");
     Picture::decode(&bytes, Exif::Apply, &DecodeLimits::default()).expect("the file is a picture")
+}
+
+/// (file, boxes) of the labelled pictures.
+pub fn labels(name: &str) -> Vec<(String, Vec<BBox>)> {
+    let Some(path) = shared(&format!("data/faces/labelled/{name}")) else {
+        return Vec::new();
+    };
+    let text = std::fs::read_to_string(path).expect("the labels can be read");
+    let attribute = |piece: &str, key: &str| -> f32 {
+        let rest = piece.split(&format!("{key}='")).nth(1).unwrap_or_default();
+        rest.split('\'')
+            .next()
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(0.0)
+    };
+    text.split("<image file='")
+        .skip(1)
+        .map(|image| {
+            let file = image.split('\'').next().unwrap_or_default().to_owned();
+            let boxes = image.split("<box ").skip(1).map(|b| {
+                BBox::new(
+                    attribute(b, "left"),
+                    attribute(b, "top"),
+                    attribute(b, "width"),
+                    attribute(b, "height"),
+                )
+            });
+            (file, boxes.collect())
+        })
+        .collect()
 }
