@@ -42,7 +42,9 @@ use crate::{
 };
 pub use assign::{AgentStatus, AssignOptions, Assigner};
 use execute::Executor;
-pub use extract::{Analyzer, DetectedPicture, ExtractError, Extractor, PictureFace, PictureFault, PictureOptions};
+pub use extract::{
+    Analyzer, DetectedPicture, ExtractError, Extractor, PictureFace, PictureFault, PictureOptions,
+};
 pub use generate::{
     EventDetails, FilteredFace, GenerateError, GenerateRequest, Generated, PictureError,
     PictureOutcome, SourcePicture,
@@ -242,7 +244,13 @@ impl Processor {
         let counters = Arc::new(Counters::default());
         let store = parts.store.clone();
         let executor = Executor::new(parts, options.checkpoint.clone());
-        Arc::new(Self { store, executor, options, counters, wake: Notify::new() })
+        Arc::new(Self {
+            store,
+            executor,
+            options,
+            counters,
+            wake: Notify::new(),
+        })
     }
 
     /// Sends again what may not have been sent, then works the queue until cancelled.
@@ -271,12 +279,19 @@ impl Processor {
     async fn receive(&self, incoming: IncomingEvent) -> Result<Committed, Refusal> {
         if self.counters.pending.load(Ordering::Relaxed) >= self.options.max_pending {
             let reason = "the coordinator has too many events to process".to_owned();
-            return Err(Refusal::Retry { after: Duration::from_secs(1), reason });
+            return Err(Refusal::Retry {
+                after: Duration::from_secs(1),
+                reason,
+            });
         }
         let (agent, event_id) = (incoming.agent_id, incoming.event_id);
         let (stream_id, raw) = (incoming.event.stream_id, incoming.raw);
         let received = self.store.run(move |store| {
             let stream = store.stream_of_any(stream_id)?;
+            if !stream.was_held_by(agent) {
+                // The same answer as for a stream that does not exist: nothing to be probed.
+                return Err(StoreError::not_found("stream", stream_id));
+            }
             store.receive(stream.account_id, agent, event_id, &raw, now())
         });
         match received.await {
@@ -290,15 +305,17 @@ impl Processor {
                 count(&self.counters.duplicates);
                 Ok(Committed::Duplicate)
             }
-            Err(error @ StoreError::NotFound { .. }) => {
-                Err(Refusal::Permanent { reason: error.to_string() })
-            }
-            Err(StoreError::Unavailable { after, message }) => {
-                Err(Refusal::Retry { after, reason: message })
-            }
-            Err(error) => {
-                Err(Refusal::Retry { after: Duration::from_secs(5), reason: error.to_string() })
-            }
+            Err(error @ StoreError::NotFound { .. }) => Err(Refusal::Permanent {
+                reason: error.to_string(),
+            }),
+            Err(StoreError::Unavailable { after, message }) => Err(Refusal::Retry {
+                after,
+                reason: message,
+            }),
+            Err(error) => Err(Refusal::Retry {
+                after: Duration::from_secs(5),
+                reason: error.to_string(),
+            }),
         }
     }
 }

@@ -71,17 +71,26 @@ pub enum StoreError {
 impl StoreError {
     /// There is no such object.
     pub fn not_found(what: &'static str, id: impl std::fmt::Display) -> Self {
-        Self::NotFound { what, id: id.to_string() }
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
     }
 
     /// It clashes with something stored.
     pub fn conflict(what: &'static str, message: impl Into<String>) -> Self {
-        Self::Conflict { what, message: message.into() }
+        Self::Conflict {
+            what,
+            message: message.into(),
+        }
     }
 
     /// Not now.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::Unavailable { after: Duration::from_secs(1), message: message.into() }
+        Self::Unavailable {
+            after: Duration::from_secs(1),
+            message: message.into(),
+        }
     }
 }
 
@@ -118,12 +127,27 @@ pub struct StreamQuery {
 impl StreamQuery {
     /// Whether a stream meets it.
     pub fn accept(&self, stream: &StreamRecord) -> bool {
-        self.stream_ids.as_ref().is_none_or(|ids| ids.contains(&stream.stream_id))
-            && self.names.as_ref().is_none_or(|names| names.contains(&stream.name))
-            && self.reference.as_ref().is_none_or(|r| *r == stream.data.reference)
-            && self.statuses.as_ref().is_none_or(|s| s.contains(&stream.state.status))
-            && self.create_time_gte.is_none_or(|least| stream.create_time >= least)
-            && self.create_time_lt.is_none_or(|end| stream.create_time < end)
+        self.stream_ids
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&stream.stream_id))
+            && self
+                .names
+                .as_ref()
+                .is_none_or(|names| names.contains(&stream.name))
+            && self
+                .reference
+                .as_ref()
+                .is_none_or(|r| *r == stream.data.reference)
+            && self
+                .statuses
+                .as_ref()
+                .is_none_or(|s| s.contains(&stream.state.status))
+            && self
+                .create_time_gte
+                .is_none_or(|least| stream.create_time >= least)
+            && self
+                .create_time_lt
+                .is_none_or(|end| stream.create_time < end)
     }
 }
 
@@ -159,7 +183,12 @@ pub trait HandlerStore {
     /// One handler.
     fn handler(&self, account: AccountId, id: HandlerId) -> Stored<Handler>;
     /// A page of handlers, newest first, whose description contains the text.
-    fn handlers(&self, account: AccountId, description: Option<&str>, page: Page) -> Stored<Vec<Handler>>;
+    fn handlers(
+        &self,
+        account: AccountId,
+        description: Option<&str>,
+        page: Page,
+    ) -> Stored<Vec<Handler>>;
     /// How many there are.
     fn count_handlers(&self, account: AccountId) -> Stored<u64>;
     /// Replaces the handler of the same id and account.
@@ -184,13 +213,24 @@ pub trait FaceStore {
     /// One face.
     fn face(&self, account: AccountId, id: FaceId) -> Stored<FaceRecord>;
     /// A page of faces.
-    fn faces(&self, account: AccountId, query: &FaceQuery, now: Timestamp) -> Stored<Vec<FaceRecord>>;
+    fn faces(
+        &self,
+        account: AccountId,
+        query: &FaceQuery,
+        now: Timestamp,
+    ) -> Stored<Vec<FaceRecord>>;
     /// How many faces meet the filters.
-    fn count_faces(&self, account: AccountId, filters: &FaceFilters, now: Timestamp) -> Stored<u64>;
+    fn count_faces(&self, account: AccountId, filters: &FaceFilters, now: Timestamp)
+    -> Stored<u64>;
     /// Changes a face.
     fn patch_face(&self, account: AccountId, id: FaceId, patch: &FacePatch) -> Stored<FaceRecord>;
     /// Replaces a face's descriptor, age and gender.
-    fn set_face_attributes(&self, account: AccountId, id: FaceId, attributes: &Attributes) -> Stored<()>;
+    fn set_face_attributes(
+        &self,
+        account: AccountId,
+        id: FaceId,
+        attributes: &Attributes,
+    ) -> Stored<()>;
     /// Removes a face.
     fn delete_face(&self, account: AccountId, id: FaceId) -> Stored<()>;
     /// Calls `each` with every face of every account, for rebuilding the matcher.
@@ -208,7 +248,13 @@ pub trait ListStore {
     /// How many lists there are.
     fn count_lists(&self, account: AccountId) -> Stored<u64>;
     /// Changes a list's text.
-    fn rename_list(&self, account: AccountId, id: ListId, user_data: &str, now: Timestamp) -> Stored<()>;
+    fn rename_list(
+        &self,
+        account: AccountId,
+        id: ListId,
+        user_data: &str,
+        now: Timestamp,
+    ) -> Stored<()>;
     /// Removes a list. Its faces stay and lose it, or go with it where `with_faces` says so.
     fn delete_list(&self, account: AccountId, id: ListId, with_faces: bool) -> Stored<()>;
     /// Attaches faces to and detaches faces from a list in one atomic step; all must exist.
@@ -235,7 +281,12 @@ pub trait AttributeStore {
     /// Keeps an attribute until it expires, replacing one of the same id.
     fn put_attribute(&self, attribute: &TemporaryAttribute) -> Stored<()>;
     /// One attribute.
-    fn attribute(&self, account: AccountId, id: AttributeId, now: Timestamp) -> Stored<TemporaryAttribute>;
+    fn attribute(
+        &self,
+        account: AccountId,
+        id: AttributeId,
+        now: Timestamp,
+    ) -> Stored<TemporaryAttribute>;
     /// Removes an attribute.
     fn delete_attribute(&self, account: AccountId, id: AttributeId) -> Stored<()>;
     /// Removes what has expired; says how many.

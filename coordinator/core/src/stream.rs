@@ -112,6 +112,10 @@ pub struct StreamState {
     /// The agent that works on it or is to.
     #[serde(default)]
     pub agent: Option<AgentId>,
+    /// Every agent that ever had it, ascending: events of these may still be on their way when
+    /// another works on it or nobody does.
+    #[serde(default)]
+    pub holders: Vec<AgentId>,
     /// Until when the lost agent may come back before another takes over.
     #[serde(default)]
     pub wait_for_agent_until: Option<Timestamp>,
@@ -134,6 +138,7 @@ impl Default for StreamState {
         Self {
             status: StreamStatus::Pending,
             agent: None,
+            holders: Vec::new(),
             wait_for_agent_until: None,
             last_error: None,
             restart_attempt: 0,
@@ -200,6 +205,11 @@ impl StreamRecord {
             ..fresh
         };
         self.state.agent = agent;
+    }
+
+    /// Whether this agent has it or ever had it.
+    pub fn was_held_by(&self, agent: AgentId) -> bool {
+        self.state.holders.binary_search(&agent).is_ok()
     }
 
     /// What the agent is sent.

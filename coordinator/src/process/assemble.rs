@@ -57,7 +57,11 @@ impl Plan {
 }
 
 /// The event as it will be stored and sent.
-pub(super) fn assemble(draft: &Draft, matches: Option<Vec<LabelMatches>>, plan: &Plan) -> StoredEvent {
+pub(super) fn assemble(
+    draft: &Draft,
+    matches: Option<Vec<LabelMatches>>,
+    plan: &Plan,
+) -> StoredEvent {
     let details = &draft.details;
     let mut tags = details.tags.clone();
     for tag in &plan.tags {
@@ -137,7 +141,12 @@ fn detections(draft: &Draft, plan: &Plan) -> Vec<EventDetection> {
 /// Landmarks in whole pixels from the box's corner, as the contract has them.
 fn relative_landmarks(shot: &Shot) -> Option<[[i32; 2]; 5]> {
     let (rect, points) = (shot.rect?, shot.landmarks?);
-    Some(points.map(|p| [(p.x - rect.x as f32).round() as i32, (p.y - rect.y as f32).round() as i32]))
+    Some(points.map(|p| {
+        [
+            (p.x - rect.x as f32).round() as i32,
+            (p.y - rect.y as f32).round() as i32,
+        ]
+    }))
 }
 
 fn event_attributes(draft: &Draft, plan: &Plan) -> Option<EventAttributes> {
@@ -151,19 +160,30 @@ fn event_attributes(draft: &Draft, plan: &Plan) -> Option<EventAttributes> {
             .map(|_| AttributeId(derived(draft.event_id, "attribute", 0))),
         basic,
         score: draft.shots.iter().map(|shot| shot.fitness).reduce(f32::max),
-        samples: if plan.face_samples { samples(draft) } else { Vec::new() },
+        samples: if plan.face_samples {
+            samples(draft)
+        } else {
+            Vec::new()
+        },
     })
 }
 
 /// What was extracted, as far as the policy asks for it.
 fn wanted(draft: &Draft) -> (Option<Descriptor>, Option<BasicAttributes>) {
     let policy = &draft.handler.policies.extract_policy;
-    let descriptor = draft.descriptor().filter(|_| policy.extract_face_descriptor.0);
-    (descriptor, draft.basic().filter(|_| policy.extract_basic_attributes.0))
+    let descriptor = draft
+        .descriptor()
+        .filter(|_| policy.extract_face_descriptor.0);
+    (
+        descriptor,
+        draft.basic().filter(|_| policy.extract_basic_attributes.0),
+    )
 }
 
 fn samples(draft: &Draft) -> Vec<SampleId> {
-    (0..draft.shots.len()).map(|index| sample_id(draft, index)).collect()
+    (0..draft.shots.len())
+        .map(|index| sample_id(draft, index))
+        .collect()
 }
 
 fn event_face(draft: &Draft, plan: &Plan) -> Option<EventFace> {

@@ -45,7 +45,10 @@ pub struct AssignOptions {
 
 impl Default for AssignOptions {
     fn default() -> Self {
-        Self { default_capacity: 64, tick: Duration::from_secs(1) }
+        Self {
+            default_capacity: 64,
+            tick: Duration::from_secs(1),
+        }
     }
 }
 
@@ -80,7 +83,10 @@ struct Entry {
 
 impl Entry {
     fn new(streams: Vec<StreamSpec>) -> Self {
-        let document = Arc::new(Assignments { revision: 1, streams });
+        let document = Arc::new(Assignments {
+            revision: 1,
+            streams,
+        });
         Self {
             hello: None,
             connected: false,
@@ -113,7 +119,9 @@ impl Assigner {
         let streams = store
             .run(|store| {
                 for stream in store.all_streams()? {
-                    let Some(agent) = stream.state.agent else { continue };
+                    let Some(agent) = stream.state.agent else {
+                        continue;
+                    };
                     let lost = |s: &mut StreamRecord| {
                         s.apply(now(), Input::AgentLost(agent));
                     };
@@ -123,8 +131,16 @@ impl Assigner {
             })
             .await?;
         let documents = documents(&streams);
-        let agents = documents.into_iter().map(|(id, specs)| (id, Entry::new(specs))).collect();
-        Ok(Arc::new(Self { store, options, agents: Mutex::new(agents), wake: Notify::new() }))
+        let agents = documents
+            .into_iter()
+            .map(|(id, specs)| (id, Entry::new(specs)))
+            .collect();
+        Ok(Arc::new(Self {
+            store,
+            options,
+            agents: Mutex::new(agents),
+            wake: Notify::new(),
+        }))
     }
 
     /// Keeps assignments up to date until cancelled.
@@ -156,11 +172,25 @@ impl Assigner {
             .iter()
             .map(|(id, entry)| AgentStatus {
                 agent_id: *id,
-                name: entry.hello.as_ref().map(|h| h.name.clone()).unwrap_or_default(),
-                version: entry.hello.as_ref().map(|h| h.agent_version.clone()).unwrap_or_default(),
+                name: entry
+                    .hello
+                    .as_ref()
+                    .map(|h| h.name.clone())
+                    .unwrap_or_default(),
+                version: entry
+                    .hello
+                    .as_ref()
+                    .map(|h| h.agent_version.clone())
+                    .unwrap_or_default(),
                 connected: entry.connected,
                 since: entry.since,
-                streams: entry.document.borrow().streams.iter().map(|s| s.stream_id).collect(),
+                streams: entry
+                    .document
+                    .borrow()
+                    .streams
+                    .iter()
+                    .map(|s| s.stream_id)
+                    .collect(),
                 capacity: entry.capacity(&self.options),
                 last_feedback: entry.feedback.clone(),
             })
@@ -188,22 +218,36 @@ impl Assigner {
         let workers = self.workers();
         let streams = self.store.run(move |store| {
             for stream in store.all_streams()? {
-                if stream.state.wait_for_agent_until.is_some_and(|until| now() >= until) {
+                if stream
+                    .state
+                    .wait_for_agent_until
+                    .is_some_and(|until| now() >= until)
+                {
                     let tick = |s: &mut StreamRecord| {
                         s.apply(now(), Input::Tick);
                     };
-                    ignore_missing(store.update_stream(stream.account_id, stream.stream_id, &tick))?;
+                    ignore_missing(store.update_stream(
+                        stream.account_id,
+                        stream.stream_id,
+                        &tick,
+                    ))?;
                 }
             }
             let streams = store.all_streams()?;
             let planned = plan(&wishes(&streams), &workers);
             for stream in &streams {
-                let Some(agent) = planned.get(&stream.stream_id) else { continue };
+                let Some(agent) = planned.get(&stream.stream_id) else {
+                    continue;
+                };
                 if stream.state.agent != *agent {
                     let assign = |s: &mut StreamRecord| {
                         s.apply(now(), Input::Assigned(*agent));
                     };
-                    ignore_missing(store.update_stream(stream.account_id, stream.stream_id, &assign))?;
+                    ignore_missing(store.update_stream(
+                        stream.account_id,
+                        stream.stream_id,
+                        &assign,
+                    ))?;
                 }
             }
             store.all_streams()
@@ -222,7 +266,10 @@ impl Assigner {
             entry.document.send_if_modified(|document| {
                 let differs = document.streams != streams;
                 if differs {
-                    *document = Arc::new(Assignments { revision: document.revision + 1, streams });
+                    *document = Arc::new(Assignments {
+                        revision: document.revision + 1,
+                        streams,
+                    });
                 }
                 differs
             });
@@ -237,7 +284,9 @@ impl Assigner {
                 if stream.state.agent != Some(agent) {
                     continue;
                 }
-                let Some(input) = inputs.get(&stream.stream_id).or(rest.as_ref()) else { continue };
+                let Some(input) = inputs.get(&stream.stream_id).or(rest.as_ref()) else {
+                    continue;
+                };
                 // Most reports say nothing new: look before taking the writer's turn.
                 if !stream.clone().apply(now(), input.clone()) {
                     continue;
@@ -291,7 +340,11 @@ fn documents(streams: &[StreamRecord]) -> BTreeMap<AgentId, Vec<StreamSpec>> {
 impl AssignmentSource for Assigner {
     fn watch(&self, agent: AgentId) -> watch::Receiver<Arc<Assignments>> {
         let mut agents = self.lock();
-        agents.entry(agent).or_insert_with(|| Entry::new(Vec::new())).document.subscribe()
+        agents
+            .entry(agent)
+            .or_insert_with(|| Entry::new(Vec::new()))
+            .document
+            .subscribe()
     }
 }
 
@@ -300,7 +353,9 @@ impl AgentObserver for Assigner {
         Box::pin(async move {
             {
                 let mut agents = self.lock();
-                let entry = agents.entry(agent).or_insert_with(|| Entry::new(Vec::new()));
+                let entry = agents
+                    .entry(agent)
+                    .or_insert_with(|| Entry::new(Vec::new()));
                 entry.hello = Some(hello);
                 entry.connected = true;
                 entry.since = now();
@@ -318,7 +373,11 @@ impl AgentObserver for Assigner {
                 error: s.error.clone(),
                 fatal: s.failure.is_some_and(FailureKind::is_fatal),
             };
-            let inputs = feedback.streams.iter().map(|s| (s.stream_id, report(s))).collect();
+            let inputs = feedback
+                .streams
+                .iter()
+                .map(|s| (s.stream_id, report(s)))
+                .collect();
             if let Some(entry) = self.lock().get_mut(&agent) {
                 entry.feedback = Some(feedback);
             }
@@ -332,7 +391,8 @@ impl AgentObserver for Assigner {
                 entry.connected = false;
                 entry.since = now();
             }
-            self.apply(agent, HashMap::new(), Some(Input::AgentLost(agent))).await;
+            self.apply(agent, HashMap::new(), Some(Input::AgentLost(agent)))
+                .await;
         })
     }
 }

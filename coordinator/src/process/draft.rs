@@ -6,7 +6,7 @@ use goshawk_coordinator_core::{
     event::{EventLiveness, LabelMatches},
     face::whole_years,
     handler::Handler,
-    policy::{Fact, FaceFacts, Facts},
+    policy::{FaceFacts, Fact, Facts},
 };
 use goshawk_proto::{
     descriptor::{Descriptor, DescriptorVersion},
@@ -71,27 +71,42 @@ pub(super) struct Draft {
 
 /// How fit a face is for recognition: as its worst property among sharpness, light and dark.
 pub(super) fn fitness(quality: &FaceQuality) -> f32 {
-    quality.sharpness.get().min(quality.light.get()).min(quality.dark.get())
+    quality
+        .sharpness
+        .get()
+        .min(quality.light.get())
+        .min(quality.dark.get())
 }
 
 impl Shot {
     pub fn facts(&self) -> FaceFacts {
-        FaceFacts { head_pose: self.head_pose, fitness: Some(self.fitness) }
+        FaceFacts {
+            head_pose: self.head_pose,
+            fitness: Some(self.fitness),
+        }
     }
 }
 
 impl Draft {
     /// The descriptor of the person: the mean of its shots' unit vectors, of one version.
     pub fn descriptor(&self) -> Option<Descriptor> {
-        let all = self.shots.iter().filter_map(|shot| shot.descriptor.as_ref());
+        let all = self
+            .shots
+            .iter()
+            .filter_map(|shot| shot.descriptor.as_ref());
         let mut all = all.filter(|d| self.version.is_none_or(|version| d.version() == version));
         let first = all.next()?;
         let mut sum: Vec<f32> = first.values().collect();
-        for other in all.filter(|d| d.version() == first.version() && d.length() == first.length()) {
-            sum.iter_mut().zip(other.values()).for_each(|(sum, value)| *sum += value);
+        for other in all.filter(|d| d.version() == first.version() && d.length() == first.length())
+        {
+            sum.iter_mut()
+                .zip(other.values())
+                .for_each(|(sum, value)| *sum += value);
         }
         // Opposite vectors may cancel out; then the best shot stands alone.
-        Descriptor::from_values(first.version(), &sum).ok().or_else(|| Some(first.clone()))
+        Descriptor::from_values(first.version(), &sum)
+            .ok()
+            .or_else(|| Some(first.clone()))
     }
 
     /// Age and gender of the person: the mean age, and the gender with more certainty behind it.
@@ -107,16 +122,26 @@ impl Draft {
             Gender::Female => -basic.gender_score.get(),
         };
         let balance = all.iter().map(signed).sum::<f32>() / count;
-        let gender = if balance >= 0.0 { Gender::Male } else { Gender::Female };
+        let gender = if balance >= 0.0 {
+            Gender::Male
+        } else {
+            Gender::Female
+        };
         let agreeing = all.iter().filter(|basic| basic.gender == gender);
         let gender_score = agreeing.map(|b| b.gender_score.get()).fold(0.0, f32::max);
-        Some(BasicAttributes { age, gender, gender_score: Score::saturating(gender_score) })
+        Some(BasicAttributes {
+            age,
+            gender,
+            gender_score: Score::saturating(gender_score),
+        })
     }
 
     /// What the policies may know of it.
     pub fn facts<'a>(&self, matches: Option<&'a [LabelMatches]>) -> Facts<'a> {
         let asked = self.extracted;
-        let basic = self.basic().map(|b| (whole_years(b.age), GenderCode::from(b.gender)));
+        let basic = self
+            .basic()
+            .map(|b| (whole_years(b.age), GenderCode::from(b.gender)));
         Facts {
             descriptor: fact(self.descriptor().map(|_| ()), asked),
             basic: fact(basic, asked),

@@ -58,8 +58,21 @@ pub(super) enum Outcome {
 
 impl Executor {
     pub fn new(parts: ProcessParts, checkpoint: Option<Arc<dyn Checkpoint>>) -> Self {
-        let ProcessParts { store, blobs, matching, bus, analyzer } = parts;
-        Self { store, blobs, matching, bus, analyzer, checkpoint }
+        let ProcessParts {
+            store,
+            blobs,
+            matching,
+            bus,
+            analyzer,
+        } = parts;
+        Self {
+            store,
+            blobs,
+            matching,
+            bus,
+            analyzer,
+            checkpoint,
+        }
     }
 
     pub fn analyzer(&self) -> Option<&Analyzer> {
@@ -76,12 +89,19 @@ impl Executor {
 
     /// Asks the checkpoint.
     pub fn reached(&self, step: Step, draft: &Draft) -> Result<(), ProcessError> {
-        let asked = self.checkpoint.as_ref().map(|c| c.reached(step, draft.event_id));
+        let asked = self
+            .checkpoint
+            .as_ref()
+            .map(|c| c.reached(step, draft.event_id));
         Ok(asked.unwrap_or(Ok(()))?)
     }
 
     /// Takes a draft through its handler's policies. `incoming` is its place in the queue.
-    pub async fn run(&self, mut draft: Draft, incoming: Option<u64>) -> Result<Outcome, ProcessError> {
+    pub async fn run(
+        &self,
+        mut draft: Draft,
+        incoming: Option<u64>,
+    ) -> Result<Outcome, ProcessError> {
         self.reached(Step::Taken, &draft)?;
         if !self.keep_what_counts(&mut draft) {
             return self.drop_event(draft, incoming).await;
@@ -96,7 +116,9 @@ impl Executor {
                 Some(Effect::Match(runs)) => matches = Some(self.find(&draft, runs).await?),
                 _ => {
                     self.reached(Step::Decided, &draft)?;
-                    return self.carry_out(draft, matches, Plan::of(effects), incoming).await;
+                    return self
+                        .carry_out(draft, matches, Plan::of(effects), incoming)
+                        .await;
                 }
             }
         }
@@ -108,30 +130,60 @@ impl Executor {
         let had_faces = !draft.shots.is_empty();
         let liveness = draft.liveness.map(|liveness| liveness.prediction);
         let policies = &draft.handler.policies;
-        draft.shots.retain(|shot| screen(policies, shot.facts(), liveness).is_empty());
+        draft
+            .shots
+            .retain(|shot| screen(policies, shot.facts(), liveness).is_empty());
         !had_faces || !draft.shots.is_empty()
     }
 
-    async fn drop_event(&self, draft: Draft, incoming: Option<u64>) -> Result<Outcome, ProcessError> {
+    async fn drop_event(
+        &self,
+        draft: Draft,
+        incoming: Option<u64>,
+    ) -> Result<Outcome, ProcessError> {
         let event = assemble(&draft, None, &Plan::default());
-        self.finish(Finish { incoming, event, face: None, attribute: None, notify: false, now: now() })
-            .await?;
+        self.finish(Finish {
+            incoming,
+            event,
+            face: None,
+            attribute: None,
+            notify: false,
+            now: now(),
+        })
+        .await?;
         Ok(Outcome::Filtered)
     }
 
     /// Asks the models for what the shots lack.
     async fn extract(&self, draft: &mut Draft) -> Result<(), ProcessError> {
         draft.extracted = true;
-        let Some(analyzer) = &self.analyzer else { return Ok(()) };
+        let Some(analyzer) = &self.analyzer else {
+            return Ok(());
+        };
         let version = analyzer.version();
-        let basic = draft.handler.policies.extract_policy.extract_basic_attributes.0;
+        let basic = draft
+            .handler
+            .policies
+            .extract_policy
+            .extract_basic_attributes
+            .0;
         let lacks = |shot: &Shot| {
-            shot.descriptor.as_ref().is_none_or(|d| d.version() != version)
+            shot.descriptor
+                .as_ref()
+                .is_none_or(|d| d.version() != version)
                 || (basic && shot.basic.is_none())
         };
-        let lacking: Vec<usize> =
-            draft.shots.iter().enumerate().filter(|(_, s)| lacks(s)).map(|(n, _)| n).collect();
-        let warps = lacking.iter().map(|n| draft.shots[*n].warp.clone()).collect();
+        let lacking: Vec<usize> = draft
+            .shots
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| lacks(s))
+            .map(|(n, _)| n)
+            .collect();
+        let warps = lacking
+            .iter()
+            .map(|n| draft.shots[*n].warp.clone())
+            .collect();
         let found = analyzer.describe(warps).await?;
         for (number, traits) in lacking.into_iter().zip(found) {
             let shot = &mut draft.shots[number];
@@ -164,8 +216,17 @@ impl Executor {
         let event = assemble(&draft, matches, &plan);
         let face = event.face.as_ref().map(|face| face_record(&draft, face));
         let attribute = attribute(&draft, &event, &plan, now());
-        let finish = Finish { incoming, event, face, attribute, notify: plan.notify, now: now() };
-        let Some(finished) = self.finish(finish).await? else { return Ok(Outcome::Already) };
+        let finish = Finish {
+            incoming,
+            event,
+            face,
+            attribute,
+            notify: plan.notify,
+            now: now(),
+        };
+        let Some(finished) = self.finish(finish).await? else {
+            return Ok(Outcome::Already);
+        };
         self.reached(Step::Finished, &draft)?;
         if let Some(seq) = finished.outgoing {
             self.publish(Arc::new(finished.event.clone()));
@@ -186,13 +247,25 @@ impl Executor {
         if plan.face_samples {
             for (index, shot) in draft.shots.iter().enumerate() {
                 let id = derived(draft.event_id, "face-sample", index);
-                self.put(draft, BlobKind::FaceSample, id, shot.warp.bytes.clone().into()).await?;
+                self.put(
+                    draft,
+                    BlobKind::FaceSample,
+                    id,
+                    shot.warp.bytes.clone().into(),
+                )
+                .await?;
             }
         }
         if plan.body_samples {
             for (index, body) in draft.bodies.iter().enumerate() {
                 let id = derived(draft.event_id, "body-sample", index);
-                self.put(draft, BlobKind::BodySample, id, body.warp.bytes.clone().into()).await?;
+                self.put(
+                    draft,
+                    BlobKind::BodySample,
+                    id,
+                    body.warp.bytes.clone().into(),
+                )
+                .await?;
             }
         }
         if plan.images {
@@ -204,8 +277,18 @@ impl Executor {
         Ok(())
     }
 
-    async fn put(&self, draft: &Draft, kind: BlobKind, id: Uuid, bytes: Bytes) -> Result<(), ProcessError> {
-        let key = BlobKey { account: draft.account_id, kind, id };
+    async fn put(
+        &self,
+        draft: &Draft,
+        kind: BlobKind,
+        id: Uuid,
+        bytes: Bytes,
+    ) -> Result<(), ProcessError> {
+        let key = BlobKey {
+            account: draft.account_id,
+            kind,
+            id,
+        };
         Ok(self.blobs.put(&key, bytes).await?)
     }
 }
@@ -215,16 +298,18 @@ fn requests<'a>(
     runs: &'a [usize],
     descriptor: &'a Descriptor,
 ) -> impl Iterator<Item = MatchRequest> + 'a {
-    runs.iter().filter_map(|number| policies.match_policy.get(*number)).map(|policy| MatchRequest {
-        label: policy.label.clone(),
-        descriptor: descriptor.clone(),
-        filters: match &policy.candidates {
-            Candidates::Faces(filters) => filters.clone(),
-            Candidates::Events(_) => FaceFilters::default(),
-        },
-        limit: policy.limit as usize,
-        threshold: policy.threshold,
-        order: Order::Similarity,
-        targets: policy.face_targets(),
-    })
+    runs.iter()
+        .filter_map(|number| policies.match_policy.get(*number))
+        .map(|policy| MatchRequest {
+            label: policy.label.clone(),
+            descriptor: descriptor.clone(),
+            filters: match &policy.candidates {
+                Candidates::Faces(filters) => filters.clone(),
+                Candidates::Events(_) => FaceFilters::default(),
+            },
+            limit: policy.limit as usize,
+            threshold: policy.threshold,
+            order: Order::Similarity,
+            targets: policy.face_targets(),
+        })
 }

@@ -24,7 +24,10 @@ pub struct PictureOptions {
 
 impl Default for PictureOptions {
     fn default() -> Self {
-        Self { warp: false, use_exif: true }
+        Self {
+            warp: false,
+            use_exif: true,
+        }
     }
 }
 
@@ -107,7 +110,11 @@ impl From<PoolError> for ExtractError {
 /// The models. Calls block.
 pub trait Extractor: Send + Sync + 'static {
     /// Finds the faces of a picture.
-    fn detect(&self, picture: &[u8], options: PictureOptions) -> Result<DetectedPicture, ExtractError>;
+    fn detect(
+        &self,
+        picture: &[u8],
+        options: PictureOptions,
+    ) -> Result<DetectedPicture, ExtractError>;
     /// Descriptor, age and gender of each sample.
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError>;
     /// The version of its descriptors.
@@ -126,7 +133,10 @@ pub struct Analyzer {
 impl Analyzer {
     /// `threads` threads; at most `queue` pieces of work wait, further ones are refused.
     pub fn new(extractor: Arc<dyn Extractor>, threads: usize, queue: usize) -> Self {
-        Self { extractor, pool: Arc::new(Pool::start("analyzer", threads, queue)) }
+        Self {
+            extractor,
+            pool: Arc::new(Pool::start("analyzer", threads, queue)),
+        }
     }
 
     /// Finds the faces of a picture.
@@ -136,7 +146,9 @@ impl Analyzer {
         options: PictureOptions,
     ) -> Result<DetectedPicture, ExtractError> {
         let extractor = self.extractor.clone();
-        self.pool.run(move |_| extractor.detect(&picture, options)).await?
+        self.pool
+            .run(move |_| extractor.detect(&picture, options))
+            .await?
     }
 
     /// Descriptor, age and gender of each sample, in order.
@@ -144,7 +156,10 @@ impl Analyzer {
         let (extractor, wanted) = (self.extractor.clone(), warps.len());
         let found = self.pool.run(move |_| extractor.describe(&warps)).await??;
         if found.len() != wanted {
-            return Err(ExtractError::Model(format!("{} results for {wanted} samples", found.len())));
+            return Err(ExtractError::Model(format!(
+                "{} results for {wanted} samples",
+                found.len()
+            )));
         }
         Ok(found)
     }

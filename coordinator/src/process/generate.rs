@@ -151,7 +151,11 @@ impl From<ProcessError> for GenerateError {
 impl Processor {
     /// Takes pictures through a handler. Everything is durable when it returns.
     pub async fn generate(&self, request: GenerateRequest) -> Result<Generated, GenerateError> {
-        let analyzer = self.executor.analyzer().ok_or(GenerateError::NoModels)?.clone();
+        let analyzer = self
+            .executor
+            .analyzer()
+            .ok_or(GenerateError::NoModels)?
+            .clone();
         let mut out = Generated::default();
         let mut shots = Vec::new();
         for (number, picture) in request.pictures.iter().enumerate() {
@@ -164,7 +168,10 @@ impl Processor {
                 shots.extend(faces.into_iter().map(|face| shot(picture, number, face)));
                 count
             });
-            out.pictures.push(PictureOutcome { filename: picture.filename.clone(), result });
+            out.pictures.push(PictureOutcome {
+                filename: picture.filename.clone(),
+                result,
+            });
         }
         let liveness = liveness(&request.handler);
         shots.retain(|shot| {
@@ -176,7 +183,11 @@ impl Processor {
             let counts = reasons.is_empty();
             if !counts {
                 let filename = shot.filename.clone();
-                out.filtered.push(FilteredFace { filename, rect: shot.rect, reasons });
+                out.filtered.push(FilteredFace {
+                    filename,
+                    rect: shot.rect,
+                    reasons,
+                });
             }
             counts
         });
@@ -201,7 +212,10 @@ async fn look(
     if !detect.detect_face.0 {
         return Ok(Vec::new());
     }
-    let mut faces = analyzer.detect(picture.bytes.clone(), picture.options).await?.faces;
+    let mut faces = analyzer
+        .detect(picture.bytes.clone(), picture.options)
+        .await?
+        .faces;
     match detect.multiface_policy {
         Multiface::Refuse if faces.len() > 1 => return Err(PictureError::ManyFaces(faces.len())),
         // They come best first.
@@ -233,7 +247,10 @@ fn shot(picture: &SourcePicture, number: usize, face: PictureFace) -> Shot {
 /// is that it is unknown.
 fn liveness(handler: &Handler) -> Option<EventLiveness> {
     let asked = handler.policies.detect_policy.estimate_liveness.estimate.0;
-    asked.then_some(EventLiveness { prediction: LivenessCode::Unknown, score: None })
+    asked.then_some(EventLiveness {
+        prediction: LivenessCode::Unknown,
+        score: None,
+    })
 }
 
 fn groups(shots: Vec<Shot>, aggregate: bool) -> Vec<Vec<Shot>> {
@@ -243,17 +260,24 @@ fn groups(shots: Vec<Shot>, aggregate: bool) -> Vec<Vec<Shot>> {
     shots.into_iter().map(|shot| vec![shot]).collect()
 }
 
-fn draft(request: &GenerateRequest, mut shots: Vec<Shot>, liveness: Option<EventLiveness>) -> Draft {
+fn draft(
+    request: &GenerateRequest,
+    mut shots: Vec<Shot>,
+    liveness: Option<EventLiveness>,
+) -> Draft {
     // Only the pictures that this event was seen in, numbered anew.
     let mut images: Vec<Bytes> = Vec::new();
     let mut numbers: Vec<usize> = Vec::new();
     for shot in &mut shots {
         let Some(number) = shot.image else { continue };
-        let place = numbers.iter().position(|known| *known == number).unwrap_or_else(|| {
-            numbers.push(number);
-            images.push(request.pictures[number].bytes.clone());
-            numbers.len() - 1
-        });
+        let place = numbers
+            .iter()
+            .position(|known| *known == number)
+            .unwrap_or_else(|| {
+                numbers.push(number);
+                images.push(request.pictures[number].bytes.clone());
+                numbers.len() - 1
+            });
         shot.image = Some(place);
     }
     let create_time = request.details.create_time.unwrap_or_else(now);

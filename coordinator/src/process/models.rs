@@ -58,7 +58,11 @@ impl ModelExtractor {
         })
     }
 
-    fn face(&self, picture: &Picture, face: &goshawk_models::Face) -> Result<PictureFace, ExtractError> {
+    fn face(
+        &self,
+        picture: &Picture,
+        face: &goshawk_models::Face,
+    ) -> Result<PictureFace, ExtractError> {
         let warp = self.faces.warp(picture, &face.detection.landmarks);
         Ok(PictureFace {
             rect: Some(face.detection.bbox.to_rect(picture.size())),
@@ -72,16 +76,33 @@ impl ModelExtractor {
 }
 
 impl Extractor for ModelExtractor {
-    fn detect(&self, bytes: &[u8], options: PictureOptions) -> Result<DetectedPicture, ExtractError> {
-        let exif = if options.use_exif { Exif::Apply } else { Exif::Ignore };
+    fn detect(
+        &self,
+        bytes: &[u8],
+        options: PictureOptions,
+    ) -> Result<DetectedPicture, ExtractError> {
+        let exif = if options.use_exif {
+            Exif::Apply
+        } else {
+            Exif::Ignore
+        };
         let picture = Picture::decode(bytes, exif, &self.limits).map_err(refused)?;
         let size = picture.size();
         if options.warp {
-            return Ok(DetectedPicture { size, faces: vec![self.sample(picture)?] });
+            return Ok(DetectedPicture {
+                size,
+                faces: vec![self.sample(picture)?],
+            });
         }
         let look = |tiles| {
-            let options = DetectOptions { tiles, ..DetectOptions::default() };
-            let found = self.faces.detect(&[&picture as &dyn Pixels], &options).map_err(failed)?;
+            let options = DetectOptions {
+                tiles,
+                ..DetectOptions::default()
+            };
+            let found = self
+                .faces
+                .detect(&[&picture as &dyn Pixels], &options)
+                .map_err(failed)?;
             Ok::<_, ExtractError>(found.into_iter().next().unwrap_or_default())
         };
         let mut found = look(Tiling::Whole)?;
@@ -89,14 +110,20 @@ impl Extractor for ModelExtractor {
             // A face may be too small for the whole picture at the detector's input size.
             found = look(Tiling::Tiles { size: SECOND_LOOK })?;
         }
-        let faces = found.iter().map(|face| self.face(&picture, face)).collect::<Result<_, _>>()?;
+        let faces = found
+            .iter()
+            .map(|face| self.face(&picture, face))
+            .collect::<Result<_, _>>()?;
         Ok(DetectedPicture { size, faces })
     }
 
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError> {
         let read = |jpeg: &Jpeg| Picture::decode(&jpeg.bytes, Exif::Ignore, &self.limits);
-        let pictures: Vec<Picture> =
-            warps.iter().map(read).collect::<Result<_, _>>().map_err(refused)?;
+        let pictures: Vec<Picture> = warps
+            .iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map_err(refused)?;
         let pixels: Vec<&Rgb> = pictures.iter().map(Picture::rgb).collect();
         let traits = self.faces.describe(&pixels).map_err(failed)?;
         let translate = |t: goshawk_models::FaceTraits| SampleTraits {
@@ -132,5 +159,8 @@ fn refused(error: PictureError) -> ExtractError {
         PictureError::UnknownFormat => PictureFault::UnknownFormat,
         PictureError::Broken(_) => PictureFault::Broken,
     };
-    ExtractError::Picture { fault, message: error.to_string() }
+    ExtractError::Picture {
+        fault,
+        message: error.to_string(),
+    }
 }

@@ -1,8 +1,6 @@
 //! Events of agents as drafts.
 
-use goshawk_coordinator_core::{
-    event::EventLiveness, handler::Handler, stream::StreamRecord,
-};
+use goshawk_coordinator_core::{event::EventLiveness, handler::Handler, stream::StreamRecord};
 use goshawk_proto::{
     event::{Event, FaceShot},
     id::{EventId, HandlerId},
@@ -19,25 +17,40 @@ pub(super) const RAW_IMAGE: &str = "Raw image";
 
 /// The handler that a stream's events go through: that of its first analysis that is on.
 pub(super) fn handler_of(stream: &StreamRecord) -> Option<HandlerId> {
-    let on = stream.data.analytics.iter().find(|analytics| analytics.enabled);
-    on.or(stream.data.analytics.first()).map(|analytics| analytics.event_handler.handler_id)
+    let on = stream
+        .data
+        .analytics
+        .iter()
+        .find(|analytics| analytics.enabled);
+    on.or(stream.data.analytics.first())
+        .map(|analytics| analytics.event_handler.handler_id)
 }
 
 /// An agent's event as a draft.
 pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Draft {
     let has_image = event.full_frame.is_some();
     let shots = event.faces.into_iter().enumerate();
-    let shots = shots.map(|(index, shot)| face(shot, has_image && index == 0)).collect();
+    let shots = shots
+        .map(|(index, shot)| face(shot, has_image && index == 0))
+        .collect();
     let bodies = event
         .bodies
         .into_iter()
-        .map(|b| BodyView { detect_time: b.detect_time, rect: b.rect, warp: b.warp })
+        .map(|b| BodyView {
+            detect_time: b.detect_time,
+            rect: b.rect,
+            warp: b.warp,
+        })
         .collect();
     let liveness = EventLiveness {
         prediction: event.liveness.verdict.into(),
         score: event.liveness.score.map(|score| score.get()),
     };
-    let source = if event.source.is_empty() { stream.name.clone() } else { event.source };
+    let source = if event.source.is_empty() {
+        stream.name.clone()
+    } else {
+        event.source
+    };
     Draft {
         event_id: event.event_id,
         account_id: stream.account_id,
@@ -59,7 +72,11 @@ pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Dr
         end_time: event.track_end.max(event.track_start),
         shots,
         bodies,
-        images: event.full_frame.map(|jpeg| jpeg.bytes.into()).into_iter().collect(),
+        images: event
+            .full_frame
+            .map(|jpeg| jpeg.bytes.into())
+            .into_iter()
+            .collect(),
         liveness: Some(liveness),
         version: None,
         extracted: false,
@@ -68,7 +85,10 @@ pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Dr
 
 /// A request id in the contract's form, `timestamp,uuid`, the same each time for one event.
 fn request_id(at: Timestamp, event: EventId) -> String {
-    format!("{:010},{event}", (at.unix_micros() / 1_000_000).clamp(0, 9_999_999_999))
+    format!(
+        "{:010},{event}",
+        (at.unix_micros() / 1_000_000).clamp(0, 9_999_999_999)
+    )
 }
 
 fn face(shot: FaceShot, has_image: bool) -> Shot {

@@ -22,7 +22,7 @@ use goshawk_proto::{
     detection::{BasicAttributes, FaceQuality, Gender, HeadPose, Liveness},
     event::{ENVELOPE_VERSION, Event, FaceShot, Jpeg, SendReason, ShotReason},
     geometry::{Point, Rect, Size},
-    id::{HandlerId, StreamId, TrackId},
+    id::{AgentId, HandlerId, StreamId, TrackId},
     score::Score,
 };
 use serde_json::{Value, json};
@@ -65,17 +65,32 @@ impl Extractor for Models {
     fn detect(&self, picture: &[u8], _: PictureOptions) -> Result<DetectedPicture, ExtractError> {
         if !picture.starts_with(&[0xff, 0xd8, 0xff]) {
             let message = "no picture".into();
-            return Err(ExtractError::Picture { fault: PictureFault::UnknownFormat, message });
+            return Err(ExtractError::Picture {
+                fault: PictureFault::UnknownFormat,
+                message,
+            });
         }
         let faces = picture[3..].iter().map(|person| PictureFace {
-            rect: Some(Rect { x: 10, y: 10, width: 50, height: 60 }),
+            rect: Some(Rect {
+                x: 10,
+                y: 10,
+                width: 50,
+                height: 60,
+            }),
             landmarks: Some([Point::new(20.0, 25.0); 5]),
             score: Score::ONE,
-            head_pose: Some(HeadPose { yaw: f32::from(*person), pitch: 0.0, roll: 0.0 }),
+            head_pose: Some(HeadPose {
+                yaw: f32::from(*person),
+                pitch: 0.0,
+                roll: 0.0,
+            }),
             quality: good(),
             warp: warp(*person),
         });
-        Ok(DetectedPicture { size: Size::new(100, 100), faces: faces.collect() })
+        Ok(DetectedPicture {
+            size: Size::new(100, 100),
+            faces: faces.collect(),
+        })
     }
 
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError> {
@@ -107,11 +122,20 @@ impl Extractor for Models {
 
 fn good() -> FaceQuality {
     let one = Score::ONE;
-    FaceQuality { sharpness: one, light: one, dark: one, illumination: one, specularity: one }
+    FaceQuality {
+        sharpness: one,
+        light: one,
+        dark: one,
+        illumination: one,
+        specularity: one,
+    }
 }
 
 fn warp(person: u8) -> Jpeg {
-    Jpeg { size: Size::new(250, 250), bytes: picture_of(person) }
+    Jpeg {
+        size: Size::new(250, 250),
+        bytes: picture_of(person),
+    }
 }
 
 /// The `n`-th event, of one person.
@@ -130,10 +154,19 @@ fn agent_event(n: u128, person: u8) -> Event {
         faces: vec![FaceShot {
             detect_time: at(100 + n as i64),
             frame_number: 7,
-            rect: Rect { x: 10, y: 20, width: 100, height: 120 },
+            rect: Rect {
+                x: 10,
+                y: 20,
+                width: 100,
+                height: 120,
+            },
             landmarks: [Point::new(30.0, 40.0); 5],
             score: Score::ONE,
-            head_pose: HeadPose { yaw: 20.0, pitch: 0.0, roll: 0.0 },
+            head_pose: HeadPose {
+                yaw: 20.0,
+                pitch: 0.0,
+                roll: 0.0,
+            },
             quality: good(),
             shot_score: Score::ONE,
             reason: ShotReason::First,
@@ -143,7 +176,10 @@ fn agent_event(n: u128, person: u8) -> Event {
         }],
         bodies: Vec::new(),
         liveness: Liveness::default(),
-        full_frame: Some(Jpeg { size: Size::new(1280, 720), bytes: picture_of(0) }),
+        full_frame: Some(Jpeg {
+            size: Size::new(1280, 720),
+            bytes: picture_of(0),
+        }),
         source: String::new(),
         location: None,
         tags: vec!["camera".into()],
@@ -183,9 +219,14 @@ struct World {
 
 impl World {
     fn open(dir: &Path, checkpoint: Option<Arc<dyn Checkpoint>>) -> Self {
-        let options = SledOptions { cache_bytes: 8 << 20 };
+        let options = SledOptions {
+            cache_bytes: 8 << 20,
+        };
         let store = SledStore::open(&dir.join("db"), options).unwrap();
-        let matcher = Matcher::start(MatcherOptions { threads: 1, ..MatcherOptions::default() });
+        let matcher = Matcher::start(MatcherOptions {
+            threads: 1,
+            ..MatcherOptions::default()
+        });
         store.set_observer(matcher.clone());
         matcher.rebuild(store.as_ref()).unwrap();
         let handle = StoreHandle::new(store.clone(), 8);
@@ -205,7 +246,14 @@ impl World {
             ..ProcessOptions::default()
         };
         let processor = Processor::new(parts, options);
-        Self { store, blobs, bus, processor, cancel: CancellationToken::new(), task: None }
+        Self {
+            store,
+            blobs,
+            bus,
+            processor,
+            cancel: CancellationToken::new(),
+            task: None,
+        }
     }
 
     /// The rows that events need: two lists, an enrolled person 1, a stream and its handler.
@@ -213,10 +261,17 @@ impl World {
         use crate::store::{FaceStore, HandlerStore, ListStore, StreamStore};
         self.store.create_list(&list(1)).unwrap();
         self.store.create_list(&list(2)).unwrap();
-        let attributes =
-            Attributes { descriptor: Some(descriptor_of(1)), ..Attributes::default() };
+        let attributes = Attributes {
+            descriptor: Some(descriptor_of(1)),
+            ..Attributes::default()
+        };
         let enrolled = crate::store::conformance::face(1, &[list_id(1)]);
-        self.store.create_face(&FaceRecord { attributes, ..enrolled }).unwrap();
+        self.store
+            .create_face(&FaceRecord {
+                attributes,
+                ..enrolled
+            })
+            .unwrap();
         self.store.create_handler(&handler(policies)).unwrap();
         let new: NewStream = serde_json::from_value(json!({
             "account_id": ACCOUNT,
@@ -225,12 +280,20 @@ impl World {
                      "analytics": [{"event_handler": {"handler_id": HANDLER}}]},
         }))
         .unwrap();
-        self.store.create_stream(&StreamRecord::new(STREAM, new, at(1))).unwrap();
+        let mut stream = StreamRecord::new(STREAM, new, at(1));
+        let held = goshawk_coordinator_core::stream::lifecycle::Input::Assigned(Some(AGENT));
+        assert!(stream.apply(at(1), held));
+        self.store.create_stream(&stream).unwrap();
     }
 
     async fn commit(&self, event: Event) -> Result<Committed, Refusal> {
         let raw = event.encode().unwrap().into();
-        let incoming = IncomingEvent { agent_id: AGENT, event_id: event.event_id, raw, event };
+        let incoming = IncomingEvent {
+            agent_id: AGENT,
+            event_id: event.event_id,
+            raw,
+            event,
+        };
         self.processor.commit(incoming).await
     }
 
@@ -254,7 +317,10 @@ impl World {
     fn events(&self) -> Vec<goshawk_coordinator_core::event::StoredEvent> {
         use crate::store::EventStore;
         let query = goshawk_coordinator_core::event_filter::EventQuery {
-            page: goshawk_coordinator_core::query::Page { number: 1, size: 1000 },
+            page: goshawk_coordinator_core::query::Page {
+                number: 1,
+                size: 1000,
+            },
             ..Default::default()
         };
         self.store.events(ACCOUNT, &query).unwrap()
@@ -288,31 +354,57 @@ async fn an_enrolled_person_is_recognised_and_a_stranger_is_not() {
     world.furnish(everything());
     let mut subscription = world.bus.subscribe();
     assert_eq!(world.commit(agent_event(1, 1)).await, Ok(Committed::New));
-    assert_eq!(world.commit(agent_event(1, 1)).await, Ok(Committed::Duplicate));
+    assert_eq!(
+        world.commit(agent_event(1, 1)).await,
+        Ok(Committed::Duplicate)
+    );
     assert_eq!(world.commit(agent_event(2, 5)).await, Ok(Committed::New));
     world.start();
     world.settle().await;
     let events = world.events();
     assert_eq!(events.len(), 2);
     let (stranger, known) = (&events[0], &events[1]);
-    assert_eq!(known.top_match.as_ref().map(|t| t.face_id), Some(face_id(1)));
+    assert_eq!(
+        known.top_match.as_ref().map(|t| t.face_id),
+        Some(face_id(1))
+    );
     assert!(known.top_match.as_ref().unwrap().similarity > 0.99);
     assert_eq!(known.tags, ["camera", "known"]);
     assert_eq!(known.source.as_deref(), Some("gate"), "the stream's name");
     assert_eq!((known.create_time, known.end_time), (at(101), at(102)));
-    assert_eq!((stranger.top_match.clone(), stranger.tags.as_slice()), (None, &["camera".into()][..]));
-    assert_eq!((known.age(), known.attributes.as_ref().unwrap().samples.len()), (Some(33), 1));
+    assert_eq!(
+        (stranger.top_match.clone(), stranger.tags.as_slice()),
+        (None, &["camera".into()][..])
+    );
+    assert_eq!(
+        (
+            known.age(),
+            known.attributes.as_ref().unwrap().samples.len()
+        ),
+        (Some(33), 1)
+    );
 
     let detection = &known.detections[0];
     let face = detection.face.as_ref().unwrap();
     assert_eq!(face.landmarks5, Some([[20, 20]; 5]));
-    let sample = BlobKey { account: ACCOUNT, kind: BlobKind::FaceSample, id: face.sample_id.0 };
+    let sample = BlobKey {
+        account: ACCOUNT,
+        kind: BlobKind::FaceSample,
+        id: face.sample_id.0,
+    };
     assert_eq!(world.blobs.get(&sample).await.unwrap(), picture_of(1));
-    let image = BlobKey { account: ACCOUNT, kind: BlobKind::Image, id: detection.image_id.unwrap().0 };
+    let image = BlobKey {
+        account: ACCOUNT,
+        kind: BlobKind::Image,
+        id: detection.image_id.unwrap().0,
+    };
     assert_eq!(world.blobs.get(&image).await.unwrap(), picture_of(0));
     {
         use crate::store::FaceStore;
-        let made = world.store.face(ACCOUNT, known.face.as_ref().unwrap().face_id).unwrap();
+        let made = world
+            .store
+            .face(ACCOUNT, known.face.as_ref().unwrap().face_id)
+            .unwrap();
         assert_eq!(made.lists, [list_id(2)]);
         assert_eq!(made.attributes.descriptor, Some(descriptor_of(1)));
         assert_eq!(made.avatar, format!("/6/samples/faces/{}", face.sample_id));
@@ -325,7 +417,30 @@ async fn an_enrolled_person_is_recognised_and_a_stranger_is_not() {
 async fn an_event_of_an_unknown_stream_is_refused_for_good() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::open(dir.path(), None);
-    assert!(matches!(world.commit(agent_event(1, 1)).await, Err(Refusal::Permanent { .. })));
+    assert!(matches!(
+        world.commit(agent_event(1, 1)).await,
+        Err(Refusal::Permanent { .. })
+    ));
+}
+
+#[tokio::test]
+async fn an_event_of_a_stream_that_the_agent_never_held_is_refused_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path(), None);
+    world.furnish(json!({}));
+    let event = agent_event(1, 1);
+    let agent_id = AgentId(Uuid::from_u128(0xbad));
+    let raw = event.encode().unwrap().into();
+    let incoming = IncomingEvent {
+        agent_id,
+        event_id: event.event_id,
+        raw,
+        event,
+    };
+    assert!(matches!(
+        world.processor.commit(incoming).await,
+        Err(Refusal::Permanent { .. })
+    ));
 }
 
 #[tokio::test]
@@ -334,8 +449,15 @@ async fn over_the_limit_agents_are_told_to_wait() {
     let world = World::open(dir.path(), None);
     world.furnish(json!({}));
     let limit = world.processor.options.max_pending;
-    world.processor.counters.pending.store(limit, Ordering::SeqCst);
-    assert!(matches!(world.commit(agent_event(1, 1)).await, Err(Refusal::Retry { .. })));
+    world
+        .processor
+        .counters
+        .pending
+        .store(limit, Ordering::SeqCst);
+    assert!(matches!(
+        world.commit(agent_event(1, 1)).await,
+        Err(Refusal::Retry { .. })
+    ));
     assert_eq!(world.processor.stats().refused, 1);
 }
 
@@ -346,19 +468,41 @@ async fn poison_is_set_aside_and_blocks_nobody() {
     let mut world = World::open(dir.path(), None);
     world.furnish(json!({}));
     let garbage = EventId(Uuid::from_u128(0xbad));
-    world.store.receive(ACCOUNT, AGENT, garbage, b"garbage", at(1)).unwrap();
+    world
+        .store
+        .receive(ACCOUNT, AGENT, garbage, b"garbage", at(1))
+        .unwrap();
     for (n, person) in [(1, 200), (2, 201), (3, 202), (4, 1)] {
         world.commit(agent_event(n, person)).await.unwrap();
     }
     world.start();
     world.settle().await;
-    let stored: Vec<u128> = world.events().iter().map(|e| e.event_id.0.as_u128() - 0xe000).collect();
-    assert_eq!(stored, [4, 2], "the busy one was tried again without counting against it");
+    let stored: Vec<u128> = world
+        .events()
+        .iter()
+        .map(|e| e.event_id.0.as_u128() - 0xe000)
+        .collect();
+    assert_eq!(
+        stored,
+        [4, 2],
+        "the busy one was tried again without counting against it"
+    );
     let letters = world.store.dead_letters(10).unwrap();
-    let reasons: Vec<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
+    let reasons: Vec<&str> = letters
+        .iter()
+        .map(|letter| letter.reason.as_str())
+        .collect();
     assert_eq!(letters.len(), 3, "{reasons:?}");
-    assert!(letters.iter().any(|l| l.event_id == garbage && l.raw == b"garbage"));
-    assert!(reasons.iter().any(|reason| reason.contains("the network broke")));
+    assert!(
+        letters
+            .iter()
+            .any(|l| l.event_id == garbage && l.raw == b"garbage")
+    );
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.contains("the network broke"))
+    );
     assert_eq!(world.processor.stats().buried, 3);
     assert_eq!(world.processor.stats().pending, 0);
     world.stop().await;
@@ -376,7 +520,10 @@ async fn what_no_filter_lets_through_is_not_kept() {
     assert!(world.events().is_empty());
     assert!(received(&mut subscription).is_empty());
     assert_eq!(world.processor.stats().filtered, 1);
-    assert_eq!(world.commit(agent_event(1, 1)).await, Ok(Committed::Duplicate));
+    assert_eq!(
+        world.commit(agent_event(1, 1)).await,
+        Ok(Committed::Duplicate)
+    );
     world.stop().await;
 }
 
@@ -395,7 +542,10 @@ fn request(policies: Value, pictures: &[&[u8]], aggregate: bool) -> GenerateRequ
                 reference: None,
             })
             .collect(),
-        details: EventDetails { external_id: "ext".into(), ..EventDetails::default() },
+        details: EventDetails {
+            external_id: "ext".into(),
+            ..EventDetails::default()
+        },
         aggregate,
     }
 }
@@ -406,9 +556,16 @@ async fn pictures_become_events_by_the_same_way() {
     let world = World::open(dir.path(), None);
     world.furnish(everything());
     let mut subscription = world.bus.subscribe();
-    let made = world.processor.generate(request(everything(), &[&[1, 5]], false)).await.unwrap();
+    let made = world
+        .processor
+        .generate(request(everything(), &[&[1, 5]], false))
+        .await
+        .unwrap();
     assert_eq!(made.events.len(), 2, "each face its own event");
-    assert_eq!(made.events[0].top_match.as_ref().map(|t| t.face_id), Some(face_id(1)));
+    assert_eq!(
+        made.events[0].top_match.as_ref().map(|t| t.face_id),
+        Some(face_id(1))
+    );
     assert_eq!(made.events[1].top_match, None);
     assert_eq!(made.pictures[0].result, Ok(2));
     assert_eq!(world.events().len(), 2);
@@ -417,7 +574,11 @@ async fn pictures_become_events_by_the_same_way() {
     let together = request(everything(), &[&[1], &[1]], true);
     let made = world.processor.generate(together).await.unwrap();
     assert_eq!((made.events.len(), made.events[0].detections.len()), (1, 2));
-    let images: Vec<_> = made.events[0].detections.iter().map(|d| d.image_id).collect();
+    let images: Vec<_> = made.events[0]
+        .detections
+        .iter()
+        .map(|d| d.image_id)
+        .collect();
     assert!(images[0].is_some() && images[0] != images[1]);
 }
 
@@ -427,21 +588,39 @@ async fn pictures_that_do_not_count_say_why() {
     let world = World::open(dir.path(), None);
     world.furnish(json!({}));
     let strict = json!({"detect_policy": {"yaw_threshold": 3}});
-    let made = world.processor.generate(request(strict, &[&[1, 5]], false)).await.unwrap();
+    let made = world
+        .processor
+        .generate(request(strict, &[&[1, 5]], false))
+        .await
+        .unwrap();
     assert_eq!((made.events.len(), made.filtered.len()), (1, 1));
     assert_eq!(made.filtered[0].reasons[0].name, "yaw_threshold");
 
     let single = json!({"detect_policy": {"multiface_policy": 0}});
-    let made = world.processor.generate(request(single, &[&[1, 5], &[1]], false)).await.unwrap();
+    let made = world
+        .processor
+        .generate(request(single, &[&[1, 5], &[1]], false))
+        .await
+        .unwrap();
     assert_eq!(made.pictures[0].result, Err(PictureError::ManyFaces(2)));
-    assert_eq!((made.pictures[1].result.clone(), made.events.len()), (Ok(1), 1));
+    assert_eq!(
+        (made.pictures[1].result.clone(), made.events.len()),
+        (Ok(1), 1)
+    );
 
     let best = json!({"detect_policy": {"multiface_policy": 2}});
-    let made = world.processor.generate(request(best, &[&[1, 5]], false)).await.unwrap();
+    let made = world
+        .processor
+        .generate(request(best, &[&[1, 5]], false))
+        .await
+        .unwrap();
     assert_eq!(made.events.len(), 1);
 
     let mut bad = request(json!({}), &[&[]], false);
     bad.pictures[0].bytes = bytes::Bytes::from_static(b"text");
     let made = world.processor.generate(bad).await.unwrap();
-    assert!(matches!(made.pictures[0].result, Err(PictureError::Extract(_))));
+    assert!(matches!(
+        made.pictures[0].result,
+        Err(PictureError::Extract(_))
+    ));
 }

@@ -36,7 +36,9 @@ pub(super) async fn run(processor: Arc<Processor>, cancel: CancellationToken) {
     let mut sweep = tokio::time::interval(SWEEP_PERIOD);
     loop {
         while tasks.len() < processor.options.concurrency.max(1) {
-            let Some(row) = queue.next(&processor).await else { break };
+            let Some(row) = queue.next(&processor).await else {
+                break;
+            };
             let (processor, cancel) = (processor.clone(), cancel.clone());
             tasks.spawn(async move { processor.see_through(row, &cancel).await });
         }
@@ -73,7 +75,11 @@ impl Queue {
     async fn next(&mut self, processor: &Processor) -> Option<IncomingRow> {
         if self.rows.is_empty() {
             let after = self.after;
-            match processor.store.run(move |store| store.incoming(after, BATCH)).await {
+            match processor
+                .store
+                .run(move |store| store.incoming(after, BATCH))
+                .await
+            {
                 Ok(rows) => self.rows.extend(rows),
                 Err(error) => tracing::warn!(%error, "the queue cannot be read; trying again"),
             }
@@ -101,11 +107,18 @@ impl Processor {
     async fn resend_once(&self) -> Result<(), StoreError> {
         let waiting = self.store.run(|store| store.incoming_len()).await?;
         // At least: events may have been taken in already.
-        self.counters.pending.fetch_max(waiting, std::sync::atomic::Ordering::Relaxed);
+        self.counters
+            .pending
+            .fetch_max(waiting, std::sync::atomic::Ordering::Relaxed);
         let mut after = None;
         loop {
-            let batch = self.store.run(move |store| store.outgoing(after, BATCH)).await?;
-            let Some(last) = batch.last() else { return Ok(()) };
+            let batch = self
+                .store
+                .run(move |store| store.outgoing(after, BATCH))
+                .await?;
+            let Some(last) = batch.last() else {
+                return Ok(());
+            };
             after = Some(last.seq);
             for message in batch {
                 self.executor.publish(Arc::new(message.event));
@@ -165,7 +178,10 @@ impl Processor {
 
     fn one_less(&self) {
         use std::sync::atomic::Ordering::Relaxed;
-        let _ = self.counters.pending.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
+        let _ = self
+            .counters
+            .pending
+            .fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
     }
 
     /// Notes a failure; says whether the event is set aside.
@@ -187,7 +203,11 @@ impl Processor {
     /// Sets an event aside; says whether that is done.
     async fn bury(&self, row: &IncomingRow, reason: &str) -> bool {
         let (seq, text) = (row.seq, reason.to_owned());
-        match self.store.run(move |store| store.bury(seq, &text, now())).await {
+        match self
+            .store
+            .run(move |store| store.bury(seq, &text, now()))
+            .await
+        {
             Ok(()) => {
                 tracing::error!(event_id = %row.event_id, %reason, "an event was set aside");
                 count(&self.counters.buried);
@@ -212,6 +232,8 @@ impl Processor {
             Ok((stream, handler))
         });
         let (stream, handler) = found.await?;
-        self.executor.run(draft(event, &stream, handler), Some(row.seq)).await
+        self.executor
+            .run(draft(event, &stream, handler), Some(row.seq))
+            .await
     }
 }

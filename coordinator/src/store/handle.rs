@@ -19,7 +19,10 @@ pub struct StoreHandle {
 impl StoreHandle {
     /// At most `most` calls run at once; further ones wait up to 5 seconds for their turn.
     pub fn new(store: Arc<dyn Store>, most: usize) -> Self {
-        Self { store, turns: Arc::new(Semaphore::new(most.max(1))) }
+        Self {
+            store,
+            turns: Arc::new(Semaphore::new(most.max(1))),
+        }
     }
 
     /// The blocking store itself, for threads of one's own.
@@ -41,6 +44,7 @@ impl StoreHandle {
             let _turn = turn;
             call(store.as_ref())
         });
-        task.await.map_err(|e| StoreError::unavailable(format!("the call broke off: {e}")))?
+        task.await
+            .map_err(|e| StoreError::unavailable(format!("the call broke off: {e}")))?
     }
 }

@@ -44,7 +44,9 @@ pub struct SledOptions {
 
 impl Default for SledOptions {
     fn default() -> Self {
-        Self { cache_bytes: 128 << 20 }
+        Self {
+            cache_bytes: 128 << 20,
+        }
     }
 }
 
@@ -130,7 +132,10 @@ impl SledStore {
 
     /// Tells `observer` of every later change to faces, in commit order.
     pub fn set_observer(&self, observer: Arc<dyn FaceObserver>) {
-        *self.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
+        *self
+            .observer
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(observer);
     }
 
     /// Makes everything durable. Called once more by dropping the store.
@@ -216,9 +221,10 @@ fn apply_both(rows: &Tree, bulk: &Tree, row_batch: &Batch, bulk_batch: &Batch) -
 /// One layer's error into the next: what sled says becomes what callers branch on.
 fn fault(error: ::sled::Error) -> StoreError {
     match error {
-        ::sled::Error::Corruption { .. } => {
-            StoreError::Corrupt { what: "database", message: error.to_string() }
-        }
+        ::sled::Error::Corruption { .. } => StoreError::Corrupt {
+            what: "database",
+            message: error.to_string(),
+        },
         other => StoreError::unavailable(other.to_string()),
     }
 }

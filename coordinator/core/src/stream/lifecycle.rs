@@ -81,6 +81,11 @@ impl StreamRecord {
             return;
         }
         self.state.agent = agent;
+        if let Some(agent) = agent
+            && let Err(at) = self.state.holders.binary_search(&agent)
+        {
+            self.state.holders.insert(at, agent);
+        }
         self.state.wait_for_agent_until = None;
         if matches!(
             self.state.status,

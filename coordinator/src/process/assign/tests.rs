@@ -18,12 +18,20 @@ const ONE: AgentId = AgentId(Uuid::from_u128(1));
 const TWO: AgentId = AgentId(Uuid::from_u128(2));
 
 fn store(dir: &std::path::Path) -> Arc<SledStore> {
-    SledStore::open(dir, SledOptions { cache_bytes: 8 << 20 }).unwrap()
+    SledStore::open(
+        dir,
+        SledOptions {
+            cache_bytes: 8 << 20,
+        },
+    )
+    .unwrap()
 }
 
 async fn assigner(store: &Arc<SledStore>) -> Arc<Assigner> {
     let handle = StoreHandle::new(store.clone(), 4);
-    Assigner::open(handle, AssignOptions::default()).await.unwrap()
+    Assigner::open(handle, AssignOptions::default())
+        .await
+        .unwrap()
 }
 
 fn hello(capabilities: &[&str]) -> Hello {
@@ -55,11 +63,20 @@ fn feedback(stream: u128, version: u64, status: StreamStatus) -> Feedback {
 }
 
 fn given(receiver: &watch::Receiver<Arc<Assignments>>) -> Vec<u128> {
-    receiver.borrow().streams.iter().map(|s| s.stream_id.0.as_u128()).collect()
+    receiver
+        .borrow()
+        .streams
+        .iter()
+        .map(|s| s.stream_id.0.as_u128())
+        .collect()
 }
 
 fn status(store: &SledStore, account: AccountId, stream: u128) -> StreamStatus {
-    store.stream(account, StreamId(Uuid::from_u128(stream))).unwrap().state.status
+    store
+        .stream(account, StreamId(Uuid::from_u128(stream)))
+        .unwrap()
+        .state
+        .status
 }
 
 #[tokio::test]
@@ -83,14 +100,26 @@ async fn streams_go_to_agents_and_their_reports_come_back() {
     assigner.replan().await.unwrap();
     assert_eq!(one.borrow().revision, revision, "no change, no document");
 
-    assigner.feedback(ONE, feedback(1, 1, StreamStatus::InProgress)).await;
+    assigner
+        .feedback(ONE, feedback(1, 1, StreamStatus::InProgress))
+        .await;
     assert_eq!(status(&store, ACCOUNT, 1), StreamStatus::InProgress);
-    assigner.feedback(TWO, feedback(1, 1, StreamStatus::Done)).await;
-    assert_eq!(status(&store, ACCOUNT, 1), StreamStatus::InProgress, "not its stream");
-    assigner.feedback(ONE, feedback(2, 1, StreamStatus::Done)).await;
+    assigner
+        .feedback(TWO, feedback(1, 1, StreamStatus::Done))
+        .await;
+    assert_eq!(
+        status(&store, ACCOUNT, 1),
+        StreamStatus::InProgress,
+        "not its stream"
+    );
+    assigner
+        .feedback(ONE, feedback(2, 1, StreamStatus::Done))
+        .await;
     assigner.replan().await.unwrap();
     assert_eq!(given(&one), [1], "what is done is taken off");
-    store.delete_stream(ACCOUNT, StreamId(Uuid::from_u128(1))).unwrap();
+    store
+        .delete_stream(ACCOUNT, StreamId(Uuid::from_u128(1)))
+        .unwrap();
     assigner.replan().await.unwrap();
     assert!(given(&one).is_empty());
 }
@@ -104,18 +133,26 @@ async fn after_a_restart_agents_find_what_they_had() {
         let assigner = assigner(&store).await;
         assigner.connected(ONE, hello(&[])).await;
         assigner.replan().await.unwrap();
-        assigner.feedback(ONE, feedback(1, 1, StreamStatus::InProgress)).await;
+        assigner
+            .feedback(ONE, feedback(1, 1, StreamStatus::InProgress))
+            .await;
     }
     let store = store(dir.path());
     let assigner = assigner(&store).await;
-    assert_eq!(given(&assigner.watch(ONE)), [1], "before anything else happens");
+    assert_eq!(
+        given(&assigner.watch(ONE)),
+        [1],
+        "before anything else happens"
+    );
     assert_eq!(status(&store, ACCOUNT, 1), StreamStatus::HandlerLost);
     // Another agent does not take it while the first may come back.
     assigner.connected(TWO, hello(&[])).await;
     assigner.replan().await.unwrap();
     assert!(given(&assigner.watch(TWO)).is_empty());
     assigner.connected(ONE, hello(&[])).await;
-    assigner.feedback(ONE, feedback(1, 1, StreamStatus::InProgress)).await;
+    assigner
+        .feedback(ONE, feedback(1, 1, StreamStatus::InProgress))
+        .await;
     assert_eq!(status(&store, ACCOUNT, 1), StreamStatus::InProgress);
     assigner.lost(ONE).await;
     assert_eq!(status(&store, ACCOUNT, 1), StreamStatus::HandlerLost);

@@ -15,7 +15,11 @@ struct Fuse {
 
 impl Fuse {
     fn new(step: Step, after: u32) -> Arc<Self> {
-        Arc::new(Self { step, left: Mutex::new(after), blown: false.into() })
+        Arc::new(Self {
+            step,
+            left: Mutex::new(after),
+            blown: false.into(),
+        })
     }
 }
 
@@ -47,7 +51,11 @@ struct Lives {
 
 impl Lives {
     fn new() -> Self {
-        Self { dirs: tempfile::tempdir().unwrap(), number: 0, sent: HashMap::new() }
+        Self {
+            dirs: tempfile::tempdir().unwrap(),
+            number: 0,
+            sent: HashMap::new(),
+        }
     }
 
     fn dir(&self) -> PathBuf {
@@ -101,7 +109,10 @@ impl Lives {
         expected.dedup();
         assert_eq!(stored, expected, "each event exactly once");
         for id in &expected {
-            assert!(self.sent.get(id).is_some_and(|n| *n >= 1), "{id} was never sent");
+            assert!(
+                self.sent.get(id).is_some_and(|n| *n >= 1),
+                "{id} was never sent"
+            );
         }
         use crate::store::FaceStore;
         let filters = goshawk_coordinator_core::candidates::FaceFilters {
@@ -112,15 +123,28 @@ impl Lives {
         assert_eq!(faces, expected.len() as u64, "each face exactly once");
         for event in world.events() {
             let sample = event.detections[0].face.as_ref().unwrap().sample_id;
-            let key = BlobKey { account: ACCOUNT, kind: BlobKind::FaceSample, id: sample.0 };
-            assert!(world.blobs.exists(&key).await.unwrap(), "its sample is there");
+            let key = BlobKey {
+                account: ACCOUNT,
+                kind: BlobKind::FaceSample,
+                id: sample.0,
+            };
+            assert!(
+                world.blobs.exists(&key).await.unwrap(),
+                "its sample is there"
+            );
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_step_loses_nothing_and_doubles_nothing() {
-    for step in [Step::Taken, Step::Decided, Step::BlobsStored, Step::Finished, Step::Published] {
+    for step in [
+        Step::Taken,
+        Step::Decided,
+        Step::BlobsStored,
+        Step::Finished,
+        Step::Published,
+    ] {
         let events: Vec<Event> = (0..4).map(|n| agent_event(n, n as u8)).collect();
         let mut lives = Lives::new();
         lives.live(Some(Fuse::new(step, 1)), &events).await;

@@ -35,12 +35,16 @@ impl AccountStore for SledStore {
     }
 
     fn account(&self, id: AccountId) -> Stored<Account> {
-        let row = self.get(row_key(id))?.ok_or_else(|| StoreError::not_found(WHAT, id))?;
+        let row = self
+            .get(row_key(id))?
+            .ok_or_else(|| StoreError::not_found(WHAT, id))?;
         codec::read(WHAT, &row)
     }
 
     fn account_by_login(&self, login: &str) -> Stored<Account> {
-        let id = self.get(login_key(login))?.and_then(|id| <[u8; 16]>::try_from(&*id).ok());
+        let id = self
+            .get(login_key(login))?
+            .and_then(|id| <[u8; 16]>::try_from(&*id).ok());
         // The login is not named: an error text must not tell which logins exist.
         let id = id.ok_or_else(|| StoreError::not_found(WHAT, "of that login"))?;
         self.account(AccountId(uuid::Uuid::from_bytes(id)))

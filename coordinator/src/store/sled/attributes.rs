@@ -32,7 +32,9 @@ impl SledStore {
         account: AccountId,
         id: AttributeId,
     ) -> Stored<Option<TemporaryAttribute>> {
-        self.get(row_key(account, id))?.map(|row| codec::read(WHAT, &row)).transpose()
+        self.get(row_key(account, id))?
+            .map(|row| codec::read(WHAT, &row))
+            .transpose()
     }
 
     pub(super) fn write_attribute(
@@ -82,7 +84,9 @@ impl AttributeStore for SledStore {
             let mut count = 0;
             for row in self.rows.range(key(Table::Expiry, &[])..=end).take(SWEEP) {
                 let (expiry, _) = row.map_err(super::fault)?;
-                let Some(rest) = expiry.get(9..) else { continue };
+                let Some(rest) = expiry.get(9..) else {
+                    continue;
+                };
                 change.remove(key(Table::Attribute, &[rest]));
                 change.remove(expiry);
                 count += 1;

@@ -30,10 +30,16 @@ pub(super) fn read<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Sto
     match bytes.split_first() {
         Some((&JSON, row)) => serde_json::from_slice(row).map_err(|e| corrupt(what, &e)),
         Some((&PACKED, row)) => rmp_serde::from_slice(row).map_err(|e| corrupt(what, &e)),
-        _ => Err(StoreError::Corrupt { what, message: "unknown encoding".into() }),
+        _ => Err(StoreError::Corrupt {
+            what,
+            message: "unknown encoding".into(),
+        }),
     }
 }
 
 fn corrupt(what: &'static str, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Corrupt { what, message: error.to_string() }
+    StoreError::Corrupt {
+        what,
+        message: error.to_string(),
+    }
 }

@@ -22,7 +22,9 @@ type Found = Stored<Option<StoredEvent>>;
 
 impl SledStore {
     fn find_event(&self, account: AccountId, id: EventId) -> Found {
-        self.get(row_key(account, id))?.map(|row| codec::read(WHAT, &row)).transpose()
+        self.get(row_key(account, id))?
+            .map(|row| codec::read(WHAT, &row))
+            .transpose()
     }
 
     pub(super) fn put_event(&self, change: &mut Change, event: &StoredEvent) -> Stored<()> {
@@ -45,16 +47,27 @@ impl SledStore {
             let mut ids = ids.clone();
             ids.sort_unstable();
             ids.dedup();
-            let mut found: Vec<Found> =
-                ids.into_iter().map(|id| self.find_event(account, id)).collect();
+            let mut found: Vec<Found> = ids
+                .into_iter()
+                .map(|id| self.find_event(account, id))
+                .collect();
             if filters.event_id_gte.is_none() && filters.event_id_lt.is_none() {
-                found.sort_by_key(|f| f.as_ref().ok().and_then(|f| f.as_ref().map(|e| e.create_time)));
+                found.sort_by_key(|f| {
+                    f.as_ref()
+                        .ok()
+                        .and_then(|f| f.as_ref().map(|e| e.create_time))
+                });
             }
             return Box::new(found.into_iter());
         }
         if filters.event_id_gte.is_some() || filters.event_id_lt.is_some() {
-            let low = filters.event_id_gte.map_or_else(|| all_of(Table::Event, account), |id| row_key(account, id));
-            let high = filters.event_id_lt.map_or_else(|| after(&all_of(Table::Event, account)), |id| row_key(account, id));
+            let low = filters
+                .event_id_gte
+                .map_or_else(|| all_of(Table::Event, account), |id| row_key(account, id));
+            let high = filters.event_id_lt.map_or_else(
+                || after(&all_of(Table::Event, account)),
+                |id| row_key(account, id),
+            );
             if low >= high {
                 return Box::new(std::iter::empty());
             }
@@ -62,9 +75,12 @@ impl SledStore {
             return Box::new(rows.map(|row| codec::read(WHAT, &row.map_err(fault)?.1).map(Some)));
         }
         let bound = |time| key(Table::EventTime, &[account.as_bytes(), &moment(time)]);
-        let low = filters.create_time_gte.map_or_else(|| all_of(Table::EventTime, account), bound);
-        let high =
-            filters.create_time_lt.map_or_else(|| after(&all_of(Table::EventTime, account)), bound);
+        let low = filters
+            .create_time_gte
+            .map_or_else(|| all_of(Table::EventTime, account), bound);
+        let high = filters
+            .create_time_lt
+            .map_or_else(|| after(&all_of(Table::EventTime, account)), bound);
         if low >= high {
             return Box::new(std::iter::empty());
         }
@@ -77,7 +93,8 @@ impl SledStore {
 
 impl EventStore for SledStore {
     fn event(&self, account: AccountId, id: EventId) -> Stored<StoredEvent> {
-        self.find_event(account, id)?.ok_or_else(|| StoreError::not_found(WHAT, id))
+        self.find_event(account, id)?
+            .ok_or_else(|| StoreError::not_found(WHAT, id))
     }
 
     fn events(&self, account: AccountId, query: &EventQuery) -> Stored<Vec<StoredEvent>> {
@@ -89,7 +106,9 @@ impl EventStore for SledStore {
         let mut skip = query.page.skip();
         let mut out = Vec::new();
         for event in found {
-            let Some(event) = event?.filter(|event| query.filters.accept(event)) else { continue };
+            let Some(event) = event?.filter(|event| query.filters.accept(event)) else {
+                continue;
+            };
             if skip > 0 {
                 skip -= 1;
                 continue;

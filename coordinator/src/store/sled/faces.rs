@@ -25,7 +25,9 @@ pub(super) fn row_key(account: AccountId, id: FaceId) -> Vec<u8> {
 
 impl SledStore {
     pub(super) fn find_face(&self, account: AccountId, id: FaceId) -> Stored<Option<FaceRecord>> {
-        self.get(row_key(account, id))?.map(|row| codec::read(WHAT, &row)).transpose()
+        self.get(row_key(account, id))?
+            .map(|row| codec::read(WHAT, &row))
+            .transpose()
     }
 
     /// Writes a face and its index rows; `old` is what they were before.
@@ -53,7 +55,9 @@ impl SledStore {
     pub(super) fn remove_face(&self, change: &mut Change, face: &FaceRecord) {
         remove_index(change, face);
         change.remove(row_key(face.account_id, face.face_id));
-        change.faces.push(FaceChange::Removed(face.account_id, face.face_id));
+        change
+            .faces
+            .push(FaceChange::Removed(face.account_id, face.face_id));
     }
 
     fn change_face(
@@ -84,10 +88,15 @@ impl SledStore {
                 let mut ids: Vec<&String> = ids.iter().collect();
                 ids.sort_unstable();
                 ids.dedup();
-                ids.iter().map(|id| keys::external_prefix(account, id)).collect()
+                ids.iter()
+                    .map(|id| keys::external_prefix(account, id))
+                    .collect()
             }
             (None, Some(list)) => {
-                vec![keys::key(Table::ListFace, &[account.as_bytes(), list.as_bytes()])]
+                vec![keys::key(
+                    Table::ListFace,
+                    &[account.as_bytes(), list.as_bytes()],
+                )]
             }
             (None, None) => vec![all_of(Table::Face, account)],
         };
@@ -109,7 +118,9 @@ impl SledStore {
     ) -> Stored<Vec<FaceRecord>> {
         let mut out = Vec::new();
         for id in self.face_ids(account, filters)? {
-            let Some(mut face) = self.find_face(account, id)? else { continue };
+            let Some(mut face) = self.find_face(account, id)? else {
+                continue;
+            };
             if filters.accept((&face).into(), now) {
                 // A listing shows no descriptors; without them a page of many is small.
                 face.attributes = Attributes::default();
@@ -130,7 +141,9 @@ impl SledStore {
         let rows = self.scan(&all_of(Table::FaceTime, account)).rev();
         let mut out = Vec::new();
         for row in rows.skip(page.skip()).take(page.size) {
-            let Some(id) = keys::last_id(&row?.0).map(FaceId) else { continue };
+            let Some(id) = keys::last_id(&row?.0).map(FaceId) else {
+                continue;
+            };
             if let Some(mut face) = self.find_face(account, id)? {
                 face.attributes = Attributes::default();
                 out.push(face);
@@ -163,7 +176,8 @@ impl FaceStore for SledStore {
     }
 
     fn face(&self, account: AccountId, id: FaceId) -> Stored<FaceRecord> {
-        self.find_face(account, id)?.ok_or_else(|| StoreError::not_found(WHAT, id))
+        self.find_face(account, id)?
+            .ok_or_else(|| StoreError::not_found(WHAT, id))
     }
 
     fn faces(
@@ -176,7 +190,11 @@ impl FaceStore for SledStore {
             return self.newest_faces(account, query);
         }
         let all = self.select_faces(account, &query.filters, now)?;
-        Ok(all.into_iter().skip(query.page.skip()).take(query.page.size).collect())
+        Ok(all
+            .into_iter()
+            .skip(query.page.skip())
+            .take(query.page.size)
+            .collect())
     }
 
     fn count_faces(
@@ -201,7 +219,8 @@ impl FaceStore for SledStore {
         id: FaceId,
         attributes: &Attributes,
     ) -> Stored<()> {
-        self.change_face(account, id, |face| face.attributes = attributes.clone()).map(|_| ())
+        self.change_face(account, id, |face| face.attributes = attributes.clone())
+            .map(|_| ())
     }
 
     fn delete_face(&self, account: AccountId, id: FaceId) -> Stored<()> {

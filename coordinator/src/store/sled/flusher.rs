@@ -51,7 +51,10 @@ impl Flusher {
             .name("store-flusher".into())
             .spawn(move || run(&theirs, flush))
             .map_err(|e| StoreError::unavailable(format!("cannot start the flusher: {e}")))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     /// Whether writing still makes sense.
@@ -66,7 +69,11 @@ impl Flusher {
         let ticket = state.asked;
         self.shared.work.notify_one();
         while state.done < ticket && state.broken.is_none() {
-            state = self.shared.answer.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .shared
+                .answer
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         refuse(&state)
     }
@@ -74,7 +81,9 @@ impl Flusher {
 
 fn refuse(state: &State) -> Stored<()> {
     match &state.broken {
-        Some(message) => Err(StoreError::unavailable(format!("flushing failed: {message}"))),
+        Some(message) => Err(StoreError::unavailable(format!(
+            "flushing failed: {message}"
+        ))),
         None => Ok(()),
     }
 }
@@ -83,7 +92,10 @@ fn run(shared: &Shared, mut flush: impl FnMut() -> Result<(), String>) {
     loop {
         let mut state = shared.lock();
         while state.asked == state.done && !state.stop {
-            state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = shared
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let (target, stop) = (state.asked, state.stop);
         drop(state);
@@ -135,7 +147,10 @@ mod tests {
                 scope.spawn(|| flusher.flush().unwrap());
             }
         });
-        assert!(flushes.load(Ordering::SeqCst) < 32, "{flushes:?} flushes for 64 waiters");
+        assert!(
+            flushes.load(Ordering::SeqCst) < 32,
+            "{flushes:?} flushes for 64 waiters"
+        );
     }
 
     #[test]

@@ -30,7 +30,9 @@ impl HandlerStore for SledStore {
     }
 
     fn handler(&self, account: AccountId, id: HandlerId) -> Stored<Handler> {
-        let row = self.get(row_key(account, id))?.ok_or_else(|| StoreError::not_found(WHAT, id))?;
+        let row = self
+            .get(row_key(account, id))?
+            .ok_or_else(|| StoreError::not_found(WHAT, id))?;
         codec::read(WHAT, &row)
     }
 

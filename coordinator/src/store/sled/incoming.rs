@@ -77,7 +77,13 @@ impl IncomingStore for SledStore {
                 return Ok(Received::Duplicate);
             }
             let seq = self.next_seq()?;
-            let head = Head { account, agent, event, received_at: now, tries: 0 };
+            let head = Head {
+                account,
+                agent,
+                event,
+                received_at: now,
+                tries: 0,
+            };
             change.put(seen_key(account, event), &[]);
             change.put(place(Table::Incoming, seq), codec::packed(HEAD, &head)?);
             change.put_bulk(place(Table::Incoming, seq), raw);
@@ -94,7 +100,9 @@ impl IncomingStore for SledStore {
         let mut out = Vec::new();
         for row in self.queue(Table::Incoming, after).take(most) {
             let (key, value) = row?;
-            let Some(seq) = keys::place_of(&key) else { continue };
+            let Some(seq) = keys::place_of(&key) else {
+                continue;
+            };
             let head: Head = codec::read(HEAD, &value)?;
             let raw = match self.envelope(seq) {
                 Ok(raw) => raw,
@@ -134,7 +142,9 @@ impl IncomingStore for SledStore {
 
     fn bury(&self, seq: u64, reason: &str, now: Timestamp) -> Stored<()> {
         self.write(|change| {
-            let Some(head) = self.head(seq)? else { return Ok(()) };
+            let Some(head) = self.head(seq)? else {
+                return Ok(());
+            };
             let raw = self.bulk.get(place(Table::Incoming, seq)).map_err(fault)?;
             let letter = DeadLetter {
                 event_id: head.event,
@@ -151,8 +161,12 @@ impl IncomingStore for SledStore {
     }
 
     fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>> {
-        let rows = self.bulk.scan_prefix(keys::key(Table::Dead, &[])).take(most);
-        rows.map(|row| codec::read(DEAD, &row.map_err(fault)?.1)).collect()
+        let rows = self
+            .bulk
+            .scan_prefix(keys::key(Table::Dead, &[]))
+            .take(most);
+        rows.map(|row| codec::read(DEAD, &row.map_err(fault)?.1))
+            .collect()
     }
 
     fn finish(&self, finish: &Finish) -> Stored<Option<Finished>> {
@@ -192,7 +206,10 @@ impl IncomingStore for SledStore {
             let mut outgoing = None;
             if finish.notify {
                 let seq = self.next_seq()?;
-                change.put(place(Table::Outgoing, seq), codec::packed(OUTGOING, &event)?);
+                change.put(
+                    place(Table::Outgoing, seq),
+                    codec::packed(OUTGOING, &event)?,
+                );
                 outgoing = Some(seq);
             }
             Ok(Some(Finished { event, outgoing }))
@@ -203,8 +220,12 @@ impl IncomingStore for SledStore {
         let rows = self.queue(Table::Outgoing, after).take(most);
         rows.map(|row| {
             let (key, value) = row?;
-            let seq = keys::place_of(&key).ok_or_else(|| StoreError::not_found(OUTGOING, "place"))?;
-            Ok(Outgoing { seq, event: codec::read(OUTGOING, &value)? })
+            let seq =
+                keys::place_of(&key).ok_or_else(|| StoreError::not_found(OUTGOING, "place"))?;
+            Ok(Outgoing {
+                seq,
+                event: codec::read(OUTGOING, &value)?,
+            })
         })
         .collect()
     }

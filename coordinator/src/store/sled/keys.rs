@@ -83,18 +83,29 @@ pub(super) fn moment(time: Timestamp) -> [u8; 8] {
 
 /// Key of a face in the order of creation.
 pub(super) fn face_time(account: AccountId, time: Timestamp, face: FaceId) -> Vec<u8> {
-    key(Table::FaceTime, &[account.as_bytes(), &moment(time), face.as_bytes()])
+    key(
+        Table::FaceTime,
+        &[account.as_bytes(), &moment(time), face.as_bytes()],
+    )
 }
 
 /// Key of a face's membership in a list.
 pub(super) fn list_face(account: AccountId, list: ListId, face: FaceId) -> Vec<u8> {
-    key(Table::ListFace, &[account.as_bytes(), list.as_bytes(), face.as_bytes()])
+    key(
+        Table::ListFace,
+        &[account.as_bytes(), list.as_bytes(), face.as_bytes()],
+    )
 }
 
 /// Prefix of the faces of an external id. The length in front keeps `a` from matching `ab`.
 pub(super) fn external_prefix(account: AccountId, external_id: &str) -> Vec<u8> {
-    let length = u16::try_from(external_id.len()).unwrap_or(u16::MAX).to_be_bytes();
-    key(Table::ExternalId, &[account.as_bytes(), &length, external_id.as_bytes()])
+    let length = u16::try_from(external_id.len())
+        .unwrap_or(u16::MAX)
+        .to_be_bytes();
+    key(
+        Table::ExternalId,
+        &[account.as_bytes(), &length, external_id.as_bytes()],
+    )
 }
 
 /// Key of a face under its external id.
@@ -106,7 +117,10 @@ pub(super) fn external_face(account: AccountId, external_id: &str, face: FaceId)
 
 /// Key of an event in the order of creation.
 pub(super) fn event_time(account: AccountId, time: Timestamp, event: EventId) -> Vec<u8> {
-    key(Table::EventTime, &[account.as_bytes(), &moment(time), event.as_bytes()])
+    key(
+        Table::EventTime,
+        &[account.as_bytes(), &moment(time), event.as_bytes()],
+    )
 }
 
 /// Key of a place in a queue.

@@ -22,7 +22,9 @@ fn row_key(account: AccountId, id: ListId) -> Vec<u8> {
 
 impl SledStore {
     pub(super) fn find_list(&self, account: AccountId, id: ListId) -> Stored<Option<FaceList>> {
-        self.get(row_key(account, id))?.map(|row| codec::read(WHAT, &row)).transpose()
+        self.get(row_key(account, id))?
+            .map(|row| codec::read(WHAT, &row))
+            .transpose()
     }
 
     /// Notes that a list's faces change; it must exist.
@@ -62,7 +64,8 @@ impl ListStore for SledStore {
     }
 
     fn list(&self, account: AccountId, id: ListId) -> Stored<FaceList> {
-        self.find_list(account, id)?.ok_or_else(|| StoreError::not_found(WHAT, id))
+        self.find_list(account, id)?
+            .ok_or_else(|| StoreError::not_found(WHAT, id))
     }
 
     fn lists(&self, account: AccountId, page: Page) -> Stored<Vec<FaceList>> {
@@ -132,7 +135,11 @@ impl ListStore for SledStore {
                         entry.insert((old.clone(), old))
                     }
                 };
-                if attach { new.attach(list) } else { new.detach(list) };
+                if attach {
+                    new.attach(list)
+                } else {
+                    new.detach(list)
+                };
             }
             for (old, new) in done.into_values().filter(|(old, new)| old != new) {
                 self.put_face(change, Some(&old), new)?;

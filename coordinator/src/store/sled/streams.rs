@@ -39,24 +39,35 @@ impl StreamStore for SledStore {
             if self.has(owner_key(stream.stream_id))? {
                 return Err(StoreError::conflict(WHAT, "the id is taken"));
             }
-            change.put(row_key(stream.account_id, stream.stream_id), codec::json(WHAT, stream)?);
+            change.put(
+                row_key(stream.account_id, stream.stream_id),
+                codec::json(WHAT, stream)?,
+            );
             change.put(owner_key(stream.stream_id), stream.account_id.as_bytes());
             Ok(())
         })
     }
 
     fn stream(&self, account: AccountId, id: StreamId) -> Stored<StreamRecord> {
-        let row = self.get(row_key(account, id))?.ok_or_else(|| StoreError::not_found(WHAT, id))?;
+        let row = self
+            .get(row_key(account, id))?
+            .ok_or_else(|| StoreError::not_found(WHAT, id))?;
         codec::read(WHAT, &row)
     }
 
     fn streams(&self, account: AccountId, query: &StreamQuery) -> Stored<Vec<StreamRecord>> {
         let all = self.read_streams(&all_of(Table::Stream, account), query)?;
-        Ok(all.into_iter().skip(query.page.skip()).take(query.page.size).collect())
+        Ok(all
+            .into_iter()
+            .skip(query.page.skip())
+            .take(query.page.size)
+            .collect())
     }
 
     fn count_streams(&self, account: AccountId, query: &StreamQuery) -> Stored<u64> {
-        Ok(self.read_streams(&all_of(Table::Stream, account), query)?.len() as u64)
+        Ok(self
+            .read_streams(&all_of(Table::Stream, account), query)?
+            .len() as u64)
     }
 
     fn update_stream(
@@ -91,7 +102,9 @@ impl StreamStore for SledStore {
     }
 
     fn stream_of_any(&self, id: StreamId) -> Stored<StreamRecord> {
-        let owner = self.get(owner_key(id))?.and_then(|id| <[u8; 16]>::try_from(&*id).ok());
+        let owner = self
+            .get(owner_key(id))?
+            .and_then(|id| <[u8; 16]>::try_from(&*id).ok());
         let owner = owner.ok_or_else(|| StoreError::not_found(WHAT, id))?;
         self.stream(AccountId(uuid::Uuid::from_bytes(owner)), id)
     }

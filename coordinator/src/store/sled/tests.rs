@@ -6,7 +6,13 @@ use super::*;
 use crate::store::{IncomingStore, Received, conformance, conformance::Fixture};
 
 fn open(dir: &Path) -> Arc<SledStore> {
-    SledStore::open(dir, SledOptions { cache_bytes: 8 << 20 }).unwrap()
+    SledStore::open(
+        dir,
+        SledOptions {
+            cache_bytes: 8 << 20,
+        },
+    )
+    .unwrap()
 }
 
 struct Reopening {
@@ -23,7 +29,9 @@ impl Fixture for Reopening {
 
 #[test]
 fn it_conforms() {
-    conformance::all(&|| Reopening { dir: tempfile::tempdir().unwrap() });
+    conformance::all(&|| Reopening {
+        dir: tempfile::tempdir().unwrap(),
+    });
 }
 
 #[test]
@@ -31,11 +39,23 @@ fn another_layout_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     {
         let store = open(dir.path());
-        store.rows.insert(keys::SCHEMA, &99u32.to_be_bytes()).unwrap();
+        store
+            .rows
+            .insert(keys::SCHEMA, &99u32.to_be_bytes())
+            .unwrap();
         store.close().unwrap();
     }
     let error = SledStore::open(dir.path(), SledOptions::default()).err();
-    assert!(matches!(error, Some(StoreError::Corrupt { what: "schema version", .. })), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Some(StoreError::Corrupt {
+                what: "schema version",
+                ..
+            })
+        ),
+        "{error:?}"
+    );
 }
 
 /// What was acknowledged must be in the files at that moment, whatever happens to the process.
@@ -46,7 +66,13 @@ fn what_was_acknowledged_survives_a_crash() {
     for n in 0..20u128 {
         let raw = vec![n as u8; 40_000];
         let received = store
-            .receive(conformance::ACCOUNT, conformance::AGENT, conformance::event_id(n), &raw, conformance::at(1))
+            .receive(
+                conformance::ACCOUNT,
+                conformance::AGENT,
+                conformance::event_id(n),
+                &raw,
+                conformance::at(1),
+            )
             .unwrap();
         assert_eq!(received, Received::New);
     }
@@ -55,6 +81,10 @@ fn what_was_acknowledged_survives_a_crash() {
     let recovered = open(copy.path());
     let rows = recovered.incoming(None, 100).unwrap();
     assert_eq!(rows.len(), 20);
-    assert!(rows.iter().enumerate().all(|(n, row)| row.raw.iter().all(|b| *b == n as u8)));
+    assert!(
+        rows.iter()
+            .enumerate()
+            .all(|(n, row)| row.raw.iter().all(|b| *b == n as u8))
+    );
     drop(store);
 }

@@ -48,6 +48,22 @@ fn a_stream_runs_loses_its_agent_and_moves_to_another() {
 }
 
 #[test]
+fn a_replaced_stream_stays_with_its_agent_and_remembers_the_others() {
+    let mut s = stream(1, "rtsp://cam/1");
+    s.apply(seconds(0), Input::Assigned(Some(ONE)));
+    s.apply(seconds(1), Input::Assigned(None));
+    s.apply(seconds(2), Input::Assigned(Some(TWO)));
+    s.replace(crate::testing::new_stream("rtsp://cam/2"));
+    assert_eq!((s.state.agent, s.version), (Some(TWO), 2));
+    assert!(s.was_held_by(ONE) && s.was_held_by(TWO));
+    let mut paused = crate::testing::new_stream("rtsp://cam/2");
+    paused.status = Some(S::Pause);
+    s.replace(paused);
+    assert_eq!(s.state.agent, None);
+    assert!(s.was_held_by(TWO));
+}
+
+#[test]
 fn an_agent_that_comes_back_in_time_goes_on() {
     let mut s = stream(1, "rtsp://cam/1");
     s.apply(seconds(0), Input::Assigned(Some(ONE)));
@@ -183,6 +199,8 @@ proptest! {
                 prop_assert_eq!(s.state.wait_for_agent_until, None);
             }
             prop_assert!(s.state.restart_attempt <= 2);
+            prop_assert!(s.state.agent.is_none_or(|agent| s.was_held_by(agent)));
+            prop_assert!(s.state.holders.is_sorted());
         }
     }
 }
