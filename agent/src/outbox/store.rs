@@ -6,9 +6,9 @@
 //! sled never syncs; a leaf page holds at most 17 values before it splits, so values are cut into
 //! pieces of [`PIECE_BYTES`] and no page grows that large.
 //!
-//! Keys: `m` + sequence → moment of the append, length, number of pieces, event id; `p` + sequence
-//! + piece → bytes; `n` → the lowest sequence not yet given. All numbers are big-endian. Head and
-//! pieces of a record are written in one atomic batch.
+//! Keys: `m` and sequence → moment of the append, length, event id; `p`, sequence and piece → bytes;
+//! `n` → the lowest sequence not yet given. All numbers are big-endian. Head and pieces of a record
+//! are written in one atomic batch.
 
 use std::{
     fs::File,

@@ -321,3 +321,24 @@ fn a_store_is_usable_after_recovery() {
     store.remove(&[4, 17]).unwrap();
     assert_eq!(store.read(4).unwrap(), None);
 }
+
+#[test]
+fn space_of_acknowledged_events_is_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (outbox, _) = open(dir.path(), settings(dir.path()));
+    for _ in 0..400 {
+        let Appended::OnDisk(seq) = outbox.append(&event(150_000)) else {
+            panic!("not on disk")
+        };
+        outbox.acknowledge(&[seq]);
+    }
+    outbox.flush(Duration::from_secs(5));
+    let size = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().metadata().unwrap().len();
+    let on_disk: u64 = std::fs::read_dir(dir.path().join("outbox"))
+        .unwrap()
+        .map(size)
+        .sum();
+    // 60 MB went through.
+    assert!(on_disk < 20 << 20, "{on_disk}");
+    outbox.close();
+}
