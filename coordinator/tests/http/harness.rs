@@ -1,0 +1,173 @@
+//! A coordinator of its own for every test, on free ports and in a folder of its own.
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use goshawk_coordinator::{
+    app::App,
+    config::{Config, PREFIX},
+};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+
+use crate::contract::Contract;
+
+pub const LOGIN: &str = "admin@goshawk.local";
+pub const PASSWORD: &str = "a good password";
+
+pub struct Coordinator {
+    pub app: App,
+    pub http: Client,
+    pub api: String,
+    pub streams: String,
+    pub handlers: String,
+    pub sender: String,
+    contract: Option<&'static Contract>,
+    dir: tempfile::TempDir,
+}
+
+/// An answer that was checked against the contract.
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+    pub bytes: Vec<u8>,
+}
+
+impl Reply {
+    pub fn code(&self) -> u64 {
+        self.body["error_code"].as_u64().unwrap_or_else(|| panic!("no error: {} {}", self.status, self.body))
+    }
+
+    pub fn detail(&self) -> &str {
+        self.body["detail"].as_str().unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self
+    }
+
+    #[track_caller]
+    pub fn refused(self, status: u16, code: u64) -> Self {
+        assert_eq!((self.status.as_u16(), self.code()), (status, code), "{}", self.body);
+        self
+    }
+
+    #[track_caller]
+    pub fn id(&self, name: &str) -> String {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body)).to_owned()
+    }
+}
+
+/// Folder of installed models; tests that need one are skipped without it.
+pub fn models_home() -> Option<PathBuf> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.goshawk");
+    let home = std::env::var_os("GOSHAWK_HOME").map_or(default, PathBuf::from);
+    let there = home.join("models").is_dir() && home.join("onnxruntime/libonnxruntime.so").exists();
+    if !there {
+        println!("SKIPPED: no model pack in {} (make setup installs it)", home.display());
+    }
+    there.then_some(home)
+}
+
+impl Coordinator {
+    /// Without models.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let nowhere = dir.path().join("no-models");
+        let mut flags: Vec<(String, String)> = [
+            ("data_dir", data.to_str().unwrap()),
+            ("models.home", nowhere.to_str().unwrap()),
+            ("api.listen", "127.0.0.1:0"),
+            ("sender.listen", "127.0.0.1:0"),
+            ("handlers.listen", "127.0.0.1:0"),
+            ("streams.listen", "127.0.0.1:0"),
+            ("agents.listen", "127.0.0.1:0"),
+            ("bootstrap.login", LOGIN),
+            ("bootstrap.password", PASSWORD),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+        flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let config = Config::load(PREFIX, None, [], flags).and_then(Config::check).unwrap();
+        let app = App::start(config).await.unwrap();
+        let ends = app.endpoints().clone();
+        Self {
+            app,
+            http: Client::new(),
+            api: ends.api,
+            streams: ends.streams,
+            handlers: ends.handlers,
+            sender: ends.sender,
+            contract: Contract::load(),
+            dir,
+        }
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn basic(login: &str, password: &str) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{login}:{password}")))
+    }
+
+    /// A request to the API with the administrator's credentials.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.api)).header("Authorization", Self::basic(LOGIN, PASSWORD))
+    }
+
+    /// Sends and checks the answer against the contract's `operation`.
+    pub async fn send(&self, operation: &str, request: reqwest::RequestBuilder) -> Reply {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap().to_vec();
+        let is_json = headers.get("content-type").is_some_and(|value| value == "application/json");
+        let body = if is_json { serde_json::from_slice(&bytes).unwrap_or(Value::Null) } else { Value::Null };
+        assert!(headers.contains_key("luna-request-id"), "no Luna-Request-Id");
+        if let (Some(contract), false) = (self.contract, operation.is_empty()) {
+            contract.check(operation, status.as_u16(), is_json.then_some(&body));
+        }
+        Reply { status, headers, body, bytes }
+    }
+
+    pub async fn get(&self, operation: &str, path: &str) -> Reply {
+        self.send(operation, self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, operation: &str, path: &str, body: Value) -> Reply {
+        self.send(operation, self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn with_body(&self, operation: &str, method: Method, path: &str, body: Value) -> Reply {
+        self.send(operation, self.request(method, path).json(&body)).await
+    }
+
+    pub async fn delete(&self, operation: &str, path: &str) -> Reply {
+        self.send(operation, self.request(Method::DELETE, path)).await
+    }
+
+    /// Like [`Self::send`], to the Streams service.
+    pub async fn stream_call(&self, operation: &str, method: Method, path: &str, body: Option<Value>) -> Reply {
+        let mut request = self.http.request(method, format!("{}{path}", self.streams));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        self.send(operation, request).await
+    }
+
+    pub async fn account_id(&self) -> String {
+        self.get("getAccount", "/6/account").await.expect(200).id("account_id")
+    }
+
+    pub async fn stop(self) {
+        self.app.stop().await;
+    }
+}

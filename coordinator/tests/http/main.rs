@@ -1,0 +1,16 @@
+//! The coordinator's HTTP services, driven over real sockets.
+//!
+//! Answers are checked against the published contracts where those are at hand: `GOSHAWK_SHARED`
+//! names the folder that holds `spec/`, `../shared` beside the workspace by default.
+#![allow(missing_docs)]
+
+mod accounts;
+mod bad_input;
+mod contract;
+mod events;
+mod faces;
+mod handlers;
+mod harness;
+mod services;
+mod sockets;
+mod streams;
