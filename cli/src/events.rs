@@ -94,9 +94,9 @@ pub fn line(message: &Value) -> String {
             .unwrap_or("-")
             .to_owned()
     };
-    let time = ["event_create_time", "create_time", "event_time"]
-        .iter()
-        .find_map(|key| event.get(*key).and_then(Value::as_str))
+    let time = message
+        .get("event-create-time")
+        .and_then(Value::as_str)
         .unwrap_or("-");
     let track = show("track_id");
     let track: String = track
@@ -155,10 +155,9 @@ mod tests {
     use super::*;
 
     fn event() -> Value {
-        json!({"event": {
+        json!({"event-create-time": "2026-11-20T12:00:00Z", "event": {
             "source": "door",
             "track_id": "8d57654a-3905-4326-8db6-dcf8000000a3",
-            "event_create_time": "2026-11-20T12:00:00Z",
             "matches": [
                 {"label": "a", "candidates": [{"face": {"face_id": "f", "user_data": "Ann"}, "similarity": 0.7}]},
                 {"label": "b", "candidates": [{"face": {"face_id": "g", "user_data": ""}, "similarity": 0.9}]},
