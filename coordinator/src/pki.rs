@@ -5,7 +5,7 @@
 //!   them and knows which agents are revoked.
 //! * What must last is behind two small traits, [`JoinTokenStore`] and [`AgentRegistry`];
 //!   [`FileRegistry`] is the simple durable implementation of both.
-//! * [`tls`] turns all that into TLS settings: an agent without a certificate of ours, with one of
+//! * `tls` turns all that into TLS settings: an agent without a certificate of ours, with one of
 //!   a foreign CA, or with a revoked one does not get past the handshake.
 //!
 //! Everything here blocks on small files; async callers use the blocking pool.

@@ -33,7 +33,7 @@ fn every_event_is_committed_exactly_once_and_acknowledged() {
         println!("{report:#?}");
         return;
     }
-    let seeds = number("GOSHAWK_SIM_SEEDS").unwrap_or(400);
+    let seeds = number("GOSHAWK_SIM_SEEDS").unwrap_or(1_000);
     let mut total = world::Report::default();
     for seed in 0..seeds {
         total.add(&run(seed, Sabotage::None, false).unwrap_or_else(|broken| panic!("{broken}")));

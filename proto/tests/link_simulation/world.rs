@@ -274,6 +274,10 @@ impl World {
         Ok(self.report)
     }
 
+    #[expect(
+        clippy::print_stdout,
+        reason = "the trace of a seed that someone replays"
+    )]
     fn log(&self, what: &Happening) {
         if self.trace {
             println!("{:>10.3} {what:?}", (self.now - self.start).as_secs_f64());
