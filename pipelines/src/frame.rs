@@ -38,7 +38,7 @@ struct Inner {
 /// Where the pixels are.
 enum Store {
     /// In a decoder's buffer; the layout tells how to read it.
-    Mapped(VideoFrame<Readable>, Layout),
+    Mapped(Box<VideoFrame<Readable>>, Layout),
     /// In a picture of our own.
     Rgb(Rgb),
 }
@@ -63,7 +63,7 @@ impl Frame {
         let mapped = VideoFrame::from_buffer_readable(buffer, info)
             .map_err(|_| SourceError::other("a decoded picture cannot be mapped"))?;
         let source_size = Size::new(info.width(), info.height());
-        let store = Store::Mapped(mapped, layout);
+        let store = Store::Mapped(Box::new(mapped), layout);
         Ok(Self::new(number, times, rotation, source_size, store))
     }
 

@@ -1,5 +1,9 @@
 //! Sources against real files and a real RTSP server. Clips are made at run time.
 #![cfg(feature = "camera")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's helpers fail as the test itself does"
+)]
 
 mod clips;
 mod faults;

@@ -110,7 +110,7 @@ impl Scene {
                 at += 1;
                 let grain = i32::from(self.grain[at % GRAINS]);
                 for (byte, gain) in pixel.iter_mut().zip(gains) {
-                    *byte = ((i32::from(*byte) * gain >> 8) + grain).clamp(0, 255) as u8;
+                    *byte = (((i32::from(*byte) * gain) >> 8) + grain).clamp(0, 255) as u8;
                 }
             }
         }
