@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "test fixtures")]
 
 use goshawk_proto::{
-    descriptor::{Descriptor, DescriptorVersion},
+    descriptor::Descriptor,
     detection::{BasicAttributes, Gender},
     geometry::Rect,
     id::{AccountId, EventId, FaceId, HandlerId, SampleId, StreamId},
@@ -27,10 +27,6 @@ pub const ACCOUNT: AccountId = AccountId(Uuid::from_u128(0xacc));
 
 pub fn seconds(n: i64) -> Timestamp {
     Timestamp::from_unix_micros(n * 1_000_000)
-}
-
-pub fn descriptor(values: &[f32]) -> Descriptor {
-    Descriptor::from_values(DescriptorVersion(1), values).unwrap()
 }
 
 pub fn face(n: u128, descriptor: Option<Descriptor>) -> FaceRecord {

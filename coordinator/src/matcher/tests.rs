@@ -59,8 +59,11 @@ fn matcher() -> Arc<Matcher> {
     })
 }
 
-/// Puts and removals in any order; `None` removes.
-fn history() -> impl Strategy<Value = Vec<(u128, Option<(Vec<f32>, Vec<u128>)>)>> {
+/// A face's values and lists; `None` removes it.
+type Row = Option<(Vec<f32>, Vec<u128>)>;
+
+/// Puts and removals in any order.
+fn history() -> impl Strategy<Value = Vec<(u128, Row)>> {
     let row = (
         prop::collection::vec(-1.0f32..1.0, DIMENSION),
         prop::collection::vec(0u128..3, 0..3),

@@ -4,6 +4,8 @@
 //! back, and only then told to agents. So after a restart agents that come back find the document
 //! they had, and go on without a gap.
 
+mod agents;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,7 +21,6 @@ use goshawk_proto::{
     id::{AgentId, StreamId},
     link::{Assignments, Feedback, Hello},
     stream::{FailureKind, StreamSpec},
-    time::Timestamp,
 };
 use tokio::{
     sync::{Notify, watch},
@@ -32,6 +33,8 @@ use crate::{
     ingest::{AgentObserver, AssignmentSource},
     store::{StoreError, StoreHandle, Stored},
 };
+pub use agents::AgentStatus;
+use agents::Entry;
 
 /// How streams are assigned.
 #[derive(Clone, Copy, Debug)]
@@ -49,58 +52,6 @@ impl Default for AssignOptions {
             default_capacity: 64,
             tick: Duration::from_secs(1),
         }
-    }
-}
-
-/// An agent as operators see it.
-#[derive(Clone, Debug)]
-pub struct AgentStatus {
-    /// The agent.
-    pub agent_id: AgentId,
-    /// Its own name; empty before its first connection since our start.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Whether it is connected now.
-    pub connected: bool,
-    /// When that last changed.
-    pub since: Timestamp,
-    /// Streams it has.
-    pub streams: Vec<StreamId>,
-    /// How many it can take.
-    pub capacity: u32,
-    /// What it last said.
-    pub last_feedback: Option<Feedback>,
-}
-
-struct Entry {
-    hello: Option<Hello>,
-    connected: bool,
-    since: Timestamp,
-    feedback: Option<Feedback>,
-    document: watch::Sender<Arc<Assignments>>,
-}
-
-impl Entry {
-    fn new(streams: Vec<StreamSpec>) -> Self {
-        let document = Arc::new(Assignments {
-            revision: 1,
-            streams,
-        });
-        Self {
-            hello: None,
-            connected: false,
-            since: now(),
-            feedback: None,
-            document: watch::Sender::new(document),
-        }
-    }
-
-    fn capacity(&self, options: &AssignOptions) -> u32 {
-        let said = self.hello.iter().flat_map(|hello| &hello.capabilities);
-        said.filter_map(|c| c.strip_prefix("streams=")?.parse().ok())
-            .next()
-            .unwrap_or(options.default_capacity)
     }
 }
 
@@ -170,30 +121,7 @@ impl Assigner {
         let agents = self.lock();
         let mut out: Vec<AgentStatus> = agents
             .iter()
-            .map(|(id, entry)| AgentStatus {
-                agent_id: *id,
-                name: entry
-                    .hello
-                    .as_ref()
-                    .map(|h| h.name.clone())
-                    .unwrap_or_default(),
-                version: entry
-                    .hello
-                    .as_ref()
-                    .map(|h| h.agent_version.clone())
-                    .unwrap_or_default(),
-                connected: entry.connected,
-                since: entry.since,
-                streams: entry
-                    .document
-                    .borrow()
-                    .streams
-                    .iter()
-                    .map(|s| s.stream_id)
-                    .collect(),
-                capacity: entry.capacity(&self.options),
-                last_feedback: entry.feedback.clone(),
-            })
+            .map(|(id, entry)| entry.status(*id, &self.options))
             .collect();
         out.sort_by_key(|agent| agent.agent_id);
         out

@@ -1,16 +1,36 @@
 //! Crashes between any two steps: afterwards every event is stored exactly once and was sent at
 //! least once.
 
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use goshawk_coordinator_core::candidates::FaceFilters;
+use goshawk_proto::event::Event;
 use proptest::prelude::*;
 
-use super::*;
-use crate::store::conformance::copy_dir;
+use super::{
+    super::*,
+    world::{World, agent_event, everything, received},
+};
+use crate::{
+    blobs::{BlobKey, BlobKind},
+    store::{
+        FaceStore, IncomingStore,
+        conformance::{ACCOUNT, at, copy_dir, list_id},
+    },
+};
 
 /// Stops processing when a step is reached for the `after + 1`-th time.
 struct Fuse {
     step: Step,
     left: Mutex<u32>,
-    blown: std::sync::atomic::AtomicBool,
+    blown: AtomicBool,
 }
 
 impl Fuse {
@@ -77,7 +97,6 @@ impl Lives {
         match fuse {
             Some(fuse) => {
                 for _ in 0..400 {
-                    use crate::store::IncomingStore;
                     let idle = world.store.incoming_len().unwrap() == 0
                         && world.store.outgoing(None, 1).unwrap().is_empty();
                     if idle || fuse.blown.load(Ordering::SeqCst) {
@@ -114,8 +133,7 @@ impl Lives {
                 "{id} was never sent"
             );
         }
-        use crate::store::FaceStore;
-        let filters = goshawk_coordinator_core::candidates::FaceFilters {
+        let filters = FaceFilters {
             list_id: Some(list_id(2)),
             ..Default::default()
         };

@@ -88,3 +88,36 @@ fn what_was_acknowledged_survives_a_crash() {
     );
     drop(store);
 }
+
+/// How fast events are taken in, for people who change the store: `cargo test -- --ignored`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn rate_of_durable_events() {
+    const WRITERS: u128 = 32;
+    const EACH: u128 = 60;
+    for size in [4_000, 40_000, 150_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let start = std::time::Instant::now();
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let store = &store;
+                scope.spawn(move || {
+                    let raw = vec![7; size];
+                    for n in 0..EACH {
+                        let id = conformance::event_id(writer * EACH + n);
+                        let (account, agent) = (conformance::ACCOUNT, conformance::AGENT);
+                        store
+                            .receive(account, agent, id, &raw, conformance::at(1))
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        let rate = (WRITERS * EACH) as f64 / start.elapsed().as_secs_f64();
+        println!(
+            "{size} bytes: {rate:.0} events/s, {} MB on disk",
+            store.disk_bytes().unwrap() >> 20
+        );
+    }
+}
