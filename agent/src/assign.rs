@@ -236,9 +236,11 @@ impl Fleet {
     /// returns how many have not ended by then.
     pub fn stop(mut self, patience: Duration) -> usize {
         let until = Instant::now() + patience;
-        let ids: Vec<StreamId> = self.streams.keys().copied().collect();
-        for id in ids {
-            self.remove(id);
+        for (id, stream) in std::mem::take(&mut self.streams) {
+            if let Some(thread) = stream.thread {
+                thread.stop();
+                self.leaving.push((id, thread));
+            }
         }
         while !self.leaving.is_empty() && Instant::now() < until {
             self.reap();
