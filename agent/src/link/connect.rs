@@ -94,7 +94,8 @@ impl From<ConnectionError> for ConnectError {
                 45 => Self::refused(
                     "the coordinator says that this agent's certificate has expired; check both clocks",
                 ),
-                48 => Self::refused("this agent's certificate is of another coordinator"),
+                // 51 (a signature that does not fit): two CAs of the same name.
+                48 | 51 => Self::refused("this agent's certificate is of another coordinator"),
                 _ => Self::refused(format!("no trust between agent and coordinator: {error}")),
             },
             (_, None) => Self::lost(error),

@@ -61,7 +61,7 @@ impl CertificateAuthority {
             return Self::assemble(cert, key);
         }
         let key = KeyPair::generate()?;
-        let cert = ca_params()?.self_signed(&key)?.pem();
+        let cert = ca_params(&key)?.self_signed(&key)?.pem();
         files::write_whole(&key_path, key.serialize_pem().as_bytes())
             .map_err(|e| PkiError::file(&key_path, &e))?;
         files::write_whole(&cert_path, cert.as_bytes())
@@ -162,8 +162,13 @@ impl SigningRequest {
     }
 }
 
-fn ca_params() -> Result<CertificateParams, PkiError> {
-    let mut params = params("Goshawk coordinator CA", SystemTime::now(), CA_LASTS)?;
+/// Two coordinators' CAs never have the same name: an issuer is looked up by name, and a foreign
+/// certificate shall be known as foreign and not as forged.
+fn ca_params(key: &KeyPair) -> Result<CertificateParams, PkiError> {
+    let mut name = Fingerprint::of(&key.subject_public_key_info()).to_string();
+    name.truncate(16);
+    let name = format!("Goshawk coordinator CA {name}");
+    let mut params = params(&name, SystemTime::now(), CA_LASTS)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)
