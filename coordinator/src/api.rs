@@ -87,10 +87,18 @@ pub struct Api {
 
 impl Api {
     /// Who makes a request with these headers, as far as `access` wants to know.
-    pub async fn authenticate(&self, access: Access, headers: &HeaderMap, peer: IpAddr) -> Result<Option<Caller>, ApiError> {
+    pub async fn authenticate(
+        &self,
+        access: Access,
+        headers: &HeaderMap,
+        peer: IpAddr,
+    ) -> Result<Option<Caller>, ApiError> {
         match access {
             Access::Open => Ok(None),
-            Access::Header => Ok(Some(Caller { account_id: named(headers)?, role: Role::User })),
+            Access::Header => Ok(Some(Caller {
+                account_id: named(headers)?,
+                role: Role::User,
+            })),
             Access::Account => {
                 if let Some(value) = headers.get(header::AUTHORIZATION) {
                     let value = value.to_str().unwrap_or_default();
@@ -117,24 +125,36 @@ impl Api {
     /// Dependencies that are not well, and why.
     pub async fn unhealthy(&self) -> Vec<(&'static str, String)> {
         let mut failures = Vec::new();
-        let store = self.store.run(|store| store.accounts(Page { number: 1, size: 1 }).map(drop)).await;
+        let store = self
+            .store
+            .run(|store| store.accounts(Page { number: 1, size: 1 }).map(drop))
+            .await;
         if let Err(error) = store {
             failures.push(("store", error.to_string()));
         }
-        let nobody = BlobKey { account: AccountId(uuid::Uuid::nil()), kind: BlobKind::Image, id: uuid::Uuid::nil() };
+        let nobody = BlobKey {
+            account: AccountId(uuid::Uuid::nil()),
+            kind: BlobKind::Image,
+            id: uuid::Uuid::nil(),
+        };
         match self.blobs.exists(&nobody).await {
             Ok(_) | Err(BlobError::NotFound(_)) => {}
             Err(error) => failures.push(("image_store", error.to_string())),
         }
         if self.analyzer.is_none() {
-            failures.push(("models", "no model pack is installed or it cannot be loaded".to_owned()));
+            failures.push((
+                "models",
+                "no model pack is installed or it cannot be loaded".to_owned(),
+            ));
         }
         failures
     }
 }
 
 fn named(headers: &HeaderMap) -> Result<AccountId, ApiError> {
-    let value = headers.get("luna-account-id").ok_or_else(|| Code::AccountHeaderMissing.plain())?;
+    let value = headers
+        .get("luna-account-id")
+        .ok_or_else(|| Code::AccountHeaderMissing.plain())?;
     let id = value.to_str().ok().and_then(|text| text.parse().ok());
     id.ok_or_else(|| Code::AccountHeaderBad.plain())
 }

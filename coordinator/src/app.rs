@@ -26,7 +26,10 @@ use crate::{
     pki::{Authority, FileRegistry, PkiError, RegistryError},
     process::{Analyzer, Assigner, ProcessOptions, ProcessParts, Processor, assign::AssignOptions},
     sender::Sender,
-    store::{FaceObserver, Store, StoreError, StoreHandle, sled::{SledOptions, SledStore}},
+    store::{
+        FaceObserver, Store, StoreError, StoreHandle,
+        sled::{SledOptions, SledStore},
+    },
 };
 use endpoints::Endpoints;
 
@@ -116,7 +119,10 @@ fn now() -> Timestamp {
 
 fn lay(config: &Config) -> Result<Foundations, StartError> {
     let dir = &config.data_dir;
-    make_private(dir).map_err(|source| StartError::DataDir { path: dir.clone(), source })?;
+    make_private(dir).map_err(|source| StartError::DataDir {
+        path: dir.clone(),
+        source,
+    })?;
     let store = SledStore::open(&dir.join("store"), SledOptions::default())?;
     bootstrap::ensure(config, store.as_ref(), now())?;
     let blobs = Blobs::open(&dir.join("blobs"))?;
@@ -124,7 +130,10 @@ fn lay(config: &Config) -> Result<Foundations, StartError> {
     let authority = Authority::open(dir, registry.clone(), registry)?;
     let analyzer = vision::open(config);
     let curve = analyzer.as_ref().map(Analyzer::curve).unwrap_or_default();
-    let matcher = Matcher::start(MatcherOptions { curve, ..MatcherOptions::default() });
+    let matcher = Matcher::start(MatcherOptions {
+        curve,
+        ..MatcherOptions::default()
+    });
     // Followed from now on, so that nothing stored while it is rebuilt is missed.
     store.set_observer(Arc::clone(&matcher) as Arc<dyn FaceObserver>);
     let faces = matcher.rebuild(store.as_ref())?;
@@ -132,28 +141,56 @@ fn lay(config: &Config) -> Result<Foundations, StartError> {
     let handle = StoreHandle::new(Arc::clone(&store) as Arc<dyn Store>, STORE_TURNS);
     let auth = Authenticator::new(Arc::new(handle.clone()))
         .map_err(|error| StartError::Bootstrap(format!("password hashing: {error}")))?;
-    Ok(Foundations { store, handle, blobs, authority, matcher, analyzer, auth })
+    Ok(Foundations {
+        store,
+        handle,
+        blobs,
+        authority,
+        matcher,
+        analyzer,
+        auth,
+    })
 }
 
 fn make_private(dir: &std::path::Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
 }
 
 impl App {
     /// Starts everything; services answer when this returns.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (intake, work, goodbye) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (intake, work, goodbye) = (
+            CancellationToken::new(),
+            CancellationToken::new(),
+            CancellationToken::new(),
+        );
         let config = Arc::new(config);
         let foundations = {
             let config = Arc::clone(&config);
             tokio::task::spawn_blocking(move || lay(&config)).await??
         };
-        let Foundations { store, handle, blobs, authority, matcher, analyzer, auth } = foundations;
+        let Foundations {
+            store,
+            handle,
+            blobs,
+            authority,
+            matcher,
+            analyzer,
+            auth,
+        } = foundations;
         let metrics = Arc::new(Metrics::default());
         let http = Arc::new(HttpMetrics::new(&metrics));
         let bus = Bus::new(config.subscriber_queue.saturating_mul(BUS_CAPACITY_FACTOR));
-        let sender = Sender::new(bus.clone(), config.max_subscribers, SenderMetrics::new(&metrics), goodbye.clone());
+        let sender = Sender::new(
+            bus.clone(),
+            config.max_subscribers,
+            SenderMetrics::new(&metrics),
+            goodbye.clone(),
+        );
         let matching = Arc::new(Matching::new(matcher, handle.clone()));
         let parts = ProcessParts {
             store: handle.clone(),
@@ -170,7 +207,12 @@ impl App {
             observer: assigner.clone(),
         };
         let listen_at = IngestConfig::new(config.agents_listen);
-        let ingest = Arc::new(ingest::start(listen_at, Arc::clone(&authority), services, intake.clone())?);
+        let ingest = Arc::new(ingest::start(
+            listen_at,
+            Arc::clone(&authority),
+            services,
+            intake.clone(),
+        )?);
         let workers = vec![processor.start(work.clone()), assigner.start(work.clone())];
         gauges::register(&metrics, &ingest, &processor, matching.matcher(), &bus);
         let api = Arc::new(Api {
@@ -193,14 +235,36 @@ impl App {
             sender: Arc::clone(&sender),
         });
         let servers = TaskTracker::new();
-        let endpoints = listen(&config, &api, &http, &servers, &intake, ingest.local_addr()).await?;
-        endpoints.write(&config.data_dir).map_err(|source| StartError::DataDir { path: config.data_dir.clone(), source })?;
+        let endpoints =
+            listen(&config, &api, &http, &servers, &intake, ingest.local_addr()).await?;
+        endpoints
+            .write(&config.data_dir)
+            .map_err(|source| StartError::DataDir {
+                path: config.data_dir.clone(),
+                source,
+            })?;
         tracing::info!(
-            api = endpoints.api, sender = endpoints.sender, handlers = endpoints.handlers,
-            streams = endpoints.streams, agents = endpoints.agents, "coordinator is up"
+            api = endpoints.api,
+            sender = endpoints.sender,
+            handlers = endpoints.handlers,
+            streams = endpoints.streams,
+            agents = endpoints.agents,
+            "coordinator is up"
         );
         let (data_dir, drain) = (config.data_dir.clone(), config.drain);
-        Ok(Self { endpoints, data_dir, drain, intake, work, goodbye, servers, ingest, workers, sender, store })
+        Ok(Self {
+            endpoints,
+            data_dir,
+            drain,
+            intake,
+            work,
+            goodbye,
+            servers,
+            ingest,
+            workers,
+            sender,
+            store,
+        })
     }
 
     /// Where the services listen.
@@ -246,8 +310,13 @@ async fn within(limit: Duration, what: &str, work: impl Future<Output = ()>) {
 }
 
 fn body_limits(config: &Config) -> BodyLimits {
-    let bytes = |size: goshawk_proto::settings::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
-    BodyLimits { json: bytes(config.max_json), image: bytes(config.max_image), read_timeout: config.request_timeout }
+    let bytes =
+        |size: goshawk_proto::settings::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    BodyLimits {
+        json: bytes(config.max_json),
+        image: bytes(config.max_image),
+        read_timeout: config.request_timeout,
+    }
 }
 
 async fn listen(
@@ -267,7 +336,11 @@ async fn listen(
     let mut origins = Vec::with_capacity(wanted.len());
     for (service, key, address) in wanted {
         let listener = services::bind(key, address).await?;
-        let bound = listener.local_addr().map_err(|source| StartError::Listen { key, address, source })?;
+        let bound = listener.local_addr().map_err(|source| StartError::Listen {
+            key,
+            address,
+            source,
+        })?;
         origins.push(endpoints::origin(bound));
         servers.spawn(services::server(service, listener, api, config, http).run(stop.clone()));
     }

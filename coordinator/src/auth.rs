@@ -116,7 +116,10 @@ impl Authenticator {
     pub async fn named(&self, id: AccountId) -> Result<Caller, ApiError> {
         let stored = self.credentials.by_id(id).await?;
         let stored = stored.ok_or_else(|| failed(WRONG))?;
-        Ok(Caller { account_id: stored.account_id, role: stored.role })
+        Ok(Caller {
+            account_id: stored.account_id,
+            role: stored.role,
+        })
     }
 
     /// Who shows the `Authorization` header `value`.
@@ -126,22 +129,38 @@ impl Authenticator {
             // Tokens are not issued by this installation, so none can be right.
             return Err(failed("Specified token corrupted"));
         }
-        let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(rest.trim()).ok()).flatten();
+        let decoded = scheme
+            .eq_ignore_ascii_case("basic")
+            .then(|| STANDARD.decode(rest.trim()).ok())
+            .flatten();
         let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-        let Some((login, password)) = decoded.as_deref().and_then(|text| text.split_once(':')) else {
+        let Some((login, password)) = decoded.as_deref().and_then(|text| text.split_once(':'))
+        else {
             return Err(failed(BAD_FORMAT));
         };
         self.login(login, password, peer).await
     }
 
     /// Who has this login and password.
-    pub async fn login(&self, login: &str, password: &str, peer: IpAddr) -> Result<Caller, ApiError> {
-        let stored = if login.len() <= 512 { self.credentials.by_login(login).await? } else { None };
+    pub async fn login(
+        &self,
+        login: &str,
+        password: &str,
+        peer: IpAddr,
+    ) -> Result<Caller, ApiError> {
+        let stored = if login.len() <= 512 {
+            self.credentials.by_login(login).await?
+        } else {
+            None
+        };
         let pair = self.digest(&[login, password]);
         if let Some(stored) = &stored
             && self.remembers(&pair, &stored.password_hash)
         {
-            return Ok(Caller { account_id: stored.account_id, role: stored.role });
+            return Ok(Caller {
+                account_id: stored.account_id,
+                role: stored.role,
+            });
         }
         let key = (self.digest(&[login]), peer);
         let slot = Arc::clone(&self.hashers).acquire_owned().await;
@@ -150,12 +169,18 @@ impl Authenticator {
         if let Some(wait) = self.waits(&key, peer) {
             return Err(failed(WRONG).retry_after(wait));
         }
-        let hash = stored.as_ref().map_or_else(|| self.decoy.clone(), |stored| stored.password_hash.clone());
-        let right = password.len() <= password::MAX_PASSWORD_BYTES && verify(password, hash).await?;
+        let hash = stored
+            .as_ref()
+            .map_or_else(|| self.decoy.clone(), |stored| stored.password_hash.clone());
+        let right =
+            password.len() <= password::MAX_PASSWORD_BYTES && verify(password, hash).await?;
         match stored.filter(|_| right) {
             Some(stored) => {
                 self.remember(pair, &stored.password_hash, &key);
-                Ok(Caller { account_id: stored.account_id, role: stored.role })
+                Ok(Caller {
+                    account_id: stored.account_id,
+                    role: stored.role,
+                })
             }
             None => {
                 self.missed(key, peer);
@@ -179,18 +204,26 @@ impl Authenticator {
     }
 
     fn addresses(&self) -> std::sync::MutexGuard<'_, Backoff<IpAddr>> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remembers(&self, pair: &[u8; 32], hash: &str) -> bool {
         let state = self.state();
-        let known = state.remembered.get(pair).filter(|known| known.until > Instant::now());
+        let known = state
+            .remembered
+            .get(pair)
+            .filter(|known| known.until > Instant::now());
         known.is_some_and(|known| bool::from(known.password_hash.as_bytes().ct_eq(hash.as_bytes())))
     }
 
     fn waits(&self, key: &([u8; 32], IpAddr), peer: IpAddr) -> Option<Duration> {
         let now = Instant::now();
-        self.state().logins.wait(key, now).max(self.addresses().wait(&peer, now))
+        self.state()
+            .logins
+            .wait(key, now)
+            .max(self.addresses().wait(&peer, now))
     }
 
     fn missed(&self, key: ([u8; 32], IpAddr), peer: IpAddr) {
@@ -207,7 +240,13 @@ impl Authenticator {
             state.remembered.retain(|_, known| known.until > now);
         }
         if state.remembered.len() < MAX_REMEMBERED {
-            state.remembered.insert(pair, Remembered { password_hash: hash.to_owned(), until: now + REMEMBER });
+            state.remembered.insert(
+                pair,
+                Remembered {
+                    password_hash: hash.to_owned(),
+                    until: now + REMEMBER,
+                },
+            );
         }
     }
 }
@@ -215,7 +254,9 @@ impl Authenticator {
 async fn verify(password: &str, hash: String) -> Result<bool, ApiError> {
     let password = password.to_owned();
     let check = move || password::verify(&password, &hash);
-    tokio::task::spawn_blocking(check).await.map_err(|error| ApiError::internal("password check", &error))
+    tokio::task::spawn_blocking(check)
+        .await
+        .map_err(|error| ApiError::internal("password check", &error))
 }
 
 fn failed(detail: &str) -> ApiError {

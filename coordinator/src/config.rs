@@ -117,7 +117,10 @@ impl Config {
                     "{address} is reachable from outside, and this service asks for no password; \
                      use a loopback address, or set internal.expose = true if something before it does"
                 );
-                problems.push(Problem { key: key.to_owned(), reason });
+                problems.push(Problem {
+                    key: key.to_owned(),
+                    reason,
+                });
             }
         }
         for (key, value) in [
@@ -128,20 +131,31 @@ impl Config {
             ("limits.subscriber_queue", self.subscriber_queue),
         ] {
             if value == 0 {
-                problems.push(Problem { key: key.to_owned(), reason: "must be at least 1".to_owned() });
+                problems.push(Problem {
+                    key: key.to_owned(),
+                    reason: "must be at least 1".to_owned(),
+                });
             }
         }
-        if problems.is_empty() { Ok(self) } else { Err(Problems(problems)) }
+        if problems.is_empty() {
+            Ok(self)
+        } else {
+            Err(Problems(problems))
+        }
     }
 
     /// Folder of the model pack.
     pub fn pack_dir(&self) -> PathBuf {
-        self.models_dir.clone().unwrap_or_else(|| self.home.join("models"))
+        self.models_dir
+            .clone()
+            .unwrap_or_else(|| self.home.join("models"))
     }
 
     /// The ONNX Runtime library.
     pub fn runtime_library(&self) -> PathBuf {
-        self.onnxruntime.clone().unwrap_or_else(|| self.home.join("onnxruntime").join("libonnxruntime.so"))
+        self.onnxruntime
+            .clone()
+            .unwrap_or_else(|| self.home.join("onnxruntime").join("libonnxruntime.so"))
     }
 }
 
@@ -162,8 +176,16 @@ mod tests {
 
     #[test]
     fn trusting_services_stay_on_loopback() {
-        let problems = load("[sender]\nlisten = \"0.0.0.0:5080\"\n[limits]\npictures = 0").unwrap_err();
-        assert_eq!(problems.0.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), ["sender.listen", "limits.pictures"]);
+        let problems =
+            load("[sender]\nlisten = \"0.0.0.0:5080\"\n[limits]\npictures = 0").unwrap_err();
+        assert_eq!(
+            problems
+                .0
+                .iter()
+                .map(|p| p.key.as_str())
+                .collect::<Vec<_>>(),
+            ["sender.listen", "limits.pictures"]
+        );
         assert!(load("[sender]\nlisten = \"0.0.0.0:5080\"\n[internal]\nexpose = true").is_ok());
     }
 }

@@ -27,7 +27,12 @@ pub struct ApiError {
 impl ApiError {
     /// An error with a detail of its own; [`Code::plain`] and [`Code::with`] use the table's.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, status: code.status(), detail: detail.into(), retry_after: None }
+        Self {
+            code,
+            status: code.status(),
+            detail: detail.into(),
+            retry_after: None,
+        }
     }
 
     /// A failure of ours: logged in full here, told to the client only as such.
@@ -69,7 +74,8 @@ impl ApiError {
 
     /// Whole seconds after which to come again.
     pub fn retry_after_s(&self) -> Option<u64> {
-        self.retry_after.map(|wait| wait.as_secs_f64().ceil() as u64)
+        self.retry_after
+            .map(|wait| wait.as_secs_f64().ceil() as u64)
     }
 
     /// The body of the answer.
@@ -141,7 +147,9 @@ pub fn page() -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -176,8 +184,15 @@ mod tests {
     fn codes_are_unique_and_on_the_page() {
         let page = page();
         for (at, code) in Code::ALL.iter().enumerate() {
-            assert!(page.contains(&format!("<tr id={}>", code.number())), "{code:?}");
-            assert!(Code::ALL[at + 1..].iter().all(|other| other.number() != code.number()));
+            assert!(
+                page.contains(&format!("<tr id={}>", code.number())),
+                "{code:?}"
+            );
+            assert!(
+                Code::ALL[at + 1..]
+                    .iter()
+                    .all(|other| other.number() != code.number())
+            );
         }
     }
 }

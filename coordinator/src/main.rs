@@ -32,28 +32,46 @@ fn main() -> ExitCode {
 }
 
 fn command() -> Command {
-    let file = Arg::new("config").long("config").value_name("FILE").help("Settings file (TOML)");
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .help("Settings file (TOML)");
     let flags = Config::KEYS.iter().map(|key| {
-        Arg::new(key.name).long(key.name).value_name("VALUE").help(key.doc.trim().to_owned()).help_heading("Settings")
+        Arg::new(key.name)
+            .long(key.name)
+            .value_name("VALUE")
+            .help(key.doc.trim().to_owned())
+            .help_heading("Settings")
     });
     Command::new("goshawk-coordinator")
         .about("Takes events of Goshawk agents in, keeps, matches and publishes them")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("run").about("Run until SIGTERM").arg(file).args(flags))
         .subcommand(
-            Command::new("config").about("Print a settings file with every key, its default and its meaning"),
+            Command::new("run")
+                .about("Run until SIGTERM")
+                .arg(file)
+                .args(flags),
+        )
+        .subcommand(
+            Command::new("config")
+                .about("Print a settings file with every key, its default and its meaning"),
         )
 }
 
 fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
     let text = match matches.get_one::<String>("config") {
-        Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("settings file {path}"))?),
+        Some(path) => {
+            Some(std::fs::read_to_string(path).with_context(|| format!("settings file {path}"))?)
+        }
         None => None,
     };
     let flag = |key: &goshawk_proto::settings::Key| {
-        Some((key.name.to_owned(), matches.get_one::<String>(key.name)?.clone()))
+        Some((
+            key.name.to_owned(),
+            matches.get_one::<String>(key.name)?.clone(),
+        ))
     };
     let flags: Vec<_> = Config::KEYS.iter().filter_map(flag).collect();
     Ok(Config::load(PREFIX, text.as_deref(), std::env::vars(), flags).and_then(Config::check)?)
@@ -61,9 +79,13 @@ fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log_level).context("log.level")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     match config.log_format {
-        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
+        LogFormat::Text => log
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .init(),
         LogFormat::Json => log.json().init(),
     }
     Ok(())
@@ -72,7 +94,9 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
 fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let config = load(matches)?;
     start_log(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(serve(config))
 }
 
@@ -87,7 +111,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
 }
 
-async fn wait(terminate: &mut tokio::signal::unix::Signal, interrupt: &mut tokio::signal::unix::Signal) {
+async fn wait(
+    terminate: &mut tokio::signal::unix::Signal,
+    interrupt: &mut tokio::signal::unix::Signal,
+) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -95,5 +122,7 @@ async fn wait(terminate: &mut tokio::signal::unix::Signal, interrupt: &mut tokio
 }
 
 fn print_config() -> anyhow::Result<()> {
-    io::stdout().write_all(sample(Config::KEYS, PREFIX).as_bytes()).context("standard output")
+    io::stdout()
+        .write_all(sample(Config::KEYS, PREFIX).as_bytes())
+        .context("standard output")
 }

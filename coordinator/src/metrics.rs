@@ -49,7 +49,10 @@ impl Metrics {
     /// The page.
     pub fn page(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
-        encode(&mut page, &self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        encode(
+            &mut page,
+            &self.0.lock().unwrap_or_else(PoisonError::into_inner),
+        )?;
         Ok(page)
     }
 }
@@ -78,24 +81,45 @@ impl HttpMetrics {
     pub fn new(metrics: &Metrics) -> Self {
         let this = Self {
             requests: Family::default(),
-            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 9))),
+            seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 4.0, 9))
+            }),
         };
         metrics.register(|registry| {
             registry.register("http_requests", "Requests answered", this.requests.clone());
-            registry.register("http_request_seconds", "Time to answer", this.seconds.clone());
+            registry.register(
+                "http_request_seconds",
+                "Time to answer",
+                this.seconds.clone(),
+            );
         });
         this
     }
 
     /// Counts one answered request; `route` is the template, not the path.
-    pub fn record(&self, service: &'static str, method: &Method, route: &'static str, status: u16, took: Duration) {
+    pub fn record(
+        &self,
+        service: &'static str,
+        method: &Method,
+        route: &'static str,
+        status: u16,
+        took: Duration,
+    ) {
         let method = match method.as_str() {
             known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
             _ => "OTHER",
         };
         let path = format!("{method}:{route}");
-        self.requests.get_or_create(&RequestLabels { service, path: path.clone(), status_code: status }).inc();
-        self.seconds.get_or_create(&RouteLabels { service, path }).observe(took.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels {
+                service,
+                path: path.clone(),
+                status_code: status,
+            })
+            .inc();
+        self.seconds
+            .get_or_create(&RouteLabels { service, path })
+            .observe(took.as_secs_f64());
     }
 }
 
@@ -120,11 +144,27 @@ impl SenderMetrics {
         let this = Self::default();
         metrics.register(|registry| {
             let sender = registry.sub_registry_with_prefix("sender");
-            sender.register("subscribers", "Connected subscribers", this.subscribers.clone());
+            sender.register(
+                "subscribers",
+                "Connected subscribers",
+                this.subscribers.clone(),
+            );
             sender.register("messages_sent", "Messages sent", this.sent.clone());
-            sender.register("messages_lost", "Messages lost by slow subscribers", this.lost.clone());
-            sender.register("subscribers_closed_slow", "Slow subscribers closed", this.closed_slow.clone());
-            sender.register("subscribers_refused", "Subscriptions over the limit", this.refused.clone());
+            sender.register(
+                "messages_lost",
+                "Messages lost by slow subscribers",
+                this.lost.clone(),
+            );
+            sender.register(
+                "subscribers_closed_slow",
+                "Slow subscribers closed",
+                this.closed_slow.clone(),
+            );
+            sender.register(
+                "subscribers_refused",
+                "Subscriptions over the limit",
+                this.refused.clone(),
+            );
         });
         this
     }
@@ -138,7 +178,13 @@ mod tests {
     fn requests_are_counted_by_template() {
         let metrics = Metrics::default();
         let http = HttpMetrics::new(&metrics);
-        http.record("api", &Method::GET, "/6/lists/{list_id}", 200, Duration::from_millis(3));
+        http.record(
+            "api",
+            &Method::GET,
+            "/6/lists/{list_id}",
+            200,
+            Duration::from_millis(3),
+        );
         let page = metrics.page().unwrap();
         let line = "goshawk_coordinator_http_requests_total{service=\"api\",path=\"GET:/6/lists/{list_id}\",status_code=\"200\"} 1";
         assert!(page.contains(line), "{page}");

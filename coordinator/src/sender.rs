@@ -67,8 +67,19 @@ pub struct Ticket {
 
 impl Sender {
     /// Serves at most `most` subscribers until `stop`.
-    pub fn new(bus: Bus, most: usize, metrics: SenderMetrics, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { bus, slots: Arc::new(Semaphore::new(most)), metrics, tasks: TaskTracker::new(), stop })
+    pub fn new(
+        bus: Bus,
+        most: usize,
+        metrics: SenderMetrics,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            bus,
+            slots: Arc::new(Semaphore::new(most)),
+            metrics,
+            tasks: TaskTracker::new(),
+            stop,
+        })
     }
 
     /// A place for one more subscriber. It listens from now on, so that nothing published after
@@ -77,9 +88,14 @@ impl Sender {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             self.metrics.refused.inc();
             let wait = Duration::from_secs(10);
-            return Err(Code::ProcessingTimeout.with(wait.as_secs()).retry_after(wait));
+            return Err(Code::ProcessingTimeout
+                .with(wait.as_secs())
+                .retry_after(wait));
         };
-        Ok(Ticket { subscription: self.bus.subscribe(), slot })
+        Ok(Ticket {
+            subscription: self.bus.subscribe(),
+            slot,
+        })
     }
 
     /// Serves a subscriber until one side has had enough.
@@ -101,7 +117,12 @@ impl Sender {
         self.tasks.wait().await;
     }
 
-    async fn converse(&self, socket: WebSocket, mut events: Subscription, wish: &Wish) -> (u16, String) {
+    async fn converse(
+        &self,
+        socket: WebSocket,
+        mut events: Subscription,
+        wish: &Wish,
+    ) -> (u16, String) {
         let (mut sink, mut source) = socket.split();
         let mut pings = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);

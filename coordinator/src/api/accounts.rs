@@ -19,9 +19,18 @@ use crate::{
     store::StoreError,
 };
 
-const TARGETS: &[&str] = &["account_id", "login", "account_type", "description", "create_time", "last_update_time"];
-const CREATABLE: &[(&str, AccountType)] =
-    &[("advanced_user", AccountType::AdvancedUser), ("user", AccountType::User)];
+const TARGETS: &[&str] = &[
+    "account_id",
+    "login",
+    "account_type",
+    "description",
+    "create_time",
+    "last_update_time",
+];
+const CREATABLE: &[(&str, AccountType)] = &[
+    ("advanced_user", AccountType::AdvancedUser),
+    ("user", AccountType::User),
+];
 const TYPES: &[(&str, AccountType)] = &[
     ("advanced_user", AccountType::AdvancedUser),
     ("user", AccountType::User),
@@ -34,14 +43,20 @@ pub fn resources() -> Vec<Resource> {
         Resource::at("/6/accounts")
             .on(Method::POST, Access::Open, create)
             .on(Method::GET, Access::Account, list),
-        Resource::at("/6/account").on(Method::GET, Access::Account, own).on(Method::PATCH, Access::Account, patch),
+        Resource::at("/6/account")
+            .on(Method::GET, Access::Account, own)
+            .on(Method::PATCH, Access::Account, patch),
     ]
 }
 
 /// Whether text is a login as the contract wants it: `name@domain.zone` in lower case.
 pub fn is_login(text: &str) -> bool {
-    let Some((name, domain)) = text.split_once('@') else { return false };
-    let Some((host, zone)) = domain.split_once('.') else { return false };
+    let Some((name, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let Some((host, zone)) = domain.split_once('.') else {
+        return false;
+    };
     let lower = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase());
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
     text.len() <= 128
@@ -62,7 +77,9 @@ fn view(account: &Account, targets: Option<&[&str]>) -> Map<String, Value> {
         "create_time": account.create_time,
         "last_update_time": account.last_update_time,
     });
-    let Value::Object(mut map) = all else { return Map::new() };
+    let Value::Object(mut map) = all else {
+        return Map::new();
+    };
     if let Some(targets) = targets {
         map.retain(|name, _| targets.contains(&name.as_str()));
     }
@@ -72,8 +89,9 @@ fn view(account: &Account, targets: Option<&[&str]>) -> Map<String, Value> {
 fn login(field: &Field<'_>) -> Result<String, ApiError> {
     let text = field.text(3..=128)?;
     let fits = is_login(&text);
-    fits.then_some(text)
-        .ok_or_else(|| field.wrong(r"string does not match regex '^[a-z0-9_\-\.]+@[a-z]+\.[a-z]{2,}$'"))
+    fits.then_some(text).ok_or_else(|| {
+        field.wrong(r"string does not match regex '^[a-z0-9_\-\.]+@[a-z]+\.[a-z]{2,}$'")
+    })
 }
 
 async fn hashed(password: String) -> Result<String, ApiError> {
@@ -87,7 +105,10 @@ async fn hashed(password: String) -> Result<String, ApiError> {
 
 async fn create(call: Call) -> Answer {
     if !call.api.open_registration {
-        let caller = call.api.authenticate(Access::Account, &call.headers, call.origin.peer).await?;
+        let caller = call
+            .api
+            .authenticate(Access::Account, &call.headers, call.origin.peer)
+            .await?;
         if caller.is_none_or(|caller| caller.role != Role::Admin) {
             return Err(Code::AccessDenied.with("Only an administrator can create accounts"));
         }
@@ -104,7 +125,11 @@ async fn create(call: Call) -> Answer {
     let login = login(&fields.need("login")?)?;
     let password = fields.need("password")?.text(3..=128)?;
     let account_type = fields.need("account_type")?.one_of(CREATABLE)?;
-    let description = fields.get("description").map(|f| f.text(0..=128)).transpose()?.unwrap_or_default();
+    let description = fields
+        .get("description")
+        .map(|f| f.text(0..=128))
+        .transpose()?
+        .unwrap_or_default();
     fields.finish()?;
     let now = call.api.now();
     let account = Account {
@@ -130,7 +155,10 @@ async fn create(call: Call) -> Answer {
         Err(error) => return Err(error.into()),
     }
     let url = "/6/account";
-    call::created(url, &json!({"account_id": account_id, "url": url, "external_url": call.external(url)}))
+    call::created(
+        url,
+        &json!({"account_id": account_id, "url": url, "external_url": call.external(url)}),
+    )
 }
 
 async fn list(call: Call) -> Answer {
@@ -139,7 +167,10 @@ async fn list(call: Call) -> Answer {
     let targets = call.query.targets("targets", "accounts", TARGETS)?;
     let wanted_login = call.query.text("login", 128)?;
     let wanted_type = call.query.one_of("account_type", TYPES)?;
-    let (before, from) = (call.query.time("create_time__lt")?, call.query.time("create_time__gte")?);
+    let (before, from) = (
+        call.query.time("create_time__lt")?,
+        call.query.time("create_time__gte")?,
+    );
     let all = call.api.store.run(|store| {
         let mut all = Vec::new();
         for number in 1.. {
@@ -155,14 +186,20 @@ async fn list(call: Call) -> Answer {
     let mut all = all.await?;
     all.retain(|account| {
         (caller.role != Role::User || account.account_id == caller.account_id)
-            && wanted_login.as_ref().is_none_or(|login| account.login == *login)
+            && wanted_login
+                .as_ref()
+                .is_none_or(|login| account.login == *login)
             && wanted_type.is_none_or(|kind| account.account_type == kind)
             && before.is_none_or(|end| account.create_time < end)
             && from.is_none_or(|least| account.create_time >= least)
     });
     all.sort_by_key(|account| account.create_time);
-    let rows: Vec<_> =
-        all.iter().skip(page.skip()).take(page.size).map(|account| view(account, targets.as_deref())).collect();
+    let rows: Vec<_> = all
+        .iter()
+        .skip(page.skip())
+        .take(page.size)
+        .map(|account| view(account, targets.as_deref()))
+        .collect();
     call::ok(&json!({"accounts": rows, "total_count": all.len()}))
 }
 
@@ -177,9 +214,18 @@ async fn patch(call: Call) -> Answer {
     let body = call.json(Code::BadJson).await?;
     let mut fields = Fields::of(&body, Code::BadJson)?;
     let login = fields.get("login").map(|field| login(&field)).transpose()?;
-    let password = fields.get("password").map(|field| field.text(3..=128)).transpose()?;
-    let description = fields.get("description").map(|field| field.text(0..=128)).transpose()?;
-    let kind = fields.get("account_type").map(|field| field.one_of(CREATABLE)).transpose()?;
+    let password = fields
+        .get("password")
+        .map(|field| field.text(3..=128))
+        .transpose()?;
+    let description = fields
+        .get("description")
+        .map(|field| field.text(0..=128))
+        .transpose()?;
+    let kind = fields
+        .get("account_type")
+        .map(|field| field.one_of(CREATABLE))
+        .transpose()?;
     fields.finish()?;
     if body.as_object().is_none_or(Map::is_empty) {
         return Err(Code::BadJson.at("", "at least 1 field must be specified"));
@@ -191,7 +237,9 @@ async fn patch(call: Call) -> Answer {
     let (now, taken) = (call.api.now(), login.clone());
     let admin_only = kind.is_some() && call.caller()?.role != Role::Admin;
     if admin_only {
-        return Err(Code::AccessDenied.with("Only an administrator can change the type of an account"));
+        return Err(
+            Code::AccessDenied.with("Only an administrator can change the type of an account")
+        );
     }
     let change = call.api.store.run(move |store| {
         let mut account = store.account(id)?;
@@ -221,7 +269,17 @@ mod tests {
         for good in ["mylogin@gmail.com", "a.b-c_1@goshawk.local"] {
             assert!(is_login(good), "{good}");
         }
-        for bad in ["", "mia", "mia@", "mia@x", "mia@x.y", "Mia@x.yz", "mia@x1.yz", "@x.yz", "mia@x.y.zz"] {
+        for bad in [
+            "",
+            "mia",
+            "mia@",
+            "mia@x",
+            "mia@x.y",
+            "Mia@x.yz",
+            "mia@x1.yz",
+            "@x.yz",
+            "mia@x.y.zz",
+        ] {
             assert!(!is_login(bad), "{bad}");
         }
     }

@@ -27,7 +27,9 @@ pub fn resources() -> Vec<Resource> {
     let me = Access::Account;
     vec![
         Resource::at("/goshawk/1/agents").on(Method::GET, me, list),
-        Resource::at("/goshawk/1/agents/join-tokens").on(Method::POST, me, create_token).on(Method::GET, me, tokens),
+        Resource::at("/goshawk/1/agents/join-tokens")
+            .on(Method::POST, me, create_token)
+            .on(Method::GET, me, tokens),
         Resource::at("/goshawk/1/agents/{agent_id}").on(Method::DELETE, me, revoke),
     ]
 }
@@ -36,7 +38,9 @@ pub fn resources() -> Vec<Resource> {
 fn administrator(call: &Call) -> Result<(), ApiError> {
     match call.caller()?.role {
         Role::Admin => Ok(()),
-        Role::User | Role::AdvancedUser => Err(Code::AccessDenied.with("Only an administrator can manage agents")),
+        Role::User | Role::AdvancedUser => {
+            Err(Code::AccessDenied.with("Only an administrator can manage agents"))
+        }
     }
 }
 
@@ -49,7 +53,9 @@ async fn registry<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&authority)).await;
     match done {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(PkiError::TooManyTokens)) => Err(Code::BadJson.at("", "too many unused join tokens")),
+        Ok(Err(PkiError::TooManyTokens)) => {
+            Err(Code::BadJson.at("", "too many unused join tokens"))
+        }
         Ok(Err(error)) => Err(ApiError::internal("registry of agents", &error)),
         Err(error) => Err(ApiError::internal("registry of agents", &error)),
     }
@@ -99,11 +105,21 @@ async fn create_token(call: Call) -> Answer {
         Some(_) => call.json(Code::BadJson).await?,
     };
     let mut fields = Fields::of(&body, Code::BadJson)?;
-    let valid_for = fields.some("valid_for").map(|field| field.integer(VALID_FOR)).transpose()?;
-    let label = fields.some("label").map(|field| field.text(0..=128)).transpose()?.unwrap_or_default();
+    let valid_for = fields
+        .some("valid_for")
+        .map(|field| field.integer(VALID_FOR))
+        .transpose()?;
+    let label = fields
+        .some("label")
+        .map(|field| field.text(0..=128))
+        .transpose()?
+        .unwrap_or_default();
     fields.finish()?;
     let ttl = Duration::from_secs(valid_for.unwrap_or(DEFAULT_VALID_FOR).unsigned_abs());
-    let (token, info) = registry(&call, move |authority| authority.create_join_token(ttl, &label)).await?;
+    let (token, info) = registry(&call, move |authority| {
+        authority.create_join_token(ttl, &label)
+    })
+    .await?;
     let view = json!({"token": token.to_string(), "join_token_id": info.id, "label": info.label, "expires_at": info.expires_at});
     call::json(StatusCode::CREATED, &view)
 }
@@ -136,6 +152,9 @@ async fn revoke(call: Call) -> Answer {
         call.api.assigner.changed();
         call::empty(StatusCode::NO_CONTENT)
     } else {
-        Err(ApiError::new(Code::PageNotFound, format!("Agent with id '{id}' not found")))
+        Err(ApiError::new(
+            Code::PageNotFound,
+            format!("Agent with id '{id}' not found"),
+        ))
     }
 }

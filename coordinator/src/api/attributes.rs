@@ -22,8 +22,13 @@ use super::{
 use crate::errors::{ApiError, Code};
 
 /// Fields of a face's attributes.
-const TARGETS: &[&str] =
-    &["basic_attributes", "face_descriptor_samples", "face_descriptor", "basic_attributes_samples", "create_time"];
+const TARGETS: &[&str] = &[
+    "basic_attributes",
+    "face_descriptor_samples",
+    "face_descriptor",
+    "basic_attributes_samples",
+    "create_time",
+];
 /// Fields of a temporary attribute.
 const TEMPORARY_TARGETS: &[&str] = &[
     "attribute_id",
@@ -51,7 +56,11 @@ pub fn resources() -> Vec<Resource> {
             .on(Method::PUT, me, put_of_face)
             .on(Method::DELETE, me, delete_of_face),
         Resource::at("/6/faces/{face_id}/attributes/samples").on(Method::GET, me, samples_of_face),
-        Resource::at("/6/attributes/{attribute_id}/samples").on(Method::GET, me, samples_of_temporary),
+        Resource::at("/6/attributes/{attribute_id}/samples").on(
+            Method::GET,
+            me,
+            samples_of_temporary,
+        ),
     ]
 }
 
@@ -71,16 +80,26 @@ pub fn unpack(bytes: &[u8]) -> Option<Descriptor> {
 }
 
 /// Attributes given in a body: `{attribute_id}`, or descriptors and basic attributes themselves.
-pub async fn read(api: &Api, account: goshawk_proto::id::AccountId, field: &Field<'_>) -> Result<Attributes, ApiError> {
+pub async fn read(
+    api: &Api,
+    account: goshawk_proto::id::AccountId,
+    field: &Field<'_>,
+) -> Result<Attributes, ApiError> {
     let mut fields = field.object()?;
     if let Some(id) = fields.get("attribute_id") {
         let id: AttributeId = id.id()?;
         fields.finish()?;
         let now = api.now();
-        let found = api.store.run(move |store| store.attribute(account, id, now)).await?;
+        let found = api
+            .store
+            .run(move |store| store.attribute(account, id, now))
+            .await?;
         return Ok(found.attributes);
     }
-    let basic = fields.get("basic_attributes").map(|field| basic_from(&field)).transpose()?;
+    let basic = fields
+        .get("basic_attributes")
+        .map(|field| basic_from(&field))
+        .transpose()?;
     let basic_samples = samples_from(fields.get("basic_attributes_samples"))?;
     let descriptor = match fields.get("face_descriptors") {
         Some(field) => descriptor_from(api, &field.array(1..=16)?)?,
@@ -91,7 +110,13 @@ pub async fn read(api: &Api, account: goshawk_proto::id::AccountId, field: &Fiel
     if basic.is_none() && descriptor.is_none() {
         return Err(field.wrong("attribute_id, basic_attributes or face_descriptors is required"));
     }
-    Ok(Attributes { descriptor, descriptor_samples, basic, basic_samples, score: None })
+    Ok(Attributes {
+        descriptor,
+        descriptor_samples,
+        basic,
+        basic_samples,
+        score: None,
+    })
 }
 
 fn samples_from(field: Option<Field<'_>>) -> Result<Vec<SampleId>, ApiError> {
@@ -101,11 +126,19 @@ fn samples_from(field: Option<Field<'_>>) -> Result<Vec<SampleId>, ApiError> {
 fn basic_from(field: &Field<'_>) -> Result<BasicAttributes, ApiError> {
     let mut fields = field.object()?;
     let age = fields.need("age")?.integer(0..=100)? as f32;
-    let gender = if fields.need("gender")?.flag()? { Gender::Male } else { Gender::Female };
+    let gender = if fields.need("gender")?.flag()? {
+        Gender::Male
+    } else {
+        Gender::Female
+    };
     // Checked and not kept: nothing here compares by it.
     fields.need("ethnicity")?.integer(1..=4)?;
     fields.finish()?;
-    Ok(BasicAttributes { age, gender, gender_score: Score::ONE })
+    Ok(BasicAttributes {
+        age,
+        gender,
+        gender_score: Score::ONE,
+    })
 }
 
 /// The descriptor of the version that this installation compares; others cannot be used.
@@ -147,13 +180,16 @@ enum Format {
 }
 
 fn view(attributes: &Attributes, created: Option<Timestamp>, format: Format) -> Map<String, Value> {
-    let descriptor = attributes.descriptor.as_ref().map(|descriptor| match format {
-        Format::Packed => json!(STANDARD.encode(pack(descriptor))),
-        Format::Raw => json!({
-            "descriptor": STANDARD.encode(descriptor.as_le_bytes()),
-            "descriptor_version": descriptor.version(),
-        }),
-    });
+    let descriptor = attributes
+        .descriptor
+        .as_ref()
+        .map(|descriptor| match format {
+            Format::Packed => json!(STANDARD.encode(pack(descriptor))),
+            Format::Raw => json!({
+                "descriptor": STANDARD.encode(descriptor.as_le_bytes()),
+                "descriptor_version": descriptor.version(),
+            }),
+        });
     let all = json!({
         "create_time": created,
         "basic_attributes": attributes.basic.map(|basic| json!({
@@ -171,14 +207,29 @@ fn view(attributes: &Attributes, created: Option<Timestamp>, format: Format) -> 
 }
 
 fn format(call: &Call) -> Result<Format, ApiError> {
-    let format = call.query.one_of("descriptor_format", &[("raw", Format::Raw), ("sdk", Format::Packed)])?;
-    if let Some(version) = call.query.integer("descriptor_version", 0..=i64::from(u32::MAX))? {
-        let known = call.api.descriptor_version().is_some_and(|known| i64::from(known.0) == version);
+    check_version(call)?;
+    let format = call.query.one_of(
+        "descriptor_format",
+        &[("raw", Format::Raw), ("sdk", Format::Packed)],
+    )?;
+    Ok(format.unwrap_or(Format::Raw))
+}
+
+/// A version other than the one that is kept cannot be given.
+fn check_version(call: &Call) -> Result<(), ApiError> {
+    if let Some(version) = call
+        .query
+        .integer("descriptor_version", 0..=i64::from(u32::MAX))?
+    {
+        let known = call
+            .api
+            .descriptor_version()
+            .is_some_and(|known| i64::from(known.0) == version);
         if !known {
             return Err(Code::BadQuery.with("descriptor_version"));
         }
     }
-    Ok(format.unwrap_or(Format::Raw))
+    Ok(())
 }
 
 fn keep(mut map: Map<String, Value>, targets: Option<Vec<&'static str>>) -> Map<String, Value> {
@@ -189,11 +240,20 @@ fn keep(mut map: Map<String, Value>, targets: Option<Vec<&'static str>>) -> Map<
 }
 
 async fn get_temporary(call: Call) -> Answer {
-    let (account, id, now) = (call.account()?, call.id::<AttributeId>("attribute_id")?, call.api.now());
+    let (account, id, now) = (
+        call.account()?,
+        call.id::<AttributeId>("attribute_id")?,
+        call.api.now(),
+    );
     let targets = call.query.targets("targets", "faces", TEMPORARY_TARGETS)?;
-    let format = format(&call)?;
-    let found = call.api.store.run(move |store| store.attribute(account, id, now)).await?;
-    let mut map = view(&found.attributes, Some(found.create_time), format);
+    check_version(&call)?;
+    let found = call
+        .api
+        .store
+        .run(move |store| store.attribute(account, id, now))
+        .await?;
+    // The contract has one form here, the opaque one.
+    let mut map = view(&found.attributes, Some(found.create_time), Format::Packed);
     map.insert("attribute_id".into(), json!(found.attribute_id));
     map.insert("account_id".into(), json!(found.account_id));
     call::ok(&keep(map, targets))
@@ -206,17 +266,31 @@ async fn head_temporary(call: Call) -> Answer {
 
 async fn delete_temporary(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<AttributeId>("attribute_id")?);
-    let done = call.api.store.run(move |store| store.delete_attribute(account, id)).await;
+    let done = call
+        .api
+        .store
+        .run(move |store| store.delete_attribute(account, id))
+        .await;
     match done {
         // The contract documents no error for one that is gone already.
-        Ok(()) | Err(crate::store::StoreError::NotFound { .. }) => call::empty(StatusCode::NO_CONTENT),
+        Ok(()) | Err(crate::store::StoreError::NotFound { .. }) => {
+            call::empty(StatusCode::NO_CONTENT)
+        }
         Err(error) => Err(error.into()),
     }
 }
 
 async fn samples_of_temporary(call: Call) -> Answer {
-    let (account, id, now) = (call.account()?, call.id::<AttributeId>("attribute_id")?, call.api.now());
-    let found = call.api.store.run(move |store| store.attribute(account, id, now)).await?;
+    let (account, id, now) = (
+        call.account()?,
+        call.id::<AttributeId>("attribute_id")?,
+        call.api.now(),
+    );
+    let found = call
+        .api
+        .store
+        .run(move |store| store.attribute(account, id, now))
+        .await?;
     call::ok(&json!({"samples": all_samples(&found.attributes)}))
 }
 
@@ -232,7 +306,11 @@ async fn get_of_face(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
     let targets = call.query.targets("targets", "faces", TARGETS)?;
     let format = format(&call)?;
-    let face = call.api.store.run(move |store| store.face(account, id)).await?;
+    let face = call
+        .api
+        .store
+        .run(move |store| store.face(account, id))
+        .await?;
     let created = (!face.attributes.is_empty()).then_some(face.create_time);
     call::ok(&json!({"attributes": keep(view(&face.attributes, created, format), targets)}))
 }
@@ -241,19 +319,29 @@ async fn put_of_face(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
     let body = call.json(Code::BadJson).await?;
     let attributes = read(&call.api, account, &Field::root(&body, Code::BadJson)).await?;
-    call.api.store.run(move |store| store.set_face_attributes(account, id, &attributes)).await?;
+    call.api
+        .store
+        .run(move |store| store.set_face_attributes(account, id, &attributes))
+        .await?;
     call::empty(StatusCode::NO_CONTENT)
 }
 
 async fn delete_of_face(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
-    call.api.store.run(move |store| store.set_face_attributes(account, id, &Attributes::default())).await?;
+    call.api
+        .store
+        .run(move |store| store.set_face_attributes(account, id, &Attributes::default()))
+        .await?;
     call::empty(StatusCode::NO_CONTENT)
 }
 
 async fn samples_of_face(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
-    let face = call.api.store.run(move |store| store.face(account, id)).await?;
+    let face = call
+        .api
+        .store
+        .run(move |store| store.face(account, id))
+        .await?;
     call::ok(&json!({"samples": all_samples(&face.attributes)}))
 }
 

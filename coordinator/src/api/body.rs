@@ -44,8 +44,15 @@ impl Body {
     }
 
     /// All of it, or 413 when it is over `limit` bytes, or 408 when it does not arrive in time.
-    pub async fn read(&self, limit: usize, declared: Option<u64>, timeout: Duration) -> Result<Bytes, ApiError> {
-        let Some(mut chunks) = self.take() else { return Ok(Bytes::new()) };
+    pub async fn read(
+        &self,
+        limit: usize,
+        declared: Option<u64>,
+        timeout: Duration,
+    ) -> Result<Bytes, ApiError> {
+        let Some(mut chunks) = self.take() else {
+            return Ok(Bytes::new());
+        };
         if declared.is_some_and(|bytes| bytes > limit as u64) {
             linger(chunks);
             return Err(Code::PayloadTooLarge.plain());
@@ -69,8 +76,17 @@ impl Body {
     }
 }
 
-async fn collect(chunks: &mut Chunks, limit: usize, declared: Option<u64>) -> Result<Bytes, ApiError> {
-    let first = declared.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(limit).min(limit).min(1 << 20));
+async fn collect(
+    chunks: &mut Chunks,
+    limit: usize,
+    declared: Option<u64>,
+) -> Result<Bytes, ApiError> {
+    let first = declared.map_or(0, |bytes| {
+        usize::try_from(bytes)
+            .unwrap_or(limit)
+            .min(limit)
+            .min(1 << 20)
+    });
     let mut all = BytesMut::with_capacity(first);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| {
@@ -98,21 +114,36 @@ mod tests {
     use super::*;
 
     fn body(chunks: usize, bytes: usize) -> Body {
-        Body::new(futures_util::stream::iter((0..chunks).map(move |_| Ok(Bytes::from(vec![0; bytes])))))
+        Body::new(futures_util::stream::iter(
+            (0..chunks).map(move |_| Ok(Bytes::from(vec![0; bytes]))),
+        ))
     }
 
     #[tokio::test]
     async fn bodies_over_the_limit_are_refused_with_and_without_a_length() {
         let wait = Duration::from_secs(5);
         assert_eq!(body(4, 100).read(400, None, wait).await.unwrap().len(), 400);
-        assert_eq!(body(5, 100).read(400, None, wait).await.unwrap_err().code(), Code::PayloadTooLarge);
-        assert_eq!(body(0, 0).read(400, Some(401), wait).await.unwrap_err().code(), Code::PayloadTooLarge);
+        assert_eq!(
+            body(5, 100).read(400, None, wait).await.unwrap_err().code(),
+            Code::PayloadTooLarge
+        );
+        assert_eq!(
+            body(0, 0)
+                .read(400, Some(401), wait)
+                .await
+                .unwrap_err()
+                .code(),
+            Code::PayloadTooLarge
+        );
     }
 
     #[tokio::test]
     async fn a_body_that_does_not_come_times_out() {
         let never = Body::new(futures_util::stream::pending::<Result<Bytes, warp::Error>>());
-        let error = never.read(10, None, Duration::from_millis(20)).await.unwrap_err();
+        let error = never
+            .read(10, None, Duration::from_millis(20))
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), Code::RequestTimeout);
     }
 }

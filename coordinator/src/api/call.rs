@@ -22,7 +22,9 @@ pub struct RequestId(pub String);
 impl RequestId {
     /// The client's own id when it has the contract's form, a fresh one otherwise.
     pub fn of(headers: &HeaderMap, now_s: u64) -> Self {
-        let given = headers.get("luna-request-id").and_then(|value| value.to_str().ok());
+        let given = headers
+            .get("luna-request-id")
+            .and_then(|value| value.to_str().ok());
         match given.filter(|text| is_request_id(text)) {
             Some(text) => Self(text.to_owned()),
             None => Self(format!("{now_s:010},{}", uuid::Uuid::new_v4())),
@@ -31,7 +33,9 @@ impl RequestId {
 }
 
 fn is_request_id(text: &str) -> bool {
-    let Some((stamp, id)) = text.split_once(',') else { return false };
+    let Some((stamp, id)) = text.split_once(',') else {
+        return false;
+    };
     let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f' | '-');
     stamp.len() == 10
         && stamp.bytes().all(|b| b.is_ascii_digit())
@@ -71,7 +75,9 @@ pub struct Call {
 impl Call {
     /// Who asks.
     pub fn caller(&self) -> Result<Caller, ApiError> {
-        self.caller.clone().ok_or_else(|| Code::AuthorizationNeeded.plain())
+        self.caller
+            .clone()
+            .ok_or_else(|| Code::AuthorizationNeeded.plain())
     }
 
     /// Whose objects are asked for.
@@ -94,33 +100,54 @@ impl Call {
 
     /// The whole address of a path, as the client reaches us.
     pub fn external(&self, path: &str) -> String {
-        let host = self.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        let host = self
+            .headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok());
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
         match host {
-            Some(host) if !host.is_empty() && host.chars().all(plain) => format!("http://{host}{path}"),
+            Some(host) if !host.is_empty() && host.chars().all(plain) => {
+                format!("http://{host}{path}")
+            }
             _ => path.to_owned(),
         }
     }
 
     /// A UUID out of the path; templates only match UUIDs there.
     pub fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, ApiError> {
-        self.params.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| Code::PageNotFound.plain())
+        self.params
+            .get(name)
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Code::PageNotFound.plain())
     }
 
     /// The media type of the body without parameters, in lower case.
     pub fn content_type(&self) -> Option<String> {
         let text = self.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        Some(
+            text.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase(),
+        )
     }
 
     fn declared_length(&self) -> Option<u64> {
-        self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+        self.headers
+            .get(header::CONTENT_LENGTH)?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()
     }
 
     /// The whole body, at most as long as images may be.
     pub async fn bytes(&self) -> Result<Bytes, ApiError> {
         let limits = &self.api.limits;
-        self.body.read(limits.image, self.declared_length(), limits.read_timeout).await
+        self.body
+            .read(limits.image, self.declared_length(), limits.read_timeout)
+            .await
     }
 
     /// The body as JSON; mistakes are reported under `code`.
@@ -129,7 +156,10 @@ impl Call {
             return Err(Code::BadContentType.plain());
         }
         let limits = &self.api.limits;
-        let bytes = self.body.read(limits.json, self.declared_length(), limits.read_timeout).await?;
+        let bytes = self
+            .body
+            .read(limits.json, self.declared_length(), limits.read_timeout)
+            .await?;
         parse_json(&bytes, code)
     }
 }
@@ -137,17 +167,25 @@ impl Call {
 /// Parses JSON (at most 128 levels deep).
 pub fn parse_json(bytes: &[u8], code: Code) -> Result<Value, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!("invalid json at line {} column {}", error.line(), error.column());
+        let message = format!(
+            "invalid json at line {} column {}",
+            error.line(),
+            error.column()
+        );
         code.at("", message)
     })
 }
 
 /// A JSON answer.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
-    let bytes = serde_json::to_vec(body).map_err(|error| ApiError::internal("answer not written", &error))?;
+    let bytes = serde_json::to_vec(body)
+        .map_err(|error| ApiError::internal("answer not written", &error))?;
     let mut response = HttpResponse::new(bytes.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     Ok(response)
 }
 
@@ -180,7 +218,9 @@ pub fn text(content_type: &'static str, body: String) -> Result<Response, ApiErr
 /// Bytes of some media type.
 pub fn bytes(content_type: &'static str, body: Bytes) -> Result<Response, ApiError> {
     let mut response = HttpResponse::new(body.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
 }
 
@@ -190,9 +230,15 @@ pub fn refused(error: &ApiError) -> Response {
     let mut response = HttpResponse::new(bytes.into());
     *response.status_mut() = error.status();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if error.status() == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm='login:password'"));
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm='login:password'"),
+        );
     }
     if let Some(seconds) = error.retry_after_s() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -213,7 +259,10 @@ mod tests {
         for bad in ["1,2", "1536751345,8B8B5937-2e9c-4e8b-a7a7-5caf86621b5a", ""] {
             headers.insert("luna-request-id", HeaderValue::from_str(bad).unwrap());
             let made = RequestId::of(&headers, 7).0;
-            assert!(is_request_id(&made) && made.starts_with("0000000007,"), "{made}");
+            assert!(
+                is_request_id(&made) && made.starts_with("0000000007,"),
+                "{made}"
+            );
         }
     }
 }

@@ -80,17 +80,23 @@ impl Wanted {
         let angles = [pose.yaw, pose.pitch, pose.roll];
         let over = |((name, limit), angle): (&(&str, Option<i64>), f32)| {
             let limit = (*limit)?;
-            (f64::from(angle.abs()) > limit as f64)
-                .then(|| json!({"filter_name": name, "object_value": angle, "threshold_value": limit}))
+            (f64::from(angle.abs()) > limit as f64).then(
+                || json!({"filter_name": name, "object_value": angle, "threshold_value": limit}),
+            )
         };
-        self.thresholds.iter().zip(angles).filter_map(over).collect()
+        self.thresholds
+            .iter()
+            .zip(angles)
+            .filter_map(over)
+            .collect()
     }
 
     /// The `detection` object of a face.
     fn view(&self, face: &PictureFace) -> Value {
         let mut attributes = json!({});
         if let Some(pose) = face.head_pose.filter(|_| self.head_pose) {
-            attributes["head_pose"] = json!({"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll});
+            attributes["head_pose"] =
+                json!({"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll});
         }
         let mut detection = json!({"attributes": attributes});
         if let Some(rect) = face.rect {
@@ -113,7 +119,10 @@ impl Wanted {
 /// Points as whole pixels from the box's corner, as the contract writes them.
 fn relative(points: &goshawk_proto::detection::Landmarks5, rect: Rect) -> Vec<[i64; 2]> {
     let from = |value: f32, corner: u32| (f64::from(value) - f64::from(corner)).round() as i64;
-    points.iter().map(|point| [from(point.x, rect.x), from(point.y, rect.y)]).collect()
+    points
+        .iter()
+        .map(|point| [from(point.x, rect.x), from(point.y, rect.y)])
+        .collect()
 }
 
 async fn detect(call: Call) -> Answer {
@@ -132,17 +141,37 @@ async fn detect(call: Call) -> Answer {
 }
 
 /// Stored samples as pictures named by their ids.
-pub async fn samples(api: &Api, account: AccountId, ids: &[SampleId]) -> Result<Vec<Upload>, ApiError> {
+pub async fn samples(
+    api: &Api,
+    account: AccountId,
+    ids: &[SampleId],
+) -> Result<Vec<Upload>, ApiError> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let key = BlobKey { account, kind: BlobKind::FaceSample, id: id.0 };
-        let bytes = api.blobs.get(&key).await.map_err(|error| blob_error(error, id.0))?;
-        found.push(Upload { filename: id.to_string(), bytes });
+        let key = BlobKey {
+            account,
+            kind: BlobKind::FaceSample,
+            id: id.0,
+        };
+        let bytes = api
+            .blobs
+            .get(&key)
+            .await
+            .map_err(|error| blob_error(error, id.0))?;
+        found.push(Upload {
+            filename: id.to_string(),
+            bytes,
+        });
     }
     Ok(found)
 }
 
-async fn one(api: &Api, account: AccountId, wanted: &Wanted, upload: Upload) -> Result<Value, ApiError> {
+async fn one(
+    api: &Api,
+    account: AccountId,
+    wanted: &Wanted,
+    upload: Upload,
+) -> Result<Value, ApiError> {
     let found = api.analyzer()?.detect(upload.bytes, wanted.options).await;
     let mut picture = match found {
         Ok(picture) => picture,
@@ -191,8 +220,15 @@ async fn keep(
             continue;
         }
         let id = SampleId::random();
-        let key = BlobKey { account, kind: BlobKind::FaceSample, id: id.0 };
-        api.blobs.put(&key, face.warp.bytes.into()).await.map_err(|error| blob_error(error, id.0))?;
+        let key = BlobKey {
+            account,
+            kind: BlobKind::FaceSample,
+            id: id.0,
+        };
+        api.blobs
+            .put(&key, face.warp.bytes.into())
+            .await
+            .map_err(|error| blob_error(error, id.0))?;
         let url = goshawk_coordinator_core::event::view::face_sample_url(id);
         samples.push(json!({"face": {"sample_id": id, "url": url, "detection": detection}}));
     }
@@ -210,16 +246,31 @@ mod tests {
     #[test]
     fn heads_turned_too_far_are_filtered_with_the_reason() {
         let wanted = wanted("yaw_threshold=20").unwrap();
-        let pose = |yaw| Some(HeadPose { yaw, pitch: 90.0, roll: 0.0 });
+        let pose = |yaw| {
+            Some(HeadPose {
+                yaw,
+                pitch: 90.0,
+                roll: 0.0,
+            })
+        };
         assert!(wanted.filter(pose(-19.5)).is_empty());
         let reasons = wanted.filter(pose(-41.5));
-        assert_eq!(reasons, [json!({"filter_name": "yaw_threshold", "object_value": -41.5, "threshold_value": 20})]);
+        assert_eq!(
+            reasons,
+            [json!({"filter_name": "yaw_threshold", "object_value": -41.5, "threshold_value": 20})]
+        );
     }
 
     #[test]
     fn what_no_model_estimates_is_refused_and_not_made_up() {
         let error = wanted("estimate_mask=1").err().unwrap();
-        assert_eq!((error.status().as_u16(), error.code()), (403, Code::FeatureDisabled));
-        assert_eq!(wanted("pitch_threshold=181").err().unwrap().code(), Code::BadQuery);
+        assert_eq!(
+            (error.status().as_u16(), error.code()),
+            (403, Code::FeatureDisabled)
+        );
+        assert_eq!(
+            wanted("pitch_threshold=181").err().unwrap().code(),
+            Code::BadQuery
+        );
     }
 }

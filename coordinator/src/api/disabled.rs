@@ -47,10 +47,21 @@ const OBJECTS: &[&str] = &["/6/objects", "/6/objects/{object_id}"];
 pub fn resources() -> Vec<Resource> {
     let off = |templates: &'static [&'static str], code: Code| {
         templates.iter().map(move |template| {
-            let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-            methods.into_iter().fold(Resource::at(template), |resource, method| {
-                resource.on(method, Access::Account, move |_| std::future::ready(Err(code.plain())))
-            })
+            let methods = [
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ];
+            methods
+                .into_iter()
+                .fold(Resource::at(template), |resource, method| {
+                    resource.on(method, Access::Account, move |_| {
+                        std::future::ready(Err(code.plain()))
+                    })
+                })
         })
     };
     off(TASKS, Code::TasksDisabled)

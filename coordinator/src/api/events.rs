@@ -37,7 +37,9 @@ pub fn resources() -> Vec<Resource> {
     vec![
         Resource::at("/6/handlers/{handler_id}/events").on(Method::POST, me, generate),
         Resource::at("/6/events").on(Method::GET, me, list),
-        Resource::at("/6/events/{event_id}").on(Method::GET, me, get).on(Method::HEAD, me, head),
+        Resource::at("/6/events/{event_id}")
+            .on(Method::GET, me, get)
+            .on(Method::HEAD, me, head),
     ]
 }
 
@@ -50,16 +52,27 @@ async fn list(call: Call) -> Answer {
     let account = call.owner()?;
     let query = EventQuery::from_query(call.query.pairs())?;
     let targets = query.targets.clone();
-    let found = call.api.store.run(move |store| store.events(account, &query)).await?;
+    let found = call
+        .api
+        .store
+        .run(move |store| store.events(account, &query))
+        .await?;
     let rows: Vec<_> = found.iter().map(|event| event.row(&targets)).collect();
     call::ok(&json!({"events": rows}))
 }
 
 async fn get(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<EventId>("event_id")?);
-    let targets = call.query.targets("target", "events", &EVENT_TARGETS)?.unwrap_or_default();
+    let targets = call
+        .query
+        .targets("target", "events", &EVENT_TARGETS)?
+        .unwrap_or_default();
     let targets: Vec<String> = targets.into_iter().map(str::to_owned).collect();
-    let event = call.api.store.run(move |store| store.event(account, id)).await?;
+    let event = call
+        .api
+        .store
+        .run(move |store| store.event(account, id))
+        .await?;
     call::ok(&event.row(&targets))
 }
 
@@ -74,7 +87,11 @@ async fn generate(call: Call) -> Answer {
     let details = details(&call)?;
     let aggregate = call.query.flag("aggregate_attributes", false)?;
     let options = options(&call.query)?;
-    let handler = call.api.store.run(move |store| store.handler(account, id)).await?;
+    let handler = call
+        .api
+        .store
+        .run(move |store| store.handler(account, id))
+        .await?;
     runnable(&handler)?;
     call.api.analyzer()?;
     let uploads = match upload::read(&call, Code::BadImageUrl).await? {
@@ -84,11 +101,19 @@ async fn generate(call: Call) -> Answer {
     let request = GenerateRequest {
         account_id: account,
         handler,
-        pictures: uploads.into_iter().map(|upload| source(upload, options)).collect(),
+        pictures: uploads
+            .into_iter()
+            .map(|upload| source(upload, options))
+            .collect(),
         details,
         aggregate,
     };
-    let made = call.api.processor.generate(request).await.map_err(refused)?;
+    let made = call
+        .api
+        .processor
+        .generate(request)
+        .await
+        .map_err(refused)?;
     call::json(StatusCode::CREATED, &answer(&made)?)
 }
 
@@ -105,7 +130,10 @@ fn options(query: &Query) -> Result<PictureOptions, ApiError> {
     if kind == 2 {
         return Err(Code::FeatureDisabled.with("Body detection"));
     }
-    Ok(PictureOptions { warp: kind == 1, use_exif: query.flag("use_exif_info", true)? })
+    Ok(PictureOptions {
+        warp: kind == 1,
+        use_exif: query.flag("use_exif_info", true)?,
+    })
 }
 
 fn source(upload: Upload, options: PictureOptions) -> SourcePicture {
@@ -127,7 +155,10 @@ fn details(call: &Call) -> Result<EventDetails, ApiError> {
     }
     let track_id = query.text("track_id", 36)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if track_id.as_ref().is_some_and(|id| id.is_empty() || !id.chars().all(plain)) {
+    if track_id
+        .as_ref()
+        .is_some_and(|id| id.is_empty() || !id.chars().all(plain))
+    {
         return Err(Code::BadQuery.with("track_id"));
     }
     Ok(EventDetails {
@@ -145,8 +176,13 @@ fn details(call: &Call) -> Result<EventDetails, ApiError> {
     })
 }
 
-fn time_header(call: &Call, name: &'static str) -> Result<Option<goshawk_proto::time::Timestamp>, ApiError> {
-    let Some(value) = call.headers.get(name) else { return Ok(None) };
+fn time_header(
+    call: &Call,
+    name: &'static str,
+) -> Result<Option<goshawk_proto::time::Timestamp>, ApiError> {
+    let Some(value) = call.headers.get(name) else {
+        return Ok(None);
+    };
     let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
     parsed.map(Some).ok_or_else(|| Code::BadQuery.with(name))
 }
@@ -156,7 +192,10 @@ fn location(query: &Query) -> Result<Location, ApiError> {
     let longitude = query.number("longitude", -180.0..=180.0)?;
     let latitude = query.number("latitude", -90.0..=90.0)?;
     let geo_position = match (longitude, latitude) {
-        (Some(longitude), Some(latitude)) => Some(GeoPosition { longitude, latitude }),
+        (Some(longitude), Some(latitude)) => Some(GeoPosition {
+            longitude,
+            latitude,
+        }),
         (None, None) => None,
         (Some(_), None) => return Err(Code::BadQuery.with("latitude")),
         (None, Some(_)) => return Err(Code::BadQuery.with("longitude")),
@@ -177,7 +216,9 @@ fn refused(error: GenerateError) -> ApiError {
         GenerateError::Busy(reason) => {
             tracing::warn!("event refused for now: {reason}");
             let wait = Duration::from_secs(1);
-            Code::ProcessingTimeout.with(wait.as_secs()).retry_after(wait)
+            Code::ProcessingTimeout
+                .with(wait.as_secs())
+                .retry_after(wait)
         }
         GenerateError::Failed(reason) => ApiError::internal("event", &reason),
     }

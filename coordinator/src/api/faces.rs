@@ -22,8 +22,16 @@ use crate::{
     store::{FaceQuery, StoreError},
 };
 
-const TARGETS: &[&str] =
-    &["face_id", "account_id", "event_id", "user_data", "create_time", "external_id", "avatar", "lists"];
+const TARGETS: &[&str] = &[
+    "face_id",
+    "account_id",
+    "event_id",
+    "user_data",
+    "create_time",
+    "external_id",
+    "avatar",
+    "lists",
+];
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
@@ -43,8 +51,13 @@ pub fn resources() -> Vec<Resource> {
 }
 
 fn targets(query: &Query) -> Result<Vec<FaceTarget>, ApiError> {
-    let names = query.targets("targets", "faces", TARGETS)?.unwrap_or_default();
-    Ok(names.into_iter().filter_map(FaceTarget::from_name).collect())
+    let names = query
+        .targets("targets", "faces", TARGETS)?
+        .unwrap_or_default();
+    Ok(names
+        .into_iter()
+        .filter_map(FaceTarget::from_name)
+        .collect())
 }
 
 fn filters(query: &Query) -> Result<FaceFilters, ApiError> {
@@ -60,7 +73,9 @@ fn filters(query: &Query) -> Result<FaceFilters, ApiError> {
         create_time_gte: query.value("create_time__gte")?,
         create_time_lt: query.value("create_time__lt")?,
     };
-    filters.check().map_err(|wrong| Code::BadQuery.with(wrong.path))?;
+    filters
+        .check()
+        .map_err(|wrong| Code::BadQuery.with(wrong.path))?;
     Ok(filters)
 }
 
@@ -93,31 +108,53 @@ async fn create(call: Call) -> Answer {
         attributes,
     };
     let face_id = face.face_id;
-    let done = call.api.store.run(move |store| store.create_face(&face)).await;
+    let done = call
+        .api
+        .store
+        .run(move |store| store.create_face(&face))
+        .await;
     done.map_err(|error| ApiError::from(error).status_is_400_if_missing())?;
     let url = format!("/6/faces/{face_id}");
-    call::created(&url, &json!({"face_id": face_id, "url": url, "external_url": call.external(&url)}))
+    call::created(
+        &url,
+        &json!({"face_id": face_id, "url": url, "external_url": call.external(&url)}),
+    )
 }
 
 async fn list(call: Call) -> Answer {
     let (account, now) = (call.owner()?, call.api.now());
     let targets = targets(&call.query)?;
-    let query = FaceQuery { filters: filters(&call.query)?, page: call.query.page()? };
-    let found = call.api.store.run(move |store| store.faces(account, &query, now)).await?;
+    let query = FaceQuery {
+        filters: filters(&call.query)?,
+        page: call.query.page()?,
+    };
+    let found = call
+        .api
+        .store
+        .run(move |store| store.faces(account, &query, now))
+        .await?;
     let rows: Vec<_> = found.iter().map(|face| face.view(&targets)).collect();
     call::ok(&json!({"faces": rows}))
 }
 
 async fn count(call: Call) -> Answer {
     let (account, now, filters) = (call.owner()?, call.api.now(), filters(&call.query)?);
-    let count = call.api.store.run(move |store| store.count_faces(account, &filters, now)).await?;
+    let count = call
+        .api
+        .store
+        .run(move |store| store.count_faces(account, &filters, now))
+        .await?;
     call::ok(&json!({"faces_count": count}))
 }
 
 async fn get(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id("face_id")?);
     let targets = targets(&call.query)?;
-    let face = call.api.store.run(move |store| store.face(account, id)).await?;
+    let face = call
+        .api
+        .store
+        .run(move |store| store.face(account, id))
+        .await?;
     call::ok(&face.view(&targets))
 }
 
@@ -135,17 +172,28 @@ async fn patch(call: Call) -> Answer {
         external_id: text(fields.get("external_id"))?,
         user_data: text(fields.get("user_data"))?,
         avatar: text(fields.get("avatar"))?,
-        event_id: fields.some("event_id").map(|field| field.id()).transpose()?,
+        event_id: fields
+            .some("event_id")
+            .map(|field| field.id())
+            .transpose()?,
     };
     fields.finish()?;
-    patch.check().map_err(|wrong| invalid(Code::BadJson, &wrong))?;
-    call.api.store.run(move |store| store.patch_face(account, id, &patch).map(drop)).await?;
+    patch
+        .check()
+        .map_err(|wrong| invalid(Code::BadJson, &wrong))?;
+    call.api
+        .store
+        .run(move |store| store.patch_face(account, id, &patch).map(drop))
+        .await?;
     call::empty(StatusCode::NO_CONTENT)
 }
 
 async fn delete(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
-    call.api.store.run(move |store| store.delete_face(account, id)).await?;
+    call.api
+        .store
+        .run(move |store| store.delete_face(account, id))
+        .await?;
     call::empty(StatusCode::NO_CONTENT)
 }
 

@@ -39,7 +39,9 @@ pub fn internal_resources() -> Vec<Resource> {
 }
 
 fn collection(template: &'static str, access: Access) -> Resource {
-    Resource::at(template).on(Method::POST, access, create).on(Method::GET, access, list)
+    Resource::at(template)
+        .on(Method::POST, access, create)
+        .on(Method::GET, access, list)
 }
 
 fn one(template: &'static str, access: Access) -> Resource {
@@ -63,7 +65,8 @@ async fn read(call: &Call, account: AccountId) -> Result<NewHandler, ApiError> {
 
 fn can_do(policies: &Policies) -> Result<(), ApiError> {
     if let Some(path) = policies.unsupported().into_iter().next() {
-        let feature = path.rsplit('.').next().unwrap_or_default().to_owned();
+        let named = |segment: &&str| !segment.bytes().all(|b| b.is_ascii_digit());
+        let feature = path.rsplit('.').find(named).unwrap_or_default().to_owned();
         let detail = format!("License problem: {feature} feature disabled (policies.{path})");
         return Err(ApiError::new(Code::FeatureDisabled, detail));
     }
@@ -98,7 +101,9 @@ async fn lists_exist(api: &Api, account: AccountId, policies: &Policies) -> Resu
     });
     match missing.await? {
         None => Ok(()),
-        Some(id) => Err(Code::ListNotFound.with(id).status_is(StatusCode::BAD_REQUEST)),
+        Some(id) => Err(Code::ListNotFound
+            .with(id)
+            .status_is(StatusCode::BAD_REQUEST)),
     }
 }
 
@@ -107,9 +112,15 @@ async fn create(call: Call) -> Answer {
     let new = read(&call, account).await?;
     let handler = Handler::new(HandlerId::random(), account, new, call.api.now());
     let id = handler.handler_id;
-    call.api.store.run(move |store| store.create_handler(&handler)).await?;
+    call.api
+        .store
+        .run(move |store| store.create_handler(&handler))
+        .await?;
     let url = format!("/6/handlers/{id}");
-    call::created(&url, &json!({"handler_id": id, "url": url, "external_url": call.external(&url)}))
+    call::created(
+        &url,
+        &json!({"handler_id": id, "url": url, "external_url": call.external(&url)}),
+    )
 }
 
 async fn validate(call: Call) -> Answer {
@@ -126,18 +137,27 @@ async fn list(call: Call) -> Answer {
             return store.handlers(account, text.as_deref(), page);
         }
         let all = every(store, account, text.as_deref())?;
-        let kept = all.into_iter().filter(|handler| passes(handler, kind, dynamic));
+        let kept = all
+            .into_iter()
+            .filter(|handler| passes(handler, kind, dynamic));
         Ok(kept.skip(page.skip()).take(page.size).collect())
     });
-    let rows = found.await?.iter().map(view).collect::<Result<Vec<_>, _>>()?;
-    call::ok(&json!({"handlers": rows}))
+    let rows = found
+        .await?
+        .iter()
+        .map(view)
+        .collect::<Result<Vec<_>, _>>()?;
+    call::ok(&rows)
 }
 
 type Filters = (Option<i64>, Option<bool>, Option<String>);
 
 fn filters(call: &Call) -> Result<Filters, ApiError> {
     let kind = call.query.integer("handler_type", 0..=2)?;
-    let dynamic = call.query.integer("is_dynamic", 0..=1)?.map(|flag| flag == 1);
+    let dynamic = call
+        .query
+        .integer("is_dynamic", 0..=1)?
+        .map(|flag| flag == 1);
     Ok((kind, dynamic, call.query.text("description", 128)?))
 }
 
@@ -146,10 +166,18 @@ fn passes(handler: &Handler, kind: Option<i64>, dynamic: Option<bool>) -> bool {
         && dynamic.is_none_or(|dynamic| handler.is_dynamic == dynamic)
 }
 
-fn every(store: &dyn crate::store::Store, account: AccountId, text: Option<&str>) -> crate::store::Stored<Vec<Handler>> {
+fn every(
+    store: &dyn crate::store::Store,
+    account: AccountId,
+    text: Option<&str>,
+) -> crate::store::Stored<Vec<Handler>> {
     let mut all = Vec::new();
     for number in 1.. {
-        let rows = store.handlers(account, text, goshawk_coordinator_core::query::Page { number, size: 1000 })?;
+        let rows = store.handlers(
+            account,
+            text,
+            goshawk_coordinator_core::query::Page { number, size: 1000 },
+        )?;
         let last = rows.len() < 1000;
         all.extend(rows);
         if last {
@@ -164,26 +192,79 @@ async fn count(call: Call) -> Answer {
     let (kind, dynamic, text) = filters(&call)?;
     let count = call.api.store.run(move |store| {
         let all = every(store, account, text.as_deref())?;
-        Ok(all.iter().filter(|handler| passes(handler, kind, dynamic)).count())
+        Ok(all
+            .iter()
+            .filter(|handler| passes(handler, kind, dynamic))
+            .count())
     });
     call::ok(&json!({"handlers_count": count.await?}))
 }
 
 async fn get(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id("handler_id")?);
-    let handler = call.api.store.run(move |store| store.handler(account, id)).await?;
+    let handler = call
+        .api
+        .store
+        .run(move |store| store.handler(account, id))
+        .await?;
     call::ok(&view(&handler)?)
 }
 
 fn view(handler: &Handler) -> Result<Value, ApiError> {
-    let mut view = serde_json::to_value(handler).map_err(|error| ApiError::internal("handler", &error))?;
+    let mut view =
+        serde_json::to_value(handler).map_err(|error| ApiError::internal("handler", &error))?;
     hide_passwords(&mut view);
+    if let Some(policy) = view
+        .pointer_mut("/policies/detect_policy")
+        .and_then(Value::as_object_mut)
+    {
+        for (name, value) in switched_off() {
+            policy.entry(name).or_insert(value);
+        }
+    }
     Ok(view)
+}
+
+/// Parts of the detect policy that the contract always shows, at its defaults: nothing here
+/// estimates them, so none of them can be on.
+fn switched_off() -> [(&'static str, Value); 6] {
+    [
+        (
+            "estimate_people_count",
+            json!({"estimate": 0, "people_coordinates": 0}),
+        ),
+        (
+            "estimate_deepfake",
+            json!({"estimate": 0, "real_threshold": 0.5, "mode": 2}),
+        ),
+        (
+            "estimate_face_occlusion",
+            json!({
+                "estimate": 0, "occlusion_threshold": 0.07, "hair_occlusion_threshold": 0.15,
+                "forehead_threshold": 0.2, "eye_threshold": 0.15, "nose_threshold": 0.2,
+                "mouth_threshold": 0.15, "lower_face_threshold": 0.2,
+            }),
+        ),
+        ("face_occlusion_states", Value::Null),
+        (
+            "face_quality",
+            json!({"estimate": 0, "filter": 0, "checks": {}}),
+        ),
+        (
+            "body_attributes",
+            json!({
+                "estimate_basic_attributes": 0, "estimate_upper_body": 0,
+                "estimate_lower_body": 0, "estimate_accessories": 0,
+            }),
+        ),
+    ]
 }
 
 /// Callbacks may carry credentials of other systems, which nobody needs to read back.
 fn hide_passwords(view: &mut Value) {
-    let callbacks = view.pointer_mut("/policies/storage_policy/callbacks").and_then(Value::as_array_mut);
+    let callbacks = view
+        .pointer_mut("/policies/storage_policy/callbacks")
+        .and_then(Value::as_array_mut);
     for callback in callbacks.into_iter().flatten() {
         if let Some(password) = callback.pointer_mut("/authorization/password") {
             *password = json!("***");
@@ -217,6 +298,9 @@ async fn put(call: Call) -> Answer {
 
 async fn delete(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<HandlerId>("handler_id")?);
-    call.api.store.run(move |store| store.delete_handler(account, id)).await?;
+    call.api
+        .store
+        .run(move |store| store.delete_handler(account, id))
+        .await?;
     call::empty(StatusCode::NO_CONTENT)
 }

@@ -60,8 +60,14 @@ impl Filters {
             id_lt: query.value("list_id__lt")?,
             user_data: query.text("user_data", 128)?,
             user_data_eq: query.text("user_data__eq", 128)?,
-            created: (query.time("create_time__gte")?, query.time("create_time__lt")?),
-            updated: (query.time("last_update_time__gte")?, query.time("last_update_time__lt")?),
+            created: (
+                query.time("create_time__gte")?,
+                query.time("create_time__lt")?,
+            ),
+            updated: (
+                query.time("last_update_time__gte")?,
+                query.time("last_update_time__lt")?,
+            ),
         })
     }
 
@@ -69,11 +75,19 @@ impl Filters {
         let within = |time: Timestamp, (from, to): (Option<Timestamp>, Option<Timestamp>)| {
             from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to)
         };
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&list.list_id))
+        self.ids
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&list.list_id))
             && self.id_gte.is_none_or(|id| list.list_id >= id)
             && self.id_lt.is_none_or(|id| list.list_id < id)
-            && self.user_data.as_ref().is_none_or(|part| list.user_data.contains(part.as_str()))
-            && self.user_data_eq.as_ref().is_none_or(|text| list.user_data == *text)
+            && self
+                .user_data
+                .as_ref()
+                .is_none_or(|part| list.user_data.contains(part.as_str()))
+            && self
+                .user_data_eq
+                .as_ref()
+                .is_none_or(|text| list.user_data == *text)
             && within(list.create_time, self.created)
             && within(list.last_update_time, self.updated)
     }
@@ -104,29 +118,51 @@ async fn create(call: Call) -> Answer {
         last_update_time: now,
     };
     let list_id = list.list_id;
-    call.api.store.run(move |store| store.create_list(&list)).await?;
+    call.api
+        .store
+        .run(move |store| store.create_list(&list))
+        .await?;
     let url = format!("/6/lists/{list_id}");
-    call::created(&url, &json!({"list_id": list_id, "url": url, "external_url": call.external(&url)}))
+    call::created(
+        &url,
+        &json!({"list_id": list_id, "url": url, "external_url": call.external(&url)}),
+    )
 }
 
 async fn list(call: Call) -> Answer {
     let (account, page) = (call.owner()?, call.query.page()?);
     let filters = Filters::read(&call.query)?;
-    let found = call.api.store.run(move |store| select(store, account, &filters)).await?;
-    let rows: Vec<FaceList> = found.into_iter().skip(page.skip()).take(page.size).collect();
+    let found = call
+        .api
+        .store
+        .run(move |store| select(store, account, &filters))
+        .await?;
+    let rows: Vec<FaceList> = found
+        .into_iter()
+        .skip(page.skip())
+        .take(page.size)
+        .collect();
     call::ok(&json!({"lists": rows}))
 }
 
 async fn count(call: Call) -> Answer {
     let account = call.owner()?;
     let filters = Filters::read(&call.query)?;
-    let found = call.api.store.run(move |store| select(store, account, &filters)).await?;
+    let found = call
+        .api
+        .store
+        .run(move |store| select(store, account, &filters))
+        .await?;
     call::ok(&json!({"lists_count": found.len()}))
 }
 
 async fn get(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id("list_id")?);
-    let list = call.api.store.run(move |store| store.list(account, id)).await?;
+    let list = call
+        .api
+        .store
+        .run(move |store| store.list(account, id))
+        .await?;
     call::ok(&list)
 }
 
@@ -136,10 +172,17 @@ async fn head(call: Call) -> Answer {
 }
 
 async fn patch(call: Call) -> Answer {
-    let (account, id, now) = (call.account()?, call.id::<ListId>("list_id")?, call.api.now());
+    let (account, id, now) = (
+        call.account()?,
+        call.id::<ListId>("list_id")?,
+        call.api.now(),
+    );
     let body = call.json(Code::BadJson).await?;
     let mut fields = Fields::of(&body, Code::BadJson)?;
-    let text = fields.get("user_data").map(|field| field.text(0..=128)).transpose()?;
+    let text = fields
+        .get("user_data")
+        .map(|field| field.text(0..=128))
+        .transpose()?;
     fields.finish()?;
     call.api
         .store
@@ -154,7 +197,10 @@ async fn patch(call: Call) -> Answer {
 async fn delete(call: Call) -> Answer {
     let (account, id) = (call.account()?, call.id::<ListId>("list_id")?);
     let with_faces = call.query.flag("with_faces", false)?;
-    call.api.store.run(move |store| store.delete_list(account, id, with_faces)).await?;
+    call.api
+        .store
+        .run(move |store| store.delete_list(account, id, with_faces))
+        .await?;
     call::empty(StatusCode::NO_CONTENT)
 }
 
@@ -182,17 +228,33 @@ async fn delete_several(call: Call) -> Answer {
 }
 
 async fn link(call: Call) -> Answer {
-    let (account, id, now) = (call.account()?, call.id::<ListId>("list_id")?, call.api.now());
+    let (account, id, now) = (
+        call.account()?,
+        call.id::<ListId>("list_id")?,
+        call.api.now(),
+    );
     let body = call.json(Code::BadJson).await?;
     let mut fields = Fields::of(&body, Code::BadJson)?;
-    let attach = fields.need("action")?.one_of(&[("attach", true), ("detach", false)])?;
+    let attach = fields
+        .need("action")?
+        .one_of(&[("attach", true), ("detach", false)])?;
     let faces: Vec<FaceId> = fields.need("face_ids")?.ids(1..=1000)?;
     fields.finish()?;
     let change = match attach {
-        true => ListChange { attach: faces, detach: Vec::new() },
-        false => ListChange { attach: Vec::new(), detach: faces },
+        true => ListChange {
+            attach: faces,
+            detach: Vec::new(),
+        },
+        false => ListChange {
+            attach: Vec::new(),
+            detach: faces,
+        },
     };
-    let done = call.api.store.run(move |store| store.attach(account, id, &change, now)).await;
+    let done = call
+        .api
+        .store
+        .run(move |store| store.attach(account, id, &change, now))
+        .await;
     match done {
         Ok(()) => call::empty(StatusCode::NO_CONTENT),
         Err(StoreError::NotFound { what: "face", id }) => Err(Code::FacesNotFound.with(id)),

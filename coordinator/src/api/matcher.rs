@@ -59,13 +59,31 @@ fn candidates(field: &Field<'_>) -> Result<Candidates, ApiError> {
     }
     let filters: FaceFilters = typed(bare, Code::BadJson)?;
     if filters.event_id.is_some() {
-        return Err(given.wrong("Additional properties are not allowed ('event_id' was unexpected)"));
+        return Err(
+            given.wrong("Additional properties are not allowed ('event_id' was unexpected)")
+        );
     }
-    let order = fields.get("order").map(|field| field.one_of(ORDERS)).transpose()?.unwrap_or_default();
-    let limit = fields.get("limit").map(|field| field.integer(1..=100)).transpose()?.unwrap_or(3);
-    let threshold = fields.get("threshold").map(|field| field.number(0.0..=1.0)).transpose()?.unwrap_or(0.0);
+    let order = fields
+        .get("order")
+        .map(|field| field.one_of(ORDERS))
+        .transpose()?
+        .unwrap_or_default();
+    let limit = fields
+        .get("limit")
+        .map(|field| field.integer(1..=100))
+        .transpose()?
+        .unwrap_or(3);
+    let threshold = fields
+        .get("threshold")
+        .map(|field| field.number(0.0..=1.0))
+        .transpose()?
+        .unwrap_or(0.0);
     let targets = match fields.get("targets") {
-        Some(field) => field.array(0..=20)?.iter().map(target).collect::<Result<_, _>>()?,
+        Some(field) => field
+            .array(0..=20)?
+            .iter()
+            .map(target)
+            .collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
     fields.finish()?;
@@ -91,7 +109,11 @@ struct Reference {
 }
 
 /// The descriptors that one reference of the request stands for.
-async fn references(api: &Api, account: AccountId, field: &Field<'_>) -> Result<Vec<Reference>, ApiError> {
+async fn references(
+    api: &Api,
+    account: AccountId,
+    field: &Field<'_>,
+) -> Result<Vec<Reference>, ApiError> {
     let mut fields = field.object()?;
     let kind = fields.need("type")?.text(1..=36)?;
     let id = fields.need("id")?;
@@ -105,18 +127,31 @@ async fn references(api: &Api, account: AccountId, field: &Field<'_>) -> Result<
     };
     let one = |descriptor: Option<Descriptor>| {
         let descriptor = descriptor.ok_or_else(|| Code::NoDescriptor.with(&text))?;
-        Ok(vec![Reference { view: view(json!({})), descriptor }])
+        Ok(vec![Reference {
+            view: view(json!({})),
+            descriptor,
+        }])
     };
     match kind.as_str() {
         "face" => {
             let id: FaceId = id.id()?;
             fields.finish()?;
-            one(api.store.run(move |store| store.face(account, id)).await?.attributes.descriptor)
+            one(api
+                .store
+                .run(move |store| store.face(account, id))
+                .await?
+                .attributes
+                .descriptor)
         }
         "attribute" => {
             let (id, now) = (id.id::<AttributeId>()?, api.now());
             fields.finish()?;
-            one(api.store.run(move |store| store.attribute(account, id, now)).await?.attributes.descriptor)
+            one(api
+                .store
+                .run(move |store| store.attribute(account, id, now))
+                .await?
+                .attributes
+                .descriptor)
         }
         "event" => {
             let id: EventId = id.id()?;
@@ -125,26 +160,54 @@ async fn references(api: &Api, account: AccountId, field: &Field<'_>) -> Result<
         }
         "face_external_id" => {
             fields.finish()?;
-            let filters = FaceFilters { external_ids: Some(vec![text.clone()]), ..FaceFilters::default() };
-            let (query, now) = (FaceQuery { filters, ..FaceQuery::default() }, api.now());
-            let faces = api.store.run(move |store| store.faces(account, &query, now)).await?;
-            let with = faces.into_iter().filter_map(|face| Some((face.face_id, face.attributes.descriptor?)));
+            let filters = FaceFilters {
+                external_ids: Some(vec![text.clone()]),
+                ..FaceFilters::default()
+            };
+            let (query, now) = (
+                FaceQuery {
+                    filters,
+                    ..FaceQuery::default()
+                },
+                api.now(),
+            );
+            let faces = api
+                .store
+                .run(move |store| store.faces(account, &query, now))
+                .await?;
+            let with = faces
+                .into_iter()
+                .filter_map(|face| Some((face.face_id, face.attributes.descriptor?)));
             let found: Vec<_> = with
-                .map(|(id, descriptor)| Reference { view: view(json!({"face_id": id})), descriptor })
+                .map(|(id, descriptor)| Reference {
+                    view: view(json!({"face_id": id})),
+                    descriptor,
+                })
                 .collect();
-            if found.is_empty() { Err(Code::FaceExternalIdNotFound.with(&text)) } else { Ok(found) }
+            if found.is_empty() {
+                Err(Code::FaceExternalIdNotFound.with(&text))
+            } else {
+                Ok(found)
+            }
         }
         "sdk_descriptor" => {
             let data = fields.need("data")?.text(1..=1 << 16)?;
             fields.finish()?;
             let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
-            let descriptor = attributes::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?;
-            Ok(vec![Reference { view: view(json!({})), descriptor }])
+            let descriptor =
+                attributes::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?;
+            Ok(vec![Reference {
+                view: view(json!({})),
+                descriptor,
+            }])
         }
         "raw_descriptor" => {
             let descriptor = attributes::raw_descriptor(&fields.need("data")?)?;
             fields.finish()?;
-            Ok(vec![Reference { view: json!({"id": text, "type": "descriptor"}), descriptor }])
+            Ok(vec![Reference {
+                view: json!({"id": text, "type": "descriptor"}),
+                descriptor,
+            }])
         }
         "xpk_file" => Err(Code::BadXpk.plain()),
         _ => Err(field.wrong("references must be valid exactly by one of oneOf definition")),
@@ -152,11 +215,20 @@ async fn references(api: &Api, account: AccountId, field: &Field<'_>) -> Result<
 }
 
 /// The descriptor of an event lives as long as its temporary attribute does.
-async fn of_event(api: &Api, account: AccountId, id: EventId) -> Result<Option<Descriptor>, ApiError> {
+async fn of_event(
+    api: &Api,
+    account: AccountId,
+    id: EventId,
+) -> Result<Option<Descriptor>, ApiError> {
     let now = api.now();
     let found = api.store.run(move |store| {
         let event = store.event(account, id)?;
-        let Some(id) = event.attributes.and_then(|attributes| attributes.attribute_id) else { return Ok(None) };
+        let Some(id) = event
+            .attributes
+            .and_then(|attributes| attributes.attribute_id)
+        else {
+            return Ok(None);
+        };
         match store.attribute(account, id, now) {
             Ok(attribute) => Ok(attribute.attributes.descriptor),
             Err(crate::store::StoreError::NotFound { .. }) => Ok(None),
@@ -188,7 +260,12 @@ async fn match_faces(call: Call) -> Answer {
     call::ok(&answers)
 }
 
-async fn compare(api: &Api, account: AccountId, to: &Descriptor, set: &Candidates) -> Result<Value, ApiError> {
+async fn compare(
+    api: &Api,
+    account: AccountId,
+    to: &Descriptor,
+    set: &Candidates,
+) -> Result<Value, ApiError> {
     let request = MatchRequest {
         label: String::new(),
         descriptor: to.clone(),

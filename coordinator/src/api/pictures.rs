@@ -23,7 +23,10 @@ const TTLS: [i64; 14] = [1, 2, 3, 4, 5, 6, 7, 14, 30, 60, 90, 180, 365, -1];
 pub fn resources() -> Vec<Resource> {
     let me = Access::Account;
     let picture = |template: &'static str| {
-        Resource::at(template).on(Method::GET, me, get).on(Method::HEAD, me, head).on(Method::DELETE, me, delete)
+        Resource::at(template)
+            .on(Method::GET, me, get)
+            .on(Method::HEAD, me, head)
+            .on(Method::DELETE, me, delete)
     };
     vec![
         Resource::at("/6/samples/{samples_type}").on(Method::POST, me, create_sample),
@@ -48,7 +51,11 @@ fn kind(call: &Call) -> Result<BlobKind, ApiError> {
 
 fn key(call: &Call) -> Result<BlobKey, ApiError> {
     let id: Uuid = call.id("sample_id").or_else(|_| call.id("image_id"))?;
-    Ok(BlobKey { account: call.account()?, kind: kind(call)?, id })
+    Ok(BlobKey {
+        account: call.account()?,
+        kind: kind(call)?,
+        id,
+    })
 }
 
 /// What a failure of the blob store looks like from outside.
@@ -63,20 +70,38 @@ pub fn blob_error(error: BlobError, id: Uuid) -> ApiError {
 
 async fn get(call: Call) -> Answer {
     let key = key(&call)?;
-    let bytes = call.api.blobs.get(&key).await.map_err(|error| blob_error(error, key.id))?;
+    let bytes = call
+        .api
+        .blobs
+        .get(&key)
+        .await
+        .map_err(|error| blob_error(error, key.id))?;
     let media = media_type(&bytes).unwrap_or("application/octet-stream");
     call::bytes(media, bytes)
 }
 
 async fn head(call: Call) -> Answer {
     let key = key(&call)?;
-    let exists = call.api.blobs.exists(&key).await.map_err(|error| blob_error(error, key.id))?;
-    if exists { call::empty(StatusCode::OK) } else { Err(Code::ImageNotFound.with(key.id)) }
+    let exists = call
+        .api
+        .blobs
+        .exists(&key)
+        .await
+        .map_err(|error| blob_error(error, key.id))?;
+    if exists {
+        call::empty(StatusCode::OK)
+    } else {
+        Err(Code::ImageNotFound.with(key.id))
+    }
 }
 
 async fn delete(call: Call) -> Answer {
     let key = key(&call)?;
-    call.api.blobs.delete(&key).await.map_err(|error| blob_error(error, key.id))?;
+    call.api
+        .blobs
+        .delete(&key)
+        .await
+        .map_err(|error| blob_error(error, key.id))?;
     call::empty(StatusCode::NO_CONTENT)
 }
 
@@ -109,9 +134,16 @@ async fn create_sample(call: Call) -> Answer {
     }
     let id = SampleId::random();
     keep(&call, account, kind, id.0, bytes).await?;
-    let folder = if kind == BlobKind::FaceSample { "faces" } else { "bodies" };
+    let folder = if kind == BlobKind::FaceSample {
+        "faces"
+    } else {
+        "bodies"
+    };
     let url = format!("/6/samples/{folder}/{id}");
-    call::created(&url, &json!({"sample_id": id, "url": url, "external_url": call.external(&url)}))
+    call::created(
+        &url,
+        &json!({"sample_id": id, "url": url, "external_url": call.external(&url)}),
+    )
 }
 
 async fn create_image(call: Call) -> Answer {
@@ -121,10 +153,23 @@ async fn create_image(call: Call) -> Answer {
     let id = ImageId::random();
     keep(&call, account, BlobKind::Image, id.0, bytes).await?;
     let url = format!("/6/images/{id}");
-    call::created(&url, &json!({"image_id": id, "url": url, "external_url": call.external(&url)}))
+    call::created(
+        &url,
+        &json!({"image_id": id, "url": url, "external_url": call.external(&url)}),
+    )
 }
 
-async fn keep(call: &Call, account: AccountId, kind: BlobKind, id: Uuid, bytes: Bytes) -> Result<(), ApiError> {
+async fn keep(
+    call: &Call,
+    account: AccountId,
+    kind: BlobKind,
+    id: Uuid,
+    bytes: Bytes,
+) -> Result<(), ApiError> {
     let key = BlobKey { account, kind, id };
-    call.api.blobs.put(&key, bytes).await.map_err(|error| blob_error(error, id))
+    call.api
+        .blobs
+        .put(&key, bytes)
+        .await
+        .map_err(|error| blob_error(error, id))
 }

@@ -18,7 +18,11 @@ impl Query {
     /// Reads the part of a URI after `?`. Of a repeated parameter the last one counts, or all of
     /// them where a list is wanted.
     pub fn parse(text: &str) -> Self {
-        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        Self(
+            form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     /// The decoded pairs, for the domain's own queries.
@@ -31,16 +35,24 @@ impl Query {
         Pairs(&self.0).get(name)
     }
 
-    fn read<T>(&self, name: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ApiError> {
+    fn read<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
         match self.raw(name) {
             None => Ok(None),
-            Some(text) => read(text).map(Some).ok_or_else(|| Code::BadQuery.with(name)),
+            Some(text) => read(text)
+                .map(Some)
+                .ok_or_else(|| Code::BadQuery.with(name)),
         }
     }
 
     /// Text of at most `longest` characters.
     pub fn text(&self, name: &str, longest: usize) -> Result<Option<String>, ApiError> {
-        self.read(name, |text| (text.chars().count() <= longest).then(|| text.to_owned()))
+        self.read(name, |text| {
+            (text.chars().count() <= longest).then(|| text.to_owned())
+        })
     }
 
     /// Anything that reads from text, ids above all.
@@ -56,12 +68,16 @@ impl Query {
 
     /// A whole number.
     pub fn integer(&self, name: &str, range: RangeInclusive<i64>) -> Result<Option<i64>, ApiError> {
-        self.read(name, |text| text.parse().ok().filter(|number| range.contains(number)))
+        self.read(name, |text| {
+            text.parse().ok().filter(|number| range.contains(number))
+        })
     }
 
     /// A number.
     pub fn number(&self, name: &str, range: RangeInclusive<f64>) -> Result<Option<f64>, ApiError> {
-        self.read(name, |text| text.parse().ok().filter(|number| range.contains(number)))
+        self.read(name, |text| {
+            text.parse().ok().filter(|number| range.contains(number))
+        })
     }
 
     /// 0 or 1.
@@ -76,7 +92,12 @@ impl Query {
 
     /// One of some words.
     pub fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, ApiError> {
-        self.read(name, |text| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
+        self.read(name, |text| {
+            words
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|(_, value)| *value)
+        })
     }
 
     /// A comma-separated list.
@@ -86,20 +107,31 @@ impl Query {
             if items.len() > MAX_ITEMS {
                 return None;
             }
-            items.into_iter().map(|item| item.trim().parse().ok()).collect()
+            items
+                .into_iter()
+                .map(|item| item.trim().parse().ok())
+                .collect()
         })
     }
 
     /// A comma-separated list of words out of `known`; the error is the contract's for targets.
-    pub fn targets(&self, name: &str, what: &str, known: &'static [&'static str]) -> Result<Option<Vec<&'static str>>, ApiError> {
-        let Some(text) = self.raw(name) else { return Ok(None) };
+    pub fn targets(
+        &self,
+        name: &str,
+        what: &str,
+        known: &'static [&'static str],
+    ) -> Result<Option<Vec<&'static str>>, ApiError> {
+        let Some(text) = self.raw(name) else {
+            return Ok(None);
+        };
         let mut chosen = Vec::new();
         for word in text.split(',').map(str::trim).take(MAX_ITEMS) {
             match known.iter().find(|known| **known == word) {
                 Some(word) => chosen.push(*word),
                 None => {
                     let word: String = word.chars().take(64).collect();
-                    let known: Vec<String> = known.iter().map(|known| format!("'{known}'")).collect();
+                    let known: Vec<String> =
+                        known.iter().map(|known| format!("'{known}'")).collect();
                     let detail = format!(
                         "'{word}' is not valid target to get {what}. Valid target should be one of [{}].",
                         known.join(", ")
@@ -125,11 +157,28 @@ mod tests {
     #[test]
     fn bad_values_name_their_parameter() {
         let query = Query::parse("page_size=5000&face_ids=x&flag=2&create_time__lt=now");
-        let name = |result: Result<(), ApiError>| result.unwrap_err().body()["detail"].as_str().unwrap().to_owned();
-        assert_eq!(name(query.page().map(drop)), "Bad query parameters 'page_size'");
-        assert_eq!(name(query.list::<FaceId>("face_ids").map(drop)), "Bad query parameters 'face_ids'");
-        assert_eq!(name(query.flag("flag", false).map(drop)), "Bad query parameters 'flag'");
-        assert_eq!(name(query.time("create_time__lt").map(drop)), "Bad query parameters 'create_time__lt'");
+        let name = |result: Result<(), ApiError>| {
+            result.unwrap_err().body()["detail"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(
+            name(query.page().map(drop)),
+            "Bad query parameters 'page_size'"
+        );
+        assert_eq!(
+            name(query.list::<FaceId>("face_ids").map(drop)),
+            "Bad query parameters 'face_ids'"
+        );
+        assert_eq!(
+            name(query.flag("flag", false).map(drop)),
+            "Bad query parameters 'flag'"
+        );
+        assert_eq!(
+            name(query.time("create_time__lt").map(drop)),
+            "Bad query parameters 'create_time__lt'"
+        );
     }
 
     #[test]
@@ -138,14 +187,25 @@ mod tests {
         let page = query.page().unwrap();
         assert_eq!((page.number, page.size, page.skip()), (3, 7, 14));
         assert_eq!(query.text("user_data", 10).unwrap().as_deref(), Some("a b"));
-        assert_eq!(query.time("t").unwrap().unwrap().to_string(), "2026-11-20T09:00:00Z");
-        assert_eq!(Query::parse("").page().unwrap(), Page { number: 1, size: 10 });
+        assert_eq!(
+            query.time("t").unwrap().unwrap().to_string(),
+            "2026-11-20T09:00:00Z"
+        );
+        assert_eq!(
+            Query::parse("").page().unwrap(),
+            Page {
+                number: 1,
+                size: 10
+            }
+        );
     }
 
     #[test]
     fn targets_are_checked_against_the_list() {
         const KNOWN: &[&str] = &["face_id", "lists"];
-        let error = Query::parse("targets=not_a_target").targets("targets", "faces", KNOWN).unwrap_err();
+        let error = Query::parse("targets=not_a_target")
+            .targets("targets", "faces", KNOWN)
+            .unwrap_err();
         assert_eq!(
             error.body()["detail"],
             "'not_a_target' is not valid target to get faces. Valid target should be one of ['face_id', 'lists']."

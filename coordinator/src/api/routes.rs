@@ -46,7 +46,10 @@ pub struct Resource {
 impl Resource {
     /// A path such as `/6/lists/{list_id}`; a segment whose name ends in `_id` matches UUIDs only.
     pub fn at(template: &'static str) -> Self {
-        Self { template, methods: Vec::new() }
+        Self {
+            template,
+            methods: Vec::new(),
+        }
     }
 
     /// Adds a method.
@@ -61,7 +64,11 @@ impl Resource {
     }
 
     fn allowed(&self) -> String {
-        let mut names: Vec<&str> = self.methods.iter().map(|(method, ..)| method.as_str()).collect();
+        let mut names: Vec<&str> = self
+            .methods
+            .iter()
+            .map(|(method, ..)| method.as_str())
+            .collect();
         names.push("OPTIONS");
         names.join(", ")
     }
@@ -70,12 +77,19 @@ impl Resource {
         if call.method == Method::OPTIONS {
             return self.options();
         }
-        let Some((_, access, handler)) = self.methods.iter().find(|(method, ..)| *method == call.method) else {
+        let Some((_, access, handler)) = self
+            .methods
+            .iter()
+            .find(|(method, ..)| *method == call.method)
+        else {
             let mut response = call::refused(&Code::MethodNotAllowed.plain());
             set_allow(&mut response, &self.allowed());
             return Ok(response);
         };
-        call.caller = call.api.authenticate(*access, &call.headers, call.origin.peer).await?;
+        call.caller = call
+            .api
+            .authenticate(*access, &call.headers, call.origin.peer)
+            .await?;
         handler(call).await
     }
 
@@ -83,9 +97,18 @@ impl Resource {
         let mut response = call::empty(StatusCode::OK)?;
         set_allow(&mut response, &self.allowed());
         let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("*"));
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("*"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("*"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_MAX_AGE,
+            HeaderValue::from_static("86400"),
+        );
         Ok(response)
     }
 
@@ -99,22 +122,38 @@ impl Resource {
             .and(warp::header::headers_cloned())
             .and(warp::ext::get::<Origin>())
             .and(warp::body::stream().map(Body::new))
-            .then(move |params, method, query: String, headers: HeaderMap, origin, body: Body| {
-                let (api, this) = (Arc::clone(&api), Arc::clone(&this));
-                let query = Query::parse(&query);
-                let call = Call { api, method, params, query, headers, origin, caller: None, body: body.clone() };
-                async move { guarded(this.template, body, this.answer(call)).await }
-            })
+            .then(
+                move |params, method, query: String, headers: HeaderMap, origin, body: Body| {
+                    let (api, this) = (Arc::clone(&api), Arc::clone(&this));
+                    let query = Query::parse(&query);
+                    let call = Call {
+                        api,
+                        method,
+                        params,
+                        query,
+                        headers,
+                        origin,
+                        caller: None,
+                        body: body.clone(),
+                    };
+                    async move { guarded(this.template, body, this.answer(call)).await }
+                },
+            )
             .boxed()
     }
 }
 
 /// Runs a handler: a panic becomes an internal error, an unread body is let go of, and the
 /// response carries its route.
-async fn guarded(template: &'static str, body: Body, answer: impl Future<Output = Answer>) -> Response {
-    let result = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-        Err(ApiError::internal(template, &"handler panicked"))
-    });
+async fn guarded(
+    template: &'static str,
+    body: Body,
+    answer: impl Future<Output = Answer>,
+) -> Response {
+    let result = AssertUnwindSafe(answer)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(ApiError::internal(template, &"handler panicked")));
     let mut response = result.unwrap_or_else(|error| call::refused(&error));
     if !response.status().is_success() {
         body.discard();
@@ -131,7 +170,10 @@ fn set_allow(response: &mut Response, methods: &str) {
 
 /// The query string, empty when there is none.
 pub fn raw_query() -> BoxedFilter<(String,)> {
-    warp::query::raw().or(warp::any().map(String::new)).unify().boxed()
+    warp::query::raw()
+        .or(warp::any().map(String::new))
+        .unify()
+        .boxed()
 }
 
 /// Matches a path template and gives the values of its segments.
@@ -150,7 +192,10 @@ fn capture(template: &'static str, path: &str) -> Option<HashMap<&'static str, S
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return Some(values),
-            (Some(want), Some(have)) => match want.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            (Some(want), Some(have)) => match want
+                .strip_prefix('{')
+                .and_then(|name| name.strip_suffix('}'))
+            {
                 Some(name) if name.ends_with("_id") && !is_id(have) => return None,
                 Some(_) if have.is_empty() => return None,
                 Some(name) => {
@@ -183,7 +228,9 @@ pub fn tree(mut filters: Vec<BoxedFilter<(Response,)>>) -> BoxedFilter<(Response
         filters = paired;
     }
     let all = filters.pop().unwrap_or_else(|| {
-        warp::any().and_then(|| std::future::ready(Err::<Response, Rejection>(warp::reject::not_found()))).boxed()
+        warp::any()
+            .and_then(|| std::future::ready(Err::<Response, Rejection>(warp::reject::not_found())))
+            .boxed()
     });
     let unknown = warp::body::stream().map(|chunks| {
         Body::new(chunks).discard();
@@ -199,11 +246,27 @@ mod tests {
     #[test]
     fn templates_match_whole_paths_and_ids_only() {
         let id = "7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
-        assert_eq!(capture("/6/lists/{list_id}", &format!("/6/lists/{id}")).unwrap()["list_id"], id);
+        assert_eq!(
+            capture("/6/lists/{list_id}", &format!("/6/lists/{id}")).unwrap()["list_id"],
+            id
+        );
         assert!(capture("/6/lists/count", "/6/lists/count").is_some());
-        for path in ["/6/lists/count", "/6/lists/", "/6/lists", &format!("/6/lists/{id}/faces"), &format!("/5/lists/{id}")] {
+        for path in [
+            "/6/lists/count",
+            "/6/lists/",
+            "/6/lists",
+            &format!("/6/lists/{id}/faces"),
+            &format!("/5/lists/{id}"),
+        ] {
             assert!(capture("/6/lists/{list_id}", path).is_none(), "{path}");
         }
-        assert_eq!(capture("/6/samples/{kind}/{sample_id}", &format!("/6/samples/faces/{id}")).unwrap()["kind"], "faces");
+        assert_eq!(
+            capture(
+                "/6/samples/{kind}/{sample_id}",
+                &format!("/6/samples/faces/{id}")
+            )
+            .unwrap()["kind"],
+            "faces"
+        );
     }
 }

@@ -71,7 +71,9 @@ impl Server {
                 () = stop.cancelled() => break,
                 accepted = accept(&self.listener, &slots) => accepted,
             };
-            let Some((stream, peer, slot)) = accepted else { continue };
+            let Some((stream, peer, slot)) = accepted else {
+                continue;
+            };
             let (front, stop) = (front.clone(), stop.clone());
             connections.spawn(async move {
                 serve(stream, peer, front, stop).await;
@@ -80,8 +82,15 @@ impl Server {
         }
         drop(self.listener);
         connections.close();
-        if tokio::time::timeout(self.limits.drain, connections.wait()).await.is_err() {
-            tracing::warn!(service = self.name, open = connections.len(), "connections cut at shutdown");
+        if tokio::time::timeout(self.limits.drain, connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                service = self.name,
+                open = connections.len(),
+                "connections cut at shutdown"
+            );
         }
     }
 }
@@ -104,7 +113,10 @@ async fn accept(
 
 async fn serve(stream: TcpStream, peer: SocketAddr, front: Front, stop: CancellationToken) {
     let _ = stream.set_nodelay(true);
-    let front = Peered { front, peer: peer.ip() };
+    let front = Peered {
+        front,
+        peer: peer.ip(),
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -125,7 +137,8 @@ async fn serve(stream: TcpStream, peer: SocketAddr, front: Front, stop: Cancella
     }
 }
 
-type Inner = Arc<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
+type Inner =
+    Arc<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
 
 /// What every request of a service passes through.
 #[derive(Clone)]
@@ -149,7 +162,12 @@ impl Front {
             })
         });
         let metrics = Arc::clone(&server.metrics);
-        Self { service: server.name, inner, processing: server.limits.processing, metrics }
+        Self {
+            service: server.name,
+            inner,
+            processing: server.limits.processing,
+            metrics,
+        }
     }
 
     async fn answer(self, mut request: Request<Incoming>, peer: IpAddr) -> Response {
@@ -158,9 +176,13 @@ impl Front {
         let now = Timestamp::from_system(std::time::SystemTime::now());
         let now_s = u64::try_from(now.unix_micros() / 1_000_000).unwrap_or(0);
         let request_id = RequestId::of(request.headers(), now_s);
-        let origin = Origin { peer, request_id: request_id.clone() };
+        let origin = Origin {
+            peer,
+            request_id: request_id.clone(),
+        };
         request.extensions_mut().insert(origin);
-        let mut response = match tokio::time::timeout(self.processing, (self.inner)(request)).await {
+        let mut response = match tokio::time::timeout(self.processing, (self.inner)(request)).await
+        {
             Ok(response) => response,
             Err(_) => call::refused(&Code::ProcessingTimeout.with(self.processing.as_secs())),
         };
@@ -168,10 +190,17 @@ impl Front {
         if let Ok(value) = HeaderValue::from_str(&request_id.0) {
             headers.insert("luna-request-id", value);
         }
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        let route = response.extensions().get::<RouteLabel>().map_or("(unknown)", |label| label.0);
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
+        let route = response
+            .extensions()
+            .get::<RouteLabel>()
+            .map_or("(unknown)", |label| label.0);
         let (status, took) = (response.status().as_u16(), started.elapsed());
-        self.metrics.record(self.service, &method, route, status, took);
+        self.metrics
+            .record(self.service, &method, route, status, took);
         let took_ms = took.as_millis() as u64;
         tracing::debug!(service = self.service, %method, route, status, took_ms, request_id = request_id.0);
         response

@@ -3,11 +3,13 @@
 //! The service knows no accounts of its own: a body or query names the account, and the listener
 //! is reachable from this machine only.
 
+mod body;
+
 use std::sync::Arc;
 
 use goshawk_coordinator_core::{
     query::Page,
-    stream::{MAX_DESCRIPTION, NewStream, StreamRecord, lifecycle::Input, mask_credentials},
+    stream::{MAX_DESCRIPTION, StreamRecord, lifecycle::Input, mask_credentials},
 };
 use goshawk_proto::{
     id::{AccountId, StreamId},
@@ -22,7 +24,6 @@ use super::{
     fields::{Field, Fields},
     query::Query,
     routes::{Access, Answer, Resource},
-    typed::typed,
 };
 use crate::{
     errors::{ApiError, Code},
@@ -39,8 +40,11 @@ const STATUSES: &[(&str, StreamStatus)] = &[
     ("failure", StreamStatus::Failure),
     ("handler_lost", StreamStatus::HandlerLost),
 ];
-const COMMANDS: &[(&str, StreamStatus)] =
-    &[("pending", StreamStatus::Pending), ("pause", StreamStatus::Pause), ("cancel", StreamStatus::Cancel)];
+const COMMANDS: &[(&str, StreamStatus)] = &[
+    ("pending", StreamStatus::Pending),
+    ("pause", StreamStatus::Pause),
+    ("cancel", StreamStatus::Cancel),
+];
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
@@ -64,7 +68,9 @@ pub fn resources() -> Vec<Resource> {
 fn view(stream: &StreamRecord) -> Value {
     let mut view = stream.view();
     let whole = json!({"mode": "abs", "x": 0, "y": 0, "width": 0, "height": 0});
-    let analytics = view.pointer_mut("/data/analytics").and_then(Value::as_array_mut);
+    let analytics = view
+        .pointer_mut("/data/analytics")
+        .and_then(Value::as_array_mut);
     for one in analytics.into_iter().flatten() {
         if one["droi"].is_null() {
             one["droi"] = whole.clone();
@@ -78,7 +84,11 @@ fn view(stream: &StreamRecord) -> Value {
         }
     }
     if let Some(data) = view["data"].as_object_mut() {
-        let kind = data.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let kind = data
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         data.retain(|name, _| match name.as_str() {
             "endless" => kind == "tcp" || kind == "udp",
             "mask" => kind == "images",
@@ -88,109 +98,36 @@ fn view(stream: &StreamRecord) -> Value {
     view
 }
 
-/// Brings a body into the form that the domain reads: regions as objects with their mode, and
-/// no fields that mean nothing here.
-fn normalised(mut body: Value) -> Result<Value, ApiError> {
-    let Some(map) = body.as_object_mut() else {
-        return Err(Code::BadJson.at("", "value is not a valid dict"));
-    };
-    if map.contains_key("group_name") || map.contains_key("group_id") {
-        return Err(Code::BadJson.at("group_name", "groups of streams are not supported yet"));
-    }
-    if let Some(data) = map.get_mut("data").and_then(Value::as_object_mut) {
-        if let Some(roi) = data.get_mut("roi") {
-            region(roi, "data.roi")?;
-        }
-        let analytics = data.get_mut("analytics").and_then(Value::as_array_mut);
-        for (at, one) in analytics.into_iter().flatten().enumerate() {
-            if let Some(droi) = one.get_mut("droi") {
-                region(droi, &format!("data.analytics.{at}.droi"))?;
-            }
-            if let Some(handler) = one.get_mut("event_handler").and_then(Value::as_object_mut)
-                && let Some(authorization) = handler.remove("authorization")
-            {
-                check_authorization(&authorization, at)?;
-            }
-        }
-    }
-    Ok(body)
-}
-
-fn check_authorization(authorization: &Value, at: usize) -> Result<(), ApiError> {
-    let fits = authorization.get("token").is_some_and(Value::is_string)
-        || authorization.get("account_id").and_then(Value::as_str).is_some_and(|id| id.parse::<AccountId>().is_ok());
-    let path = format!("data.analytics.{at}.event_handler.authorization");
-    fits.then_some(()).ok_or_else(|| Code::BadJson.at(&path, "token or account_id is required"))
-}
-
-/// The deprecated form `[x, y, width, height]` becomes an object; a missing mode is `abs`.
-fn region(value: &mut Value, path: &str) -> Result<(), ApiError> {
-    if let Some(numbers) = value.as_array() {
-        let [x, y, width, height] = numbers.as_slice() else {
-            return Err(Code::BadJson.at(path, "ensure this value has exactly 4 items"));
-        };
-        *value = json!({"mode": "abs", "x": x, "y": y, "width": width, "height": height});
-    }
-    if let Some(map) = value.as_object_mut() {
-        map.entry("mode").or_insert_with(|| json!("abs"));
-        let fields = ["x", "y", "width", "height", "mode"];
-        if let Some(extra) = map.keys().find(|name| !fields.contains(&name.as_str())) {
-            return Err(Code::BadJson.at(&format!("{path}.{extra}"), "extra fields not permitted"));
-        }
-        let most = if map["mode"] == "percent" { 100.0 } else { 65_536.0 };
-        for name in &fields[..4] {
-            let number = map.get(*name).ok_or_else(|| Code::BadJson.at(&format!("{path}.{name}"), "field required"))?;
-            if !number.as_f64().is_some_and(|number| (0.0..=most).contains(&number)) {
-                return Err(Code::BadJson.at(&format!("{path}.{name}"), format!("ensure this value is between 0 and {most}")));
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn read(call: &Call) -> Result<NewStream, ApiError> {
-    let new: NewStream = typed(normalised(call.json(Code::BadJson).await?)?, Code::BadJson)?;
-    let account = new.account_id;
-    let handlers: Vec<_> = new.data.analytics.iter().map(|one| one.event_handler.handler_id).collect();
-    let missing = call.api.store.run(move |store| {
-        for (at, id) in handlers.into_iter().enumerate() {
-            match store.handler(account, id) {
-                Ok(_) => {}
-                Err(StoreError::NotFound { .. }) => return Ok(Some(at)),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    });
-    match missing.await? {
-        None => Ok(new),
-        Some(at) => {
-            let path = format!("data.analytics.{at}.event_handler.handler_id");
-            Err(Code::BadJson.at(&path, "handler not found in this account"))
-        }
-    }
-}
-
 async fn create(call: Call) -> Answer {
-    let new = read(&call).await?;
+    let new = body::read(&call).await?;
     let stream = StreamRecord::new(StreamId::random(), new, call.api.now());
     let id = stream.stream_id;
-    call.api.store.run(move |store| store.create_stream(&stream)).await?;
+    call.api
+        .store
+        .run(move |store| store.create_stream(&stream))
+        .await?;
     call.api.assigner.changed();
-    call::created(&format!("/2/streams/{id}"), &json!({"stream_id": id, "version": 1}))
+    call::created(
+        &format!("/2/streams/{id}"),
+        &json!({"stream_id": id, "version": 1}),
+    )
 }
 
 fn stream_query(query: &Query) -> Result<StreamQuery, ApiError> {
     let statuses = query.list::<String>("statuses")?;
     let status = |name: String| {
         let found = STATUSES.iter().find(|(word, _)| *word == name);
-        found.map(|(_, status)| *status).ok_or_else(|| Code::BadQuery.with("statuses"))
+        found
+            .map(|(_, status)| *status)
+            .ok_or_else(|| Code::BadQuery.with("statuses"))
     };
     Ok(StreamQuery {
         stream_ids: query.list("stream_ids")?,
         names: query.list("names")?,
         reference: query.text("reference", 512)?,
-        statuses: statuses.map(|names| names.into_iter().map(status).collect()).transpose()?,
+        statuses: statuses
+            .map(|names| names.into_iter().map(status).collect())
+            .transpose()?,
         create_time_gte: query.time("create_time__gte")?,
         create_time_lt: query.time("create_time__lt")?,
         page: query.page()?,
@@ -202,7 +139,11 @@ fn account_filter(query: &Query) -> Result<Option<AccountId>, ApiError> {
 }
 
 /// Streams that pass, of one account or of all, oldest first, with the page not yet applied.
-fn select(store: &dyn Store, account: Option<AccountId>, query: &StreamQuery) -> Stored<Vec<StreamRecord>> {
+fn select(
+    store: &dyn Store,
+    account: Option<AccountId>,
+    query: &StreamQuery,
+) -> Stored<Vec<StreamRecord>> {
     let mut all = store.all_streams()?;
     all.retain(|stream| account.is_none_or(|id| stream.account_id == id) && query.accept(stream));
     Ok(all)
@@ -215,7 +156,11 @@ async fn list(call: Call) -> Answer {
     }
     let found = call.api.store.run(move |store| {
         let all = select(store, account, &query)?;
-        Ok(all.into_iter().skip(query.page.skip()).take(query.page.size).collect::<Vec<_>>())
+        Ok(all
+            .into_iter()
+            .skip(query.page.skip())
+            .take(query.page.size)
+            .collect::<Vec<_>>())
     });
     let rows: Vec<Value> = found.await?.iter().map(view).collect();
     call::ok(&json!({"streams": rows}))
@@ -223,7 +168,11 @@ async fn list(call: Call) -> Answer {
 
 async fn count(call: Call) -> Answer {
     let (account, query) = (account_filter(&call.query)?, stream_query(&call.query)?);
-    let count = call.api.store.run(move |store| Ok(select(store, account, &query)?.len())).await?;
+    let count = call
+        .api
+        .store
+        .run(move |store| Ok(select(store, account, &query)?.len()))
+        .await?;
     call::ok(&json!({"streams_count": count}))
 }
 
@@ -231,7 +180,11 @@ async fn count(call: Call) -> Answer {
 async fn found(call: &Call) -> Result<StreamRecord, ApiError> {
     let id: StreamId = call.id("stream_id")?;
     let account = account_filter(&call.query)?;
-    let stream = call.api.store.run(move |store| store.stream_of_any(id)).await?;
+    let stream = call
+        .api
+        .store
+        .run(move |store| store.stream_of_any(id))
+        .await?;
     if account.is_some_and(|account| account != stream.account_id) {
         return Err(Code::StreamNotFound.with(id));
     }
@@ -244,9 +197,13 @@ async fn get(call: Call) -> Answer {
 
 async fn put(call: Call) -> Answer {
     let id: StreamId = call.id("stream_id")?;
-    let mut new = read(&call).await?;
+    let mut new = body::read(&call).await?;
     let account = new.account_id;
-    let old = call.api.store.run(move |store| store.stream_of_any(id)).await;
+    let old = call
+        .api
+        .store
+        .run(move |store| store.stream_of_any(id))
+        .await;
     let stream = match old {
         Ok(old) if old.account_id == account => {
             if new.data.reference == mask_credentials(&old.data.reference) {
@@ -254,7 +211,10 @@ async fn put(call: Call) -> Answer {
                 new.data.reference.clone_from(&old.data.reference);
             }
             let change = move |stream: &mut StreamRecord| stream.replace(new.clone());
-            call.api.store.run(move |store| store.update_stream(account, id, &change)).await?
+            call.api
+                .store
+                .run(move |store| store.update_stream(account, id, &change))
+                .await?
         }
         Ok(_) | Err(StoreError::NotFound { .. }) => return Err(Code::StreamNotFound.with(id)),
         Err(error) => return Err(error.into()),
@@ -268,7 +228,10 @@ async fn patch(call: Call) -> Answer {
     let mut fields = Fields::of(&body, Code::BadJson)?;
     let text = |field: Field<'_>| field.text(0..=MAX_DESCRIPTION);
     let description = fields.get("description").map(text).transpose()?;
-    let status = fields.get("status").map(|field| field.one_of(COMMANDS)).transpose()?;
+    let status = fields
+        .get("status")
+        .map(|field| field.one_of(COMMANDS))
+        .transpose()?;
     fields.finish()?;
     if description.is_none() && status.is_none() {
         return Err(Code::BadJson.at("", "at least one field must have a value"));
@@ -289,14 +252,20 @@ async fn patch(call: Call) -> Answer {
             None => {}
         }
     };
-    call.api.store.run(move |store| store.update_stream(account, id, &change)).await?;
+    call.api
+        .store
+        .run(move |store| store.update_stream(account, id, &change))
+        .await?;
     call.api.assigner.changed();
     call::empty(StatusCode::NO_CONTENT)
 }
 
 /// A finished stream can be neither paused nor cancelled.
 fn possible(stream: &StreamRecord, wanted: StreamStatus) -> Result<(), ApiError> {
-    let over = matches!(stream.state.status, StreamStatus::Done | StreamStatus::Failure | StreamStatus::Cancel);
+    let over = matches!(
+        stream.state.status,
+        StreamStatus::Done | StreamStatus::Failure | StreamStatus::Cancel
+    );
     match wanted {
         StreamStatus::Cancel if over && stream.state.status != StreamStatus::Cancel => {
             Err(Code::StreamCannotCancel.with(stream.stream_id))
@@ -309,7 +278,10 @@ fn possible(stream: &StreamRecord, wanted: StreamStatus) -> Result<(), ApiError>
 async fn delete(call: Call) -> Answer {
     let stream = found(&call).await?;
     let (account, id) = (stream.account_id, stream.stream_id);
-    call.api.store.run(move |store| store.delete_stream(account, id)).await?;
+    call.api
+        .store
+        .run(move |store| store.delete_stream(account, id))
+        .await?;
     call.api.assigner.changed();
     call::empty(StatusCode::NO_CONTENT)
 }
@@ -318,16 +290,30 @@ async fn delete_several(call: Call) -> Answer {
     let account = account_filter(&call.query)?;
     let body = call.json(Code::BadJson).await?;
     let mut fields = Fields::of(&body, Code::BadJson)?;
-    let ids = fields.some("stream_ids").map(|field| field.ids::<StreamId>(0..=1000)).transpose()?;
+    let ids = fields
+        .some("stream_ids")
+        .map(|field| field.ids::<StreamId>(0..=1000))
+        .transpose()?;
     let names = match fields.some("names") {
-        Some(field) => Some(field.array(0..=1000)?.iter().map(|name| name.text(0..=128)).collect::<Result<Vec<_>, _>>()?),
+        Some(field) => Some(
+            field
+                .array(0..=1000)?
+                .iter()
+                .map(|name| name.text(0..=128))
+                .collect::<Result<Vec<_>, _>>()?,
+        ),
         None => None,
     };
     fields.finish()?;
     if ids.is_none() && names.is_none() {
         return Err(Code::BadJson.at("", "at least one field must have a value"));
     }
-    let query = StreamQuery { stream_ids: ids, names, page: Page::default(), ..StreamQuery::default() };
+    let query = StreamQuery {
+        stream_ids: ids,
+        names,
+        page: Page::default(),
+        ..StreamQuery::default()
+    };
     let api: Arc<Api> = Arc::clone(&call.api);
     api.store
         .run(move |store| {
@@ -342,23 +328,4 @@ async fn delete_several(call: Call) -> Answer {
         .await?;
     api.assigner.changed();
     call::empty(StatusCode::NO_CONTENT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn regions_come_in_three_forms() {
-        let mut old = json!([1, 2, 3, 4]);
-        region(&mut old, "data.roi").unwrap();
-        assert_eq!(old, json!({"mode": "abs", "x": 1, "y": 2, "width": 3, "height": 4}));
-        let mut bare = json!({"x": 0, "y": 0, "width": 0, "height": 0});
-        region(&mut bare, "data.roi").unwrap();
-        assert_eq!(bare["mode"], "abs");
-        let wrong = |mut value: Value| region(&mut value, "data.roi").unwrap_err().body()["detail"].to_string();
-        assert!(wrong(json!([1, 2])).contains("exactly 4 items"));
-        assert!(wrong(json!({"mode": "percent", "x": 101, "y": 0, "width": 1, "height": 1})).contains("data.roi.x"));
-        assert!(wrong(json!({"x": 1})).contains("Path: 'data.roi.y', message: 'field required'"));
-    }
 }

@@ -16,6 +16,10 @@ pub fn typed<T: DeserializeOwned + Check>(value: Value, code: Code) -> Result<T,
 
 /// As [`typed`] without the bounds.
 pub fn unchecked<T: DeserializeOwned>(value: Value, code: Code) -> Result<T, ApiError> {
+    // A list would pass for an object of defaults.
+    if !value.is_object() {
+        return Err(code.at("", "value is not a valid dict"));
+    }
     let mut extra = None;
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
@@ -45,8 +49,15 @@ fn mismatch(code: Code, path: &str, error: &serde_json::Error) -> ApiError {
     let path = path.replace(['[', ']'], ".").replace("..", ".");
     let path = path.trim_matches('.').replace(".?", "");
     let text = error.to_string();
-    if let Some(field) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        let path = if path.is_empty() || path == "?" { field.to_owned() } else { format!("{path}.{field}") };
+    if let Some(field) = text
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next())
+    {
+        let path = if path.is_empty() || path == "?" {
+            field.to_owned()
+        } else {
+            format!("{path}.{field}")
+        };
         return code.at(&path, "field required");
     }
     let message = match text.split_once("expected ") {
@@ -71,19 +82,35 @@ mod tests {
     #[test]
     fn mistakes_are_named_by_path() {
         let found = detail::<NewFace>(json!({"userdata": "x"}));
-        assert_eq!(found, "Failed to validate input json. Path: 'userdata', message: 'extra fields not permitted'");
+        assert_eq!(
+            found,
+            "Failed to validate input json. Path: 'userdata', message: 'extra fields not permitted'"
+        );
         let found = detail::<NewHandler>(json!({"policies": {"match_policy": [{"label": "x"}]}}));
-        assert!(found.contains("Path: 'policies.match_policy.0.candidates', message: 'field required'"), "{found}");
-        let found = detail::<NewHandler>(json!({"policies": {"detect_policy": {"detect_face": 7}}}));
-        assert!(found.contains("Path: 'policies.detect_policy.detect_face'"), "{found}");
+        assert!(
+            found.contains("Path: 'policies.match_policy.0.candidates', message: 'field required'"),
+            "{found}"
+        );
+        let found =
+            detail::<NewHandler>(json!({"policies": {"detect_policy": {"detect_face": 7}}}));
+        assert!(
+            found.contains("Path: 'policies.detect_policy.detect_face'"),
+            "{found}"
+        );
         let long = json!({"user_data": "x".repeat(129)});
-        assert!(detail::<NewFace>(long).contains("Path: 'user_data', message: 'longer than 128 characters'"));
+        assert!(
+            detail::<NewFace>(long)
+                .contains("Path: 'user_data', message: 'longer than 128 characters'")
+        );
     }
 
     #[test]
     fn values_are_not_repeated() {
         let body = json!({"account_id": "rtsp://user:secret@cam", "data": {}});
         let found = detail::<NewStream>(body);
-        assert!(found.contains("'account_id'") && !found.contains("secret"), "{found}");
+        assert!(
+            found.contains("'account_id'") && !found.contains("secret"),
+            "{found}"
+        );
     }
 }

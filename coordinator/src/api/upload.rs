@@ -7,7 +7,11 @@ use goshawk_proto::{geometry::Size, id::SampleId, picture::Pixels};
 use http::header;
 use serde_json::Value;
 
-use super::{Api, call::{Call, parse_json}, fields::Fields};
+use super::{
+    Api,
+    call::{Call, parse_json},
+    fields::Fields,
+};
 use crate::errors::{ApiError, Code};
 
 /// File name of a picture that came without one.
@@ -35,24 +39,46 @@ pub enum Pictures {
 
 /// Media types of pictures.
 pub fn is_image_type(media: &str) -> bool {
-    matches!(media, "image/jpeg" | "image/png" | "image/bmp" | "image/tiff" | "image/x-portable-pixmap")
+    matches!(
+        media,
+        "image/jpeg" | "image/png" | "image/bmp" | "image/tiff" | "image/x-portable-pixmap"
+    )
 }
 
 fn is_base64_type(media: &str) -> bool {
     media.strip_suffix("-base64").is_some_and(|kind| {
-        matches!(kind, "image/x-jpeg" | "image/x-png" | "image/x-bmp" | "image/x-tiff" | "image/x-portable-pixmap")
+        matches!(
+            kind,
+            "image/x-jpeg"
+                | "image/x-png"
+                | "image/x-bmp"
+                | "image/x-tiff"
+                | "image/x-portable-pixmap"
+        )
     })
 }
 
 fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
-    let text: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    STANDARD.decode(text).map(Bytes::from).map_err(|_| Code::BadBase64.plain())
+    let text: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    STANDARD
+        .decode(text)
+        .map(Bytes::from)
+        .map_err(|_| Code::BadBase64.plain())
 }
 
 /// Reads the pictures of a request; mistakes in a JSON body are reported under `code`.
 pub async fn read(call: &Call, code: Code) -> Result<Pictures, ApiError> {
     let media = call.content_type().unwrap_or_default();
-    let unnamed = |bytes| Pictures::Given(vec![Upload { filename: UNNAMED.to_owned(), bytes }]);
+    let unnamed = |bytes| {
+        Pictures::Given(vec![Upload {
+            filename: UNNAMED.to_owned(),
+            bytes,
+        }])
+    };
     match media.as_str() {
         media if is_image_type(media) => Ok(unnamed(call.bytes().await?)),
         media if is_base64_type(media) => Ok(unnamed(from_base64(&call.bytes().await?)?)),
@@ -71,7 +97,9 @@ fn from_json(body: &Value, code: Code, most: usize) -> Result<Pictures, ApiError
         // Fetching for a client would let it reach whatever we can reach: not done.
         let first = urls.array(1..=8)?;
         let url = first[0].object()?.need("url")?.text(0..=512)?;
-        return Err(Code::BadImageUrl.with(goshawk_coordinator_core::stream::mask_credentials(&url)));
+        return Err(
+            Code::BadImageUrl.with(goshawk_coordinator_core::stream::mask_credentials(&url))
+        );
     }
     if let Some(samples) = fields.get("samples") {
         let ids = samples.ids(1..=most.min(8))?;
@@ -83,15 +111,25 @@ fn from_json(body: &Value, code: Code, most: usize) -> Result<Pictures, ApiError
     if !is_base64_type(&mimetype.text(0..=64)?) {
         return Err(mimetype.wrong("unexpected value"));
     }
-    fields.allow(&["face_bounding_boxes", "body_bounding_boxes", "trusted_detections"]);
+    fields.allow(&[
+        "face_bounding_boxes",
+        "body_bounding_boxes",
+        "trusted_detections",
+    ]);
     fields.finish()?;
     let text = image.text(1..=usize::MAX)?;
     let bytes = from_base64(text.as_bytes())?;
-    Ok(Pictures::Given(vec![Upload { filename: UNNAMED.to_owned(), bytes }]))
+    Ok(Pictures::Given(vec![Upload {
+        filename: UNNAMED.to_owned(),
+        bytes,
+    }]))
 }
 
 async fn multipart(call: &Call) -> Result<Vec<Upload>, ApiError> {
-    let header = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let header = call
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let boundary = header.and_then(|text| multer::parse_boundary(text).ok());
     let boundary = boundary.ok_or_else(|| Code::BadContentType.plain())?;
     let whole = call.bytes().await?;
@@ -109,11 +147,27 @@ async fn multipart(call: &Call) -> Result<Vec<Upload>, ApiError> {
                 let detail = "Not available to send new policies to non-dynamic handler";
                 return Err(ApiError::new(Code::BadImageUrl, detail));
             }
-            Some("face_bounding_boxes" | "body_bounding_boxes" | "detect_time" | "detect_ts" | "image_origin" | "meta") => continue,
+            Some(
+                "face_bounding_boxes"
+                | "body_bounding_boxes"
+                | "detect_time"
+                | "detect_ts"
+                | "image_origin"
+                | "meta",
+            ) => continue,
             _ => return Err(Code::BadMultipart.with("unknown part")),
         }
-        let media = part.content_type().map(|media| media.essence_str().to_owned()).unwrap_or_default();
-        let filename = part.file_name().unwrap_or(UNNAMED).chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+        let media = part
+            .content_type()
+            .map(|media| media.essence_str().to_owned())
+            .unwrap_or_default();
+        let filename = part
+            .file_name()
+            .unwrap_or(UNNAMED)
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_NAME)
+            .collect();
         if uploads.len() == call.api.max_pictures {
             return Err(Code::BadMultipart.with("too many images"));
         }
@@ -134,8 +188,13 @@ async fn multipart(call: &Call) -> Result<Vec<Upload>, ApiError> {
 /// Decodes a picture within the limits and gives its size.
 pub async fn size_of(api: &Api, bytes: Bytes) -> Result<Size, ApiError> {
     let limits = api.decode_limits;
-    let slot = api.decoders.acquire().await.map_err(|error| ApiError::internal("decoder", &error))?;
-    let decode = move || Picture::decode(&bytes, Exif::Ignore, &limits).map(|picture| picture.size());
+    let slot = api
+        .decoders
+        .acquire()
+        .await
+        .map_err(|error| ApiError::internal("decoder", &error))?;
+    let decode =
+        move || Picture::decode(&bytes, Exif::Ignore, &limits).map(|picture| picture.size());
     let decoded = tokio::task::spawn_blocking(decode).await;
     drop(slot);
     match decoded {
@@ -148,9 +207,10 @@ pub async fn size_of(api: &Api, bytes: Bytes) -> Result<Size, ApiError> {
 fn picture_error(error: &PictureError) -> ApiError {
     match error {
         PictureError::UnknownFormat => Code::UnsupportedImage.plain(),
-        PictureError::TooLarge { width, height, .. } => {
-            ApiError::new(Code::BadImage, format!("An image of {width}x{height} pixels is over the limit"))
-        }
+        PictureError::TooLarge { width, height, .. } => ApiError::new(
+            Code::BadImage,
+            format!("An image of {width}x{height} pixels is over the limit"),
+        ),
         _ => Code::BadImage.plain(),
     }
 }
@@ -165,14 +225,22 @@ mod tests {
         let body = json!({"urls": [{"url": "http://user:secret@10.0.0.1/x"}]});
         let error = from_json(&body, Code::BadJson, 8).unwrap_err();
         assert_eq!(error.body()["error_code"], 11027);
-        assert_eq!(error.body()["detail"], "Failed to download image by url 'http://***@10.0.0.1/x'");
+        assert_eq!(
+            error.body()["detail"],
+            "Failed to download image by url 'http://***@10.0.0.1/x'"
+        );
     }
 
     #[test]
     fn base64_pictures_are_read_and_bad_ones_refused() {
         let body = |image| json!({"image": image, "mimetype": "image/x-jpeg-base64", "face_bounding_boxes": []});
-        let Ok(Pictures::Given(given)) = from_json(&body("aGk="), Code::BadJson, 8) else { panic!("refused") };
+        let Ok(Pictures::Given(given)) = from_json(&body("aGk="), Code::BadJson, 8) else {
+            panic!("refused")
+        };
         assert_eq!(given[0].bytes.as_ref(), b"hi");
-        assert_eq!(from_json(&body("%%"), Code::BadJson, 8).unwrap_err().code(), Code::BadBase64);
+        assert_eq!(
+            from_json(&body("%%"), Code::BadJson, 8).unwrap_err().code(),
+            Code::BadBase64
+        );
     }
 }

@@ -11,7 +11,9 @@ use crate::{
 impl Api {
     /// The models, or the contract's error when none are installed.
     pub fn analyzer(&self) -> Result<&Analyzer, ApiError> {
-        self.analyzer.as_ref().ok_or_else(|| Code::FeatureDisabled.with("Face detection and extraction"))
+        self.analyzer
+            .as_ref()
+            .ok_or_else(|| Code::FeatureDisabled.with("Face detection and extraction"))
     }
 }
 
@@ -31,7 +33,9 @@ pub fn failure(error: ExtractError) -> ApiError {
         ExtractError::Model(message) => ApiError::internal("inference", &message),
         ExtractError::Busy => {
             let wait = Duration::from_secs(1);
-            Code::ProcessingTimeout.with(wait.as_secs()).retry_after(wait)
+            Code::ProcessingTimeout
+                .with(wait.as_secs())
+                .retry_after(wait)
         }
     }
 }

@@ -18,7 +18,11 @@ use crate::{
 };
 
 /// The handshake at `template`.
-pub fn handshake(template: &'static str, access: Access, api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+pub fn handshake(
+    template: &'static str,
+    access: Access,
+    api: &Arc<Api>,
+) -> BoxedFilter<(Response,)> {
     let api = Arc::clone(api);
     matching(template)
         .and(warp::method())
@@ -26,18 +30,22 @@ pub fn handshake(template: &'static str, access: Access, api: &Arc<Api>) -> Boxe
         .and(warp::header::headers_cloned())
         .and(warp::ext::get::<Origin>())
         .and(warp::ws().map(Some).or(warp::any().map(|| None)).unify())
-        .then(move |_, method: http::Method, query: String, headers, origin, socket| {
-            let api = Arc::clone(&api);
-            async move {
-                let answer = match method {
-                    http::Method::GET => open(api, access, &query, &headers, &origin, socket).await,
-                    _ => Err(Code::MethodNotAllowed.plain()),
-                };
-                let mut response = answer.unwrap_or_else(|error| call::refused(&error));
-                response.extensions_mut().insert(RouteLabel(template));
-                response
-            }
-        })
+        .then(
+            move |_, method: http::Method, query: String, headers, origin, socket| {
+                let api = Arc::clone(&api);
+                async move {
+                    let answer = match method {
+                        http::Method::GET => {
+                            open(api, access, &query, &headers, &origin, socket).await
+                        }
+                        _ => Err(Code::MethodNotAllowed.plain()),
+                    };
+                    let mut response = answer.unwrap_or_else(|error| call::refused(&error));
+                    response.extensions_mut().insert(RouteLabel(template));
+                    response
+                }
+            },
+        )
         .boxed()
 }
 
@@ -50,12 +58,19 @@ async fn open(
     socket: Option<Ws>,
 ) -> Result<Response, ApiError> {
     let caller = api.authenticate(access, headers, origin.peer).await?;
-    let account = caller.ok_or_else(|| Code::AuthorizationNeeded.plain())?.account_id;
+    let account = caller
+        .ok_or_else(|| Code::AuthorizationNeeded.plain())?
+        .account_id;
     let filters = EventFilters::from_subscription(Query::parse(query).pairs())?;
-    let socket = socket.ok_or_else(|| ApiError::new(Code::BadContentType, "A WebSocket handshake is expected"))?;
+    let socket = socket
+        .ok_or_else(|| ApiError::new(Code::BadContentType, "A WebSocket handshake is expected"))?;
     let sender = Arc::clone(&api.sender);
     let ticket = sender.admit()?;
     let wish = Wish { account, filters };
-    let socket = socket.max_message_size(MAX_INCOMING).max_frame_size(MAX_INCOMING);
-    Ok(socket.on_upgrade(move |socket| sender.serve(socket, ticket, wish)).into_response())
+    let socket = socket
+        .max_message_size(MAX_INCOMING)
+        .max_frame_size(MAX_INCOMING);
+    Ok(socket
+        .on_upgrade(move |socket| sender.serve(socket, ticket, wish))
+        .into_response())
 }

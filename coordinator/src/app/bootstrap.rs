@@ -25,7 +25,10 @@ pub fn ensure(config: &Config, store: &dyn Store, now: Timestamp) -> Result<(), 
         return Ok(());
     }
     if !is_login(&config.bootstrap_login) {
-        let reason = format!("bootstrap.login `{}` is not of the form name@domain.zone in lower case", config.bootstrap_login);
+        let reason = format!(
+            "bootstrap.login `{}` is not of the form name@domain.zone in lower case",
+            config.bootstrap_login
+        );
         return Err(StartError::Bootstrap(reason));
     }
     let (password, made_up) = match given(config)? {
@@ -33,9 +36,12 @@ pub fn ensure(config: &Config, store: &dyn Store, now: Timestamp) -> Result<(), 
         None => (made_up_password(), true),
     };
     if !(3..=128).contains(&password.chars().count()) {
-        return Err(StartError::Bootstrap("the bootstrap password must have 3 to 128 characters".to_owned()));
+        return Err(StartError::Bootstrap(
+            "the bootstrap password must have 3 to 128 characters".to_owned(),
+        ));
     }
-    let password_hash = password::hash(&password).map_err(|error| StartError::Bootstrap(error.to_string()))?;
+    let password_hash =
+        password::hash(&password).map_err(|error| StartError::Bootstrap(error.to_string()))?;
     let account = Account {
         account_id: AccountId::random(),
         login: config.bootstrap_login.clone(),
@@ -59,15 +65,23 @@ fn given(config: &Config) -> Result<Option<String>, StartError> {
     if let Some(password) = &config.bootstrap_password {
         return Ok(Some(Secret::expose(password).to_owned()));
     }
-    let Some(path) = &config.bootstrap_password_file else { return Ok(None) };
-    let text = fs::read_to_string(path)
-        .map_err(|error| StartError::Bootstrap(format!("bootstrap.password_file {}: {error}", path.display())))?;
+    let Some(path) = &config.bootstrap_password_file else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(path).map_err(|error| {
+        StartError::Bootstrap(format!(
+            "bootstrap.password_file {}: {error}",
+            path.display()
+        ))
+    })?;
     Ok(text.lines().next().map(str::to_owned))
 }
 
 fn made_up_password() -> String {
     let mut rng = rand::rng();
-    (0..LENGTH).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+    (0..LENGTH)
+        .map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]))
+        .collect()
 }
 
 fn tell(config: &Config, password: &str) -> Result<(), StartError> {
@@ -82,7 +96,8 @@ fn tell(config: &Config, password: &str) -> Result<(), StartError> {
         "\n  Administrator's account (shown once):\n    login    {}\n    password {password}\n\n",
         config.bootstrap_login
     );
-    io::Write::write_all(&mut out, text.as_bytes()).map_err(|error| StartError::Bootstrap(error.to_string()))
+    io::Write::write_all(&mut out, text.as_bytes())
+        .map_err(|error| StartError::Bootstrap(error.to_string()))
 }
 
 fn save(path: &Path, login: &str, password: &str) -> io::Result<()> {

@@ -60,7 +60,12 @@ pub fn remove(data_dir: &Path) {
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let temporary = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
@@ -76,7 +81,10 @@ mod tests {
 
     #[test]
     fn unspecified_addresses_are_written_as_loopback() {
-        assert_eq!(origin("0.0.0.0:5000".parse().unwrap()), "http://127.0.0.1:5000");
+        assert_eq!(
+            origin("0.0.0.0:5000".parse().unwrap()),
+            "http://127.0.0.1:5000"
+        );
         assert_eq!(origin("10.1.2.3:80".parse().unwrap()), "http://10.1.2.3:80");
         assert_eq!(reachable("[::]:7".parse().unwrap()).to_string(), "[::1]:7");
     }

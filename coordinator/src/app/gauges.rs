@@ -34,11 +34,21 @@ impl Collector for Readings {
             match reading {
                 Total(name, help, value) => {
                     let counter = ConstCounter::new(value);
-                    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+                    counter.encode(encoder.encode_descriptor(
+                        name,
+                        help,
+                        None,
+                        counter.metric_type(),
+                    )?)?;
                 }
                 Now(name, help, value) => {
                     let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-                    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+                    gauge.encode(encoder.encode_descriptor(
+                        name,
+                        help,
+                        None,
+                        gauge.metric_type(),
+                    )?)?;
                 }
             }
         }
@@ -47,7 +57,13 @@ impl Collector for Readings {
 }
 
 /// Puts the drivers' counters on the page.
-pub fn register(metrics: &Metrics, ingest: &Arc<Ingest>, processor: &Arc<Processor>, matcher: &Arc<Matcher>, bus: &Bus) {
+pub fn register(
+    metrics: &Metrics,
+    ingest: &Arc<Ingest>,
+    processor: &Arc<Processor>,
+    matcher: &Arc<Matcher>,
+    bus: &Bus,
+) {
     let (ingest, processor) = (Arc::clone(ingest), Arc::clone(processor));
     let (matcher, bus) = (Arc::clone(matcher), bus.clone());
     metrics.collect(Readings(Box::new(move || {
@@ -62,15 +78,43 @@ pub fn register(metrics: &Metrics, ingest: &Arc<Ingest>, processor: &Arc<Process
 fn of_ingest(ingest: &Ingest) -> Vec<Reading> {
     let stats = ingest.stats();
     vec![
-        Now("ingest_agents", "Agents connected", ingest.agents().len() as u64),
+        Now(
+            "ingest_agents",
+            "Agents connected",
+            ingest.agents().len() as u64,
+        ),
         Total("ingest_links", "Links welcomed", stats.links),
-        Total("ingest_failed_handshakes", "Handshakes that failed", stats.failed_handshakes),
+        Total(
+            "ingest_failed_handshakes",
+            "Handshakes that failed",
+            stats.failed_handshakes,
+        ),
         Total("ingest_enrolled", "Agents enrolled", stats.enrolled),
-        Total("ingest_enrolments_refused", "Enrolments refused", stats.enrolments_refused),
-        Total("ingest_events_committed", "Events committed", stats.committed),
-        Total("ingest_events_duplicate", "Events that had been committed before", stats.duplicates),
-        Total("ingest_event_bytes", "Bytes of events read", stats.event_bytes),
-        Total("ingest_retries", "Pushes answered with a wait", stats.retries),
+        Total(
+            "ingest_enrolments_refused",
+            "Enrolments refused",
+            stats.enrolments_refused,
+        ),
+        Total(
+            "ingest_events_committed",
+            "Events committed",
+            stats.committed,
+        ),
+        Total(
+            "ingest_events_duplicate",
+            "Events that had been committed before",
+            stats.duplicates,
+        ),
+        Total(
+            "ingest_event_bytes",
+            "Bytes of events read",
+            stats.event_bytes,
+        ),
+        Total(
+            "ingest_retries",
+            "Pushes answered with a wait",
+            stats.retries,
+        ),
         Total("ingest_rejected", "Pushes refused for good", stats.rejected),
     ]
 }
@@ -78,13 +122,33 @@ fn of_ingest(ingest: &Ingest) -> Vec<Reading> {
 fn of_processor(processor: &Processor) -> Vec<Reading> {
     let stats = processor.stats();
     vec![
-        Now("process_pending", "Events that wait for processing", stats.pending),
+        Now(
+            "process_pending",
+            "Events that wait for processing",
+            stats.pending,
+        ),
         Total("process_processed", "Events processed", stats.processed),
-        Total("process_filtered", "Events without a detection that counts", stats.filtered),
+        Total(
+            "process_filtered",
+            "Events without a detection that counts",
+            stats.filtered,
+        ),
         Total("process_retries", "Tries that were repeated", stats.retries),
-        Total("process_buried", "Events set aside after failing too often", stats.buried),
-        Total("process_resent", "Messages sent again after a restart", stats.resent),
-        Total("process_generated", "Events made of pictures", stats.generated),
+        Total(
+            "process_buried",
+            "Events set aside after failing too often",
+            stats.buried,
+        ),
+        Total(
+            "process_resent",
+            "Messages sent again after a restart",
+            stats.resent,
+        ),
+        Total(
+            "process_generated",
+            "Events made of pictures",
+            stats.generated,
+        ),
     ]
 }
 
@@ -93,7 +157,11 @@ fn of_matcher(matcher: &Matcher) -> Vec<Reading> {
     vec![
         Now("matcher_descriptors", "Descriptors held", stats.descriptors),
         Total("matcher_searches", "Searches begun", stats.searches),
-        Total("matcher_timeouts", "Searches that timed out", stats.timeouts),
+        Total(
+            "matcher_timeouts",
+            "Searches that timed out",
+            stats.timeouts,
+        ),
         Total("matcher_refused", "Searches refused", stats.refused),
     ]
 }
@@ -102,6 +170,10 @@ fn of_bus(bus: &Bus) -> Vec<Reading> {
     let stats = bus.stats();
     vec![
         Total("bus_published", "Events published", stats.published),
-        Total("bus_lagged", "Events lost by listeners that were too slow", stats.lagged),
+        Total(
+            "bus_lagged",
+            "Events lost by listeners that were too slow",
+            stats.lagged,
+        ),
     ]
 }

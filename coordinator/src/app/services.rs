@@ -8,8 +8,8 @@ use warp::{filters::BoxedFilter, reply::Response};
 use super::StartError;
 use crate::{
     api::{
-        Api, accounts, agents, attributes, detector, disabled, events, extractor, faces, handlers, lists,
-        matcher, pictures,
+        Api, accounts, agents, attributes, detector, disabled, events, extractor, faces, handlers,
+        lists, matcher, pictures,
         routes::{Access, Resource, tree},
         server::{Server, ServerLimits},
         service::{self, Service},
@@ -21,11 +21,20 @@ use crate::{
 
 /// Binds an address.
 pub async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen {
+            key,
+            address,
+            source,
+        })
 }
 
 fn filters(resources: Vec<Resource>, api: &Arc<Api>) -> Vec<BoxedFilter<(Response,)>> {
-    resources.into_iter().map(|resource| resource.filter(api)).collect()
+    resources
+        .into_iter()
+        .map(|resource| resource.filter(api))
+        .collect()
 }
 
 /// What a service answers.
@@ -57,9 +66,10 @@ pub fn service_tree(service: Service, api: &Arc<Api>) -> BoxedFilter<(Response,)
             all.push(ws::handshake("/2/ws", Access::Header, api));
             Vec::new()
         }
-        Service::Handlers => {
-            handlers::internal_resources().into_iter().chain(events::internal_resources()).collect()
-        }
+        Service::Handlers => handlers::internal_resources()
+            .into_iter()
+            .chain(events::internal_resources())
+            .collect(),
         Service::Streams => streams::resources(),
     };
     all.extend(filters(own, api));
@@ -85,5 +95,11 @@ pub fn server(
         processing: config.processing_timeout,
         drain: config.drain,
     };
-    Server { name, listener, tree: service_tree(service, api), limits, metrics: Arc::clone(metrics) }
+    Server {
+        name,
+        listener,
+        tree: service_tree(service, api),
+        limits,
+        metrics: Arc::clone(metrics),
+    }
 }

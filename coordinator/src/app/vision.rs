@@ -26,7 +26,11 @@ pub fn open(config: &Config) -> Option<Analyzer> {
             let version = faces.descriptor_version();
             tracing::info!(pack = %config.pack_dir().display(), %version, "models loaded");
             let extractor = ModelExtractor::new(faces, decode_limits(config));
-            Some(Analyzer::new(Arc::new(extractor), config.inference_workers, config.inference_queue))
+            Some(Analyzer::new(
+                Arc::new(extractor),
+                config.inference_workers,
+                config.inference_queue,
+            ))
         }
         Err(error) => {
             tracing::error!(

@@ -39,7 +39,10 @@ impl<K> Default for Backoff<K> {
 impl<K> Backoff<K> {
     /// A ledger in which `free` misses have no consequences.
     pub fn allowing(free: u32) -> Self {
-        Self { entries: HashMap::new(), free }
+        Self {
+            entries: HashMap::new(),
+            free,
+        }
     }
 }
 
@@ -48,7 +51,9 @@ impl<K: Hash + Eq + Clone> Backoff<K> {
     pub fn wait(&self, key: &K, now: Instant) -> Option<Duration> {
         let misses = self.entries.get(key)?;
         let over = misses.count.checked_sub(self.free)?;
-        let wait = FIRST_WAIT.saturating_mul(2u32.saturating_pow(over.min(16))).min(LONGEST_WAIT);
+        let wait = FIRST_WAIT
+            .saturating_mul(2u32.saturating_pow(over.min(16)))
+            .min(LONGEST_WAIT);
         let passed = now.saturating_duration_since(misses.last);
         wait.checked_sub(passed).filter(|left| !left.is_zero())
     }
@@ -58,7 +63,10 @@ impl<K: Hash + Eq + Clone> Backoff<K> {
         if self.entries.len() >= MAX_ENTRIES && !self.entries.contains_key(&key) {
             self.make_room(now);
         }
-        let misses = self.entries.entry(key).or_insert(Misses { count: 0, last: now });
+        let misses = self.entries.entry(key).or_insert(Misses {
+            count: 0,
+            last: now,
+        });
         if now.saturating_duration_since(misses.last) > MEMORY {
             misses.count = 0;
         }
@@ -72,9 +80,14 @@ impl<K: Hash + Eq + Clone> Backoff<K> {
     }
 
     fn make_room(&mut self, now: Instant) {
-        self.entries.retain(|_, misses| now.saturating_duration_since(misses.last) < MEMORY);
+        self.entries
+            .retain(|_, misses| now.saturating_duration_since(misses.last) < MEMORY);
         if self.entries.len() >= MAX_ENTRIES {
-            let oldest = self.entries.iter().min_by_key(|(_, misses)| misses.last).map(|(key, _)| key.clone());
+            let oldest = self
+                .entries
+                .iter()
+                .min_by_key(|(_, misses)| misses.last)
+                .map(|(key, _)| key.clone());
             if let Some(oldest) = oldest {
                 self.entries.remove(&oldest);
             }

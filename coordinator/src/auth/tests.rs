@@ -18,7 +18,11 @@ impl Credentials for One {
 
 fn one(password: &str) -> Arc<One> {
     let password_hash = password::hash(password).unwrap();
-    Arc::new(One(Mutex::new(Stored { account_id: AccountId::random(), role: Role::User, password_hash })))
+    Arc::new(One(Mutex::new(Stored {
+        account_id: AccountId::random(),
+        role: Role::User,
+        password_hash,
+    })))
 }
 
 fn basic(pair: &str) -> String {
@@ -36,16 +40,25 @@ async fn right_credentials_pass_and_a_changed_password_counts_at_once() {
     assert_eq!(caller.account_id, account.0.lock().unwrap().account_id);
     let again = Instant::now();
     auth.header(&header, HOME).await.unwrap();
-    assert!(again.elapsed() < Duration::from_millis(10), "not remembered");
+    assert!(
+        again.elapsed() < Duration::from_millis(10),
+        "not remembered"
+    );
     account.0.lock().unwrap().password_hash = password::hash("other").unwrap();
-    assert_eq!(auth.header(&header, HOME).await.unwrap_err().code(), Code::AuthorizationFailed);
+    assert_eq!(
+        auth.header(&header, HOME).await.unwrap_err().code(),
+        Code::AuthorizationFailed
+    );
 }
 
 #[tokio::test]
 async fn guessing_gets_slower_for_one_address_only() {
     let auth = Authenticator::new(one("secret")).unwrap();
     for guess in 0..5 {
-        let error = auth.header(&basic(&format!("mia@example.com:{guess}")), HOME).await.unwrap_err();
+        let error = auth
+            .header(&basic(&format!("mia@example.com:{guess}")), HOME)
+            .await
+            .unwrap_err();
         assert_eq!(error.retry_after_s(), None);
     }
     let right = basic("mia@example.com:secret");

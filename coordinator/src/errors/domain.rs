@@ -17,11 +17,13 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { what, id } => missing(what).with(id),
             StoreError::Unavailable { after, message } => {
                 tracing::warn!("store not available: {message}");
-                Code::ProcessingTimeout.with(after.as_secs().max(1)).retry_after(after)
+                Code::ProcessingTimeout
+                    .with(after.as_secs().max(1))
+                    .retry_after(after)
             }
-            StoreError::Conflict { what, message } => {
-                Code::BadJson.at(what, message).status_is(StatusCode::CONFLICT)
-            }
+            StoreError::Conflict { what, message } => Code::BadJson
+                .at(what, message)
+                .status_is(StatusCode::CONFLICT),
             error @ StoreError::Corrupt { .. } => ApiError::internal("store", &error),
         }
     }
@@ -51,10 +53,14 @@ impl From<MatchingError> for ApiError {
     fn from(error: MatchingError) -> Self {
         match error {
             MatchingError::Store(error) => error.into(),
-            MatchingError::Match(MatchError::Timeout(limit)) => Code::ProcessingTimeout.with(limit.as_secs()),
+            MatchingError::Match(MatchError::Timeout(limit)) => {
+                Code::ProcessingTimeout.with(limit.as_secs())
+            }
             MatchingError::Match(MatchError::Busy | MatchError::Stopped) => {
                 let wait = Duration::from_secs(1);
-                Code::ProcessingTimeout.with(wait.as_secs()).retry_after(wait)
+                Code::ProcessingTimeout
+                    .with(wait.as_secs())
+                    .retry_after(wait)
             }
         }
     }

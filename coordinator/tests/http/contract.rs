@@ -10,7 +10,12 @@ use serde_yaml_ng::Value as Yaml;
 
 /// Facts of the contract that this installation knowingly does not meet, by the end of the path:
 /// no model of the default pack estimates them, and they are not made up.
-const NOT_ESTIMATED: &[&str] = &["ethnicities", "ethnicity", "estimations.quality", "estimations.score"];
+const NOT_ESTIMATED: &[&str] = &[
+    "ethnicities",
+    "ethnicity",
+    "estimations.quality",
+    "estimations.score",
+];
 
 pub struct Contract {
     documents: Vec<Yaml>,
@@ -27,11 +32,17 @@ impl Contract {
     fn read() -> Option<Self> {
         let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
         let shared = std::env::var_os("GOSHAWK_SHARED").map_or(default, Into::into);
-        let mut this = Self { documents: Vec::new(), operations: HashMap::new() };
+        let mut this = Self {
+            documents: Vec::new(),
+            operations: HashMap::new(),
+        };
         for file in ["luna-api.openapi.yaml", "luna-streams.openapi.yaml"] {
             let path = shared.join("spec").join(file);
             let Ok(text) = std::fs::read_to_string(&path) else {
-                println!("SKIPPED: answers are not checked against the contract, {} is not there", path.display());
+                println!(
+                    "SKIPPED: answers are not checked against the contract, {} is not there",
+                    path.display()
+                );
                 return None;
             };
             this.add(serde_yaml_ng::from_str(&text).unwrap());
@@ -44,7 +55,11 @@ impl Contract {
         for (path, methods) in document["paths"].as_mapping().unwrap() {
             for (method, operation) in methods.as_mapping().unwrap() {
                 if let Some(id) = operation["operationId"].as_str() {
-                    let place = (number, path.as_str().unwrap().to_owned(), method.as_str().unwrap().to_owned());
+                    let place = (
+                        number,
+                        path.as_str().unwrap().to_owned(),
+                        method.as_str().unwrap().to_owned(),
+                    );
                     self.operations.entry(id.to_owned()).or_insert(place);
                 }
             }
@@ -54,19 +69,31 @@ impl Contract {
 
     /// Panics when `operation` documents no such status, or a body that does not fit.
     pub fn check(&self, operation: &str, status: u16, body: Option<&Json>) {
-        let (number, path, method) = self.operations.get(operation).unwrap_or_else(|| panic!("no operation {operation}"));
+        let (number, path, method) = self
+            .operations
+            .get(operation)
+            .unwrap_or_else(|| panic!("no operation {operation}"));
         let document = &self.documents[*number];
-        let responses = document["paths"][path.as_str()][method.as_str()]["responses"].as_mapping().unwrap();
-        let named = |key: &Yaml| key.as_u64() == Some(u64::from(status)) || key.as_str() == Some(&status.to_string());
+        let responses = document["paths"][path.as_str()][method.as_str()]["responses"]
+            .as_mapping()
+            .unwrap();
+        let named = |key: &Yaml| {
+            key.as_u64() == Some(u64::from(status)) || key.as_str() == Some(&status.to_string())
+        };
         let Some((_, response)) = responses.iter().find(|(key, _)| named(key)) else {
             panic!("{operation} documents no status {status}: {body:?}");
         };
         let content = &resolve(document, response)["content"]["application/json"];
-        let (Some(body), false) = (body, content.is_null()) else { return };
+        let (Some(body), false) = (body, content.is_null()) else {
+            return;
+        };
         let mut faults = Vec::new();
         fits(document, &content["schema"], body, "", 0, &mut faults);
         faults.retain(|fault| !NOT_ESTIMATED.iter().any(|known| fault.at.ends_with(known)));
-        assert!(faults.is_empty(), "{operation} {status}: {faults:#?}\nin {body:#}");
+        assert!(
+            faults.is_empty(),
+            "{operation} {status}: {faults:#?}\nin {body:#}"
+        );
     }
 
     /// Panics when `body` does not fit the schema of a 101 answer: the messages of a socket.
@@ -84,7 +111,10 @@ struct Fault {
 
 fn resolve<'a>(document: &'a Yaml, mut node: &'a Yaml) -> &'a Yaml {
     while let Some(reference) = node["$ref"].as_str() {
-        node = reference.trim_start_matches("#/").split('/').fold(document, |at, key| &at[key]);
+        node = reference
+            .trim_start_matches("#/")
+            .split('/')
+            .fold(document, |at, key| &at[key]);
         assert!(!node.is_null(), "dangling {reference}");
     }
     node
@@ -93,10 +123,16 @@ fn resolve<'a>(document: &'a Yaml, mut node: &'a Yaml) -> &'a Yaml {
 fn allows_null(document: &Yaml, schema: &Yaml) -> bool {
     let schema = resolve(document, schema);
     schema["nullable"].as_bool() == Some(true)
-        || schema["type"].as_sequence().is_some_and(|types| types.iter().any(|t| t.as_str() == Some("null")))
-        || schema["enum"].as_sequence().is_some_and(|values| values.iter().any(Yaml::is_null))
+        || schema["type"]
+            .as_sequence()
+            .is_some_and(|types| types.iter().any(|t| t.as_str() == Some("null")))
+        || schema["enum"]
+            .as_sequence()
+            .is_some_and(|values| values.iter().any(Yaml::is_null))
         || ["allOf", "oneOf", "anyOf"].iter().any(|key| {
-            schema[*key].as_sequence().is_some_and(|parts| parts.iter().any(|part| allows_null(document, part)))
+            schema[*key]
+                .as_sequence()
+                .is_some_and(|parts| parts.iter().any(|part| allows_null(document, part)))
         })
 }
 
@@ -106,7 +142,8 @@ fn properties<'a>(document: &'a Yaml, schema: &'a Yaml, names: &mut Vec<&'a str>
     if let Some(map) = schema["properties"].as_mapping() {
         names.extend(map.keys().filter_map(Yaml::as_str));
     }
-    *open |= !schema["additionalProperties"].is_null() && schema["additionalProperties"].as_bool() != Some(false);
+    *open |= !schema["additionalProperties"].is_null()
+        && schema["additionalProperties"].as_bool() != Some(false);
     for key in ["allOf", "oneOf", "anyOf"] {
         for part in schema[key].as_sequence().into_iter().flatten() {
             properties(document, part, names, open);
@@ -114,9 +151,21 @@ fn properties<'a>(document: &'a Yaml, schema: &'a Yaml, names: &mut Vec<&'a str>
     }
 }
 
-fn fits(document: &Yaml, schema: &Yaml, value: &Json, at: &str, depth: usize, faults: &mut Vec<Fault>) {
+fn fits(
+    document: &Yaml,
+    schema: &Yaml,
+    value: &Json,
+    at: &str,
+    depth: usize,
+    faults: &mut Vec<Fault>,
+) {
     let schema = resolve(document, schema);
-    let mut fault = |what: String| faults.push(Fault { at: at.to_owned(), what });
+    let mut fault = |what: String| {
+        faults.push(Fault {
+            at: at.to_owned(),
+            what,
+        })
+    };
     if depth > 60 || schema.is_null() {
         return;
     }
@@ -135,7 +184,9 @@ fn fits(document: &Yaml, schema: &Yaml, value: &Json, at: &str, depth: usize, fa
         fits(document, part, value, at, depth + 1, faults);
     }
     for key in ["oneOf", "anyOf"] {
-        let Some(parts) = schema[key].as_sequence() else { continue };
+        let Some(parts) = schema[key].as_sequence() else {
+            continue;
+        };
         let tries: Vec<Vec<Fault>> = parts
             .iter()
             .map(|part| {
@@ -150,17 +201,39 @@ fn fits(document: &Yaml, schema: &Yaml, value: &Json, at: &str, depth: usize, fa
     }
     if let Some(items) = value.as_array() {
         for (index, item) in items.iter().enumerate() {
-            fits(document, &schema["items"], item, &format!("{at}[{index}]"), depth + 1, faults);
+            fits(
+                document,
+                &schema["items"],
+                item,
+                &format!("{at}[{index}]"),
+                depth + 1,
+                faults,
+            );
         }
     }
     if let Some(map) = value.as_object() {
-        for name in schema["required"].as_sequence().into_iter().flatten().filter_map(Yaml::as_str) {
+        for name in schema["required"]
+            .as_sequence()
+            .into_iter()
+            .flatten()
+            .filter_map(Yaml::as_str)
+        {
             if !map.contains_key(name) {
-                faults.push(Fault { at: format!("{at}.{name}"), what: "missing".to_owned() });
+                faults.push(Fault {
+                    at: format!("{at}.{name}"),
+                    what: "missing".to_owned(),
+                });
             }
         }
         for (name, value) in map {
-            fits(document, &schema["properties"][name.as_str()], value, &format!("{at}.{name}"), depth + 1, faults);
+            fits(
+                document,
+                &schema["properties"][name.as_str()],
+                value,
+                &format!("{at}.{name}"),
+                depth + 1,
+                faults,
+            );
         }
         if depth == 0 {
             unknown(document, schema, value, at, faults);
@@ -175,9 +248,17 @@ fn unknown(document: &Yaml, schema: &Yaml, value: &Json, at: &str, faults: &mut 
     if open || names.is_empty() {
         return;
     }
-    for name in value.as_object().into_iter().flatten().map(|(name, _)| name) {
+    for name in value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name)
+    {
         if !names.contains(&name.as_str()) && name != "external_url" {
-            faults.push(Fault { at: format!("{at}.{name}"), what: "not in the contract".to_owned() });
+            faults.push(Fault {
+                at: format!("{at}.{name}"),
+                what: "not in the contract".to_owned(),
+            });
         }
     }
 }
@@ -196,22 +277,31 @@ fn simple(schema: &Yaml, value: &Json, fault: &mut impl FnMut(String)) {
         fault(format!("{value} is no {:?}", schema["type"]));
     }
     if let Some(permitted) = schema["enum"].as_sequence()
-        && !permitted.iter().any(|one| serde_json::to_value(one).is_ok_and(|one| one == *value))
+        && !permitted
+            .iter()
+            .any(|one| serde_json::to_value(one).is_ok_and(|one| one == *value))
     {
         fault(format!("{value} is none of {permitted:?}"));
     }
     if let Some(number) = value.as_f64() {
         let bound = |key: &str| schema[key].as_f64();
-        if bound("minimum").is_some_and(|least| number < least) || bound("maximum").is_some_and(|most| number > most) {
+        if bound("minimum").is_some_and(|least| number < least)
+            || bound("maximum").is_some_and(|most| number > most)
+        {
             fault(format!("{number} is out of bounds"));
         }
     }
     if let Some(text) = value.as_str() {
         let length = text.chars().count() as u64;
-        if schema["maxLength"].as_u64().is_some_and(|most| length > most) {
+        if schema["maxLength"]
+            .as_u64()
+            .is_some_and(|most| length > most)
+        {
             fault("too long".to_owned());
         }
-        if schema["format"].as_str() == Some("uuid") && (text.len() != 36 || text.to_lowercase() != text) {
+        if schema["format"].as_str() == Some("uuid")
+            && (text.len() != 36 || text.to_lowercase() != text)
+        {
             fault(format!("{text} is no uuid"));
         }
         if schema["format"].as_str() == Some("date-time")
@@ -223,7 +313,9 @@ fn simple(schema: &Yaml, value: &Json, fault: &mut impl FnMut(String)) {
     if let Some(items) = value.as_array() {
         let count = items.len() as u64;
         let bound = |key: &str| schema[key].as_u64();
-        if bound("minItems").is_some_and(|least| count < least) || bound("maxItems").is_some_and(|most| count > most) {
+        if bound("minItems").is_some_and(|least| count < least)
+            || bound("maxItems").is_some_and(|most| count > most)
+        {
             fault(format!("{count} items"));
         }
     }
@@ -238,7 +330,10 @@ mod tests {
         let schema: Yaml = serde_yaml_ng::from_str(schema).unwrap();
         let mut found = Vec::new();
         fits(&Yaml::Null, &schema, value, "", 0, &mut found);
-        found.into_iter().map(|fault| format!("{} {}", fault.at, fault.what)).collect()
+        found
+            .into_iter()
+            .map(|fault| format!("{} {}", fault.at, fault.what))
+            .collect()
     }
 
     #[test]
@@ -248,7 +343,10 @@ mod tests {
         assert_eq!(faults(schema, &json!({"a": 0})), [".a 0 is out of bounds"]);
         assert_eq!(faults(schema, &json!({})), [".a missing"]);
         assert_eq!(faults(schema, &json!({"a": null})), [".a null"]);
-        assert_eq!(faults(schema, &json!({"a": 1, "c": 1})), [".c not in the contract"]);
+        assert_eq!(
+            faults(schema, &json!({"a": 1, "c": 1})),
+            [".c not in the contract"]
+        );
         let either = "{oneOf: [{type: string}, {type: integer, enum: [1, 2]}]}";
         assert!(faults(either, &json!(2)).is_empty());
         assert_eq!(faults(either, &json!(true)).len(), 1);

@@ -36,7 +36,9 @@ pub struct Reply {
 
 impl Reply {
     pub fn code(&self) -> u64 {
-        self.body["error_code"].as_u64().unwrap_or_else(|| panic!("no error: {} {}", self.status, self.body))
+        self.body["error_code"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no error: {} {}", self.status, self.body))
     }
 
     pub fn detail(&self) -> &str {
@@ -51,13 +53,21 @@ impl Reply {
 
     #[track_caller]
     pub fn refused(self, status: u16, code: u64) -> Self {
-        assert_eq!((self.status.as_u16(), self.code()), (status, code), "{}", self.body);
+        assert_eq!(
+            (self.status.as_u16(), self.code()),
+            (status, code),
+            "{}",
+            self.body
+        );
         self
     }
 
     #[track_caller]
     pub fn id(&self, name: &str) -> String {
-        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body)).to_owned()
+        self.body[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.body))
+            .to_owned()
     }
 }
 
@@ -67,7 +77,10 @@ pub fn models_home() -> Option<PathBuf> {
     let home = std::env::var_os("GOSHAWK_HOME").map_or(default, PathBuf::from);
     let there = home.join("models").is_dir() && home.join("onnxruntime/libonnxruntime.so").exists();
     if !there {
-        println!("SKIPPED: no model pack in {} (make setup installs it)", home.display());
+        println!(
+            "SKIPPED: no model pack in {} (make setup installs it)",
+            home.display()
+        );
     }
     there.then_some(home)
 }
@@ -95,8 +108,14 @@ impl Coordinator {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
-        flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        let config = Config::load(PREFIX, None, [], flags).and_then(Config::check).unwrap();
+        flags.extend(
+            settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
+        let config = Config::load(PREFIX, None, [], flags)
+            .and_then(Config::check)
+            .unwrap();
         let app = App::start(config).await.unwrap();
         let ends = app.endpoints().clone();
         Self {
@@ -121,7 +140,9 @@ impl Coordinator {
 
     /// A request to the API with the administrator's credentials.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.api)).header("Authorization", Self::basic(LOGIN, PASSWORD))
+        self.http
+            .request(method, format!("{}{path}", self.api))
+            .header("Authorization", Self::basic(LOGIN, PASSWORD))
     }
 
     /// Sends and checks the answer against the contract's `operation`.
@@ -129,13 +150,27 @@ impl Coordinator {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.unwrap().to_vec();
-        let is_json = headers.get("content-type").is_some_and(|value| value == "application/json");
-        let body = if is_json { serde_json::from_slice(&bytes).unwrap_or(Value::Null) } else { Value::Null };
-        assert!(headers.contains_key("luna-request-id"), "no Luna-Request-Id");
+        let is_json = headers
+            .get("content-type")
+            .is_some_and(|value| value == "application/json");
+        let body = if is_json {
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+        } else {
+            Value::Null
+        };
+        assert!(
+            headers.contains_key("luna-request-id"),
+            "no Luna-Request-Id"
+        );
         if let (Some(contract), false) = (self.contract, operation.is_empty()) {
             contract.check(operation, status.as_u16(), is_json.then_some(&body));
         }
-        Reply { status, headers, body, bytes }
+        Reply {
+            status,
+            headers,
+            body,
+            bytes,
+        }
     }
 
     pub async fn get(&self, operation: &str, path: &str) -> Reply {
@@ -143,19 +178,34 @@ impl Coordinator {
     }
 
     pub async fn post(&self, operation: &str, path: &str, body: Value) -> Reply {
-        self.send(operation, self.request(Method::POST, path).json(&body)).await
+        self.send(operation, self.request(Method::POST, path).json(&body))
+            .await
     }
 
-    pub async fn with_body(&self, operation: &str, method: Method, path: &str, body: Value) -> Reply {
-        self.send(operation, self.request(method, path).json(&body)).await
+    pub async fn with_body(
+        &self,
+        operation: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Reply {
+        self.send(operation, self.request(method, path).json(&body))
+            .await
     }
 
     pub async fn delete(&self, operation: &str, path: &str) -> Reply {
-        self.send(operation, self.request(Method::DELETE, path)).await
+        self.send(operation, self.request(Method::DELETE, path))
+            .await
     }
 
     /// Like [`Self::send`], to the Streams service.
-    pub async fn stream_call(&self, operation: &str, method: Method, path: &str, body: Option<Value>) -> Reply {
+    pub async fn stream_call(
+        &self,
+        operation: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Reply {
         let mut request = self.http.request(method, format!("{}{path}", self.streams));
         if let Some(body) = body {
             request = request.json(&body);
@@ -164,7 +214,10 @@ impl Coordinator {
     }
 
     pub async fn account_id(&self) -> String {
-        self.get("getAccount", "/6/account").await.expect(200).id("account_id")
+        self.get("getAccount", "/6/account")
+            .await
+            .expect(200)
+            .id("account_id")
     }
 
     pub async fn stop(self) {

@@ -16,9 +16,16 @@ async fn versions_health_and_metrics() {
     let page = c.get("", "/metrics").await.expect(200);
     let page = String::from_utf8(page.bytes).unwrap();
     assert!(page.contains("goshawk_coordinator_http_requests_total{service=\"api\",path=\"GET:/version\",status_code=\"200\"} 1"), "{page}");
-    assert!(page.contains("goshawk_coordinator_ingest_agents 0"), "{page}");
+    assert!(
+        page.contains("goshawk_coordinator_ingest_agents 0"),
+        "{page}"
+    );
     let errors = c.get("", "/docs/errors").await.expect(200);
-    assert!(String::from_utf8(errors.bytes).unwrap().contains("<tr id=22003>"));
+    assert!(
+        String::from_utf8(errors.bytes)
+            .unwrap()
+            .contains("<tr id=22003>")
+    );
     c.stop().await;
 }
 
@@ -26,11 +33,26 @@ async fn versions_health_and_metrics() {
 async fn request_ids_come_back() {
     let c = Coordinator::start().await;
     let id = "1536751345,8b8b5937-2e9c-4e8b-a7a7-5caf86621b5a";
-    let reply = c.send("getVersion", c.request(Method::GET, "/version").header("Luna-Request-Id", id)).await;
+    let reply = c
+        .send(
+            "getVersion",
+            c.request(Method::GET, "/version")
+                .header("Luna-Request-Id", id),
+        )
+        .await;
     assert_eq!(reply.headers["luna-request-id"], id);
     assert_eq!(reply.headers["access-control-allow-origin"], "*");
-    let reply = c.send("getVersion", c.request(Method::GET, "/version").header("Luna-Request-Id", "bad")).await;
-    assert_eq!(reply.headers["luna-request-id"].to_str().unwrap().len(), 10 + 1 + 36);
+    let reply = c
+        .send(
+            "getVersion",
+            c.request(Method::GET, "/version")
+                .header("Luna-Request-Id", "bad"),
+        )
+        .await;
+    assert_eq!(
+        reply.headers["luna-request-id"].to_str().unwrap().len(),
+        10 + 1 + 36
+    );
     c.stop().await;
 }
 
@@ -44,7 +66,10 @@ async fn unknown_paths_wrong_methods_and_parts_that_are_off() {
     assert_eq!(reply.headers["allow"], "POST, OPTIONS");
     c.get("getTasks", "/6/tasks").await.refused(403, 11039);
     c.get("getLambdas", "/6/lambdas").await.refused(403, 11072);
-    let options = c.send("getListsOptions", c.request(Method::OPTIONS, "/6/lists")).await.expect(200);
+    let options = c
+        .send("getListsOptions", c.request(Method::OPTIONS, "/6/lists"))
+        .await
+        .expect(200);
     assert_eq!(options.headers["allow"], "POST, GET, DELETE, OPTIONS");
     assert_eq!(options.headers["access-control-max-age"], "86400");
     c.stop().await;
@@ -57,10 +82,15 @@ async fn endpoints_are_written_while_it_runs() {
     let ends: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(ends["api"], json!(c.api));
     assert!(ends["agents"].as_str().unwrap().starts_with("127.0.0.1:"));
-    let held = tokio::net::TcpStream::connect(c.api.trim_start_matches("http://")).await.unwrap();
+    let held = tokio::net::TcpStream::connect(c.api.trim_start_matches("http://"))
+        .await
+        .unwrap();
     let began = std::time::Instant::now();
     c.app.stop().await;
-    assert!(began.elapsed().as_secs() < 9, "an idle connection held up the stop");
+    assert!(
+        began.elapsed().as_secs() < 9,
+        "an idle connection held up the stop"
+    );
     drop(held);
     assert!(!file.exists());
 }
@@ -68,17 +98,34 @@ async fn endpoints_are_written_while_it_runs() {
 #[tokio::test]
 async fn operators_manage_agents() {
     let c = Coordinator::start().await;
-    let made = c.post("", "/goshawk/1/agents/join-tokens", json!({"valid_for": 60, "label": "yard"})).await.expect(201);
+    let made = c
+        .post(
+            "",
+            "/goshawk/1/agents/join-tokens",
+            json!({"valid_for": 60, "label": "yard"}),
+        )
+        .await
+        .expect(201);
     let token = made.id("token");
     assert!(token.starts_with("goshawk1."), "{token}");
     let listed = c.get("", "/goshawk/1/agents/join-tokens").await.expect(200);
-    assert_eq!(listed.body["join_tokens"][0]["join_token_id"], made.body["join_token_id"]);
+    assert_eq!(
+        listed.body["join_tokens"][0]["join_token_id"],
+        made.body["join_token_id"]
+    );
     assert_eq!(listed.body["join_tokens"][0]["state"], "unused");
     let secret = token.rsplit('.').next().unwrap();
-    assert!(!listed.body.to_string().contains(secret), "a token's secret is shown twice");
+    assert!(
+        !listed.body.to_string().contains(secret),
+        "a token's secret is shown twice"
+    );
     let agents = c.get("", "/goshawk/1/agents").await.expect(200);
     assert_eq!(agents.body["agents"], json!([]));
-    c.delete("", "/goshawk/1/agents/7acc35cf-a3b2-4f87-8d8b-5496a2782d37").await.expect(404);
-    c.post("", "/goshawk/1/agents/join-tokens", json!({"valid_for": 0})).await.refused(400, 12022);
+    c.delete("", "/goshawk/1/agents/7acc35cf-a3b2-4f87-8d8b-5496a2782d37")
+        .await
+        .expect(404);
+    c.post("", "/goshawk/1/agents/join-tokens", json!({"valid_for": 0}))
+        .await
+        .refused(400, 12022);
     c.stop().await;
 }
