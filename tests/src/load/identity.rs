@@ -63,15 +63,14 @@ impl Identity {
         })
     }
 
-    /// The same agent by name, but certified by a CA that the coordinator has never seen.
-    pub fn forged(&self) -> anyhow::Result<Self> {
+    /// The same agent by name, but certified by a CA of our own that is called `ca`.
+    pub fn forged(&self, ca: &str) -> anyhow::Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        // The name of the real one, which anybody can read off a handshake.
         params
             .distinguished_name
-            .push(rcgen::DnType::CommonName, "Goshawk coordinator CA");
+            .push(rcgen::DnType::CommonName, ca);
         let issuer = Issuer::new(params, KeyPair::generate()?);
         let key = KeyPair::generate()?;
         let mut leaf = CertificateParams::default();

@@ -30,7 +30,7 @@ const RUNS: usize = 3;
 /// Pushes under way at once.
 const IN_FLIGHT: [usize; 3] = [1, 16, 64];
 /// Events of one run at most.
-const EVENTS: usize = 1_000;
+const EVENTS: usize = 2_000;
 /// How long events are pushed at most, in one run.
 const PUSHING: Duration = Duration::from_secs(3);
 /// Longest wait until all events of a run are processed.
