@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`request`](SourceRequest), [`source`](Source), the kinds of source (live and
 //! RTSP, file, folder), what they share (session, mailbox, clock, classification), and the frame
-//! with its planes. [`probe`] reads a file's headers. With the feature `camera` there is an RTSP
+//! with its planes. [`probe()`] reads a file's headers. With the feature `camera` there is an RTSP
 //! camera to test against, and the maker of the demo clip.
 
 #[cfg(feature = "camera")]
