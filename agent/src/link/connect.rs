@@ -71,15 +71,10 @@ impl ConnectError {
 }
 
 impl From<ConnectionError> for ConnectError {
-    /// Tells being turned away from bad luck.
+    /// Tells being turned away, by either side, from bad luck.
     fn from(error: ConnectionError) -> Self {
-        let alert = match &error {
-            ConnectionError::ConnectionClosed(close) => Some(u64::from(close.error_code)),
-            ConnectionError::TransportError(ours) => Some(u64::from(ours.code)),
-            _ => None,
-        };
-        match (&error, alert.filter(|code| CRYPTO_ERRORS.contains(code))) {
-            (ConnectionError::ApplicationClosed(close), _) => {
+        match &error {
+            ConnectionError::ApplicationClosed(close) => {
                 let code = close.error_code.into_inner();
                 let reason = String::from_utf8_lossy(&close.reason).into_owned();
                 let reason = format!("closed by the coordinator: {reason}");
@@ -89,17 +84,36 @@ impl From<ConnectionError> for ConnectError {
                     Self::lost(reason)
                 }
             }
-            (_, Some(code)) => match code - CRYPTO_ERRORS.start() {
-                44 => Self::refused("the coordinator has revoked this agent"),
-                45 => Self::refused(
-                    "the coordinator says that this agent's certificate has expired; check both clocks",
-                ),
-                // 51 (a signature that does not fit): two CAs of the same name.
-                48 | 51 => Self::refused("this agent's certificate is of another coordinator"),
-                _ => Self::refused(format!("no trust between agent and coordinator: {error}")),
+            ConnectionError::ConnectionClosed(theirs) => match alert(theirs.error_code.into()) {
+                Some(alert) => Self::refused(turned_away(alert, &error)),
+                None => Self::lost(error),
             },
-            (_, None) => Self::lost(error),
+            ConnectionError::TransportError(ours) if alert(ours.code.into()).is_some() => {
+                Self::refused(format!(
+                    "this agent does not trust the coordinator there: {error}"
+                ))
+            }
+            _ => Self::lost(error),
         }
+    }
+}
+
+/// The TLS alert in a QUIC error code.
+fn alert(code: u64) -> Option<u64> {
+    CRYPTO_ERRORS
+        .contains(&code)
+        .then(|| code - CRYPTO_ERRORS.start())
+}
+
+/// What a coordinator means by an alert.
+fn turned_away(alert: u64, error: &ConnectionError) -> String {
+    match alert {
+        44 => "the coordinator has revoked this agent".to_owned(),
+        45 => "the coordinator says that this agent's certificate has expired; check both clocks"
+            .to_owned(),
+        // 51 (a signature that does not fit): two CAs of the same name.
+        48 | 51 => "this agent's certificate is of another coordinator".to_owned(),
+        _ => format!("the coordinator does not trust this agent: {error}"),
     }
 }
 
