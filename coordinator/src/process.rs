@@ -1,7 +1,7 @@
 //! What happens to an event once it has arrived.
 //!
 //! [`Processor`] takes events from agents in (durably, once each), works the queue of them, and
-//! makes events of pictures; both go through the same [`execute`]. [`assign`] gives streams to
+//! makes events of pictures; both go through the same `execute`. [`assign`] gives streams to
 //! agents and follows how they fare.
 //!
 //! What is full and what happens then: over [`ProcessOptions::max_pending`] waiting events, agents
@@ -97,7 +97,7 @@ pub struct ProcessOptions {
 impl Default for ProcessOptions {
     fn default() -> Self {
         Self {
-            concurrency: 4,
+            concurrency: 8,
             max_tries: 3,
             max_pending: 100_000,
             first_pause: Duration::from_millis(100),

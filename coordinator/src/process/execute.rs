@@ -243,38 +243,30 @@ impl Executor {
         Ok(self.store.run(move |store| store.finish(&finish)).await?)
     }
 
+    /// Writes samples and images, all at once: each waits for the disk.
     async fn store_blobs(&self, draft: &Draft, plan: &Plan) -> Result<(), ProcessError> {
+        let id = |kind, index| derived(draft.event_id, kind, index);
+        let mut puts = Vec::new();
         if plan.face_samples {
-            for (index, shot) in draft.shots.iter().enumerate() {
-                let id = derived(draft.event_id, "face-sample", index);
-                self.put(
-                    draft,
-                    BlobKind::FaceSample,
-                    id,
-                    shot.warp.bytes.clone().into(),
-                )
-                .await?;
-            }
+            puts.extend(draft.shots.iter().enumerate().map(|(index, shot)| {
+                let bytes = shot.warp.bytes.clone().into();
+                (BlobKind::FaceSample, id("face-sample", index), bytes)
+            }));
         }
         if plan.body_samples {
-            for (index, body) in draft.bodies.iter().enumerate() {
-                let id = derived(draft.event_id, "body-sample", index);
-                self.put(
-                    draft,
-                    BlobKind::BodySample,
-                    id,
-                    body.warp.bytes.clone().into(),
-                )
-                .await?;
-            }
+            puts.extend(draft.bodies.iter().enumerate().map(|(index, body)| {
+                let bytes = body.warp.bytes.clone().into();
+                (BlobKind::BodySample, id("body-sample", index), bytes)
+            }));
         }
         if plan.images {
-            for (index, image) in draft.images.iter().enumerate() {
-                let id = derived(draft.event_id, "image", index);
-                self.put(draft, BlobKind::Image, id, image.clone()).await?;
-            }
+            let images = draft.images.iter().enumerate();
+            puts.extend(images.map(|(n, image)| (BlobKind::Image, id("image", n), image.clone())));
         }
-        Ok(())
+        let puts = puts
+            .into_iter()
+            .map(|(kind, id, bytes)| self.put(draft, kind, id, bytes));
+        futures_util::future::try_join_all(puts).await.map(|_| ())
     }
 
     async fn put(

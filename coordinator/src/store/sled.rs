@@ -4,11 +4,11 @@
 //! as one atomic batch, so a method sees no half-done change of another and a crash leaves all of
 //! a change or nothing. Readers take no lock.
 //!
-//! **Group commit.** After its batch a method waits for the one flusher thread (see [`flusher`]),
+//! **Group commit.** After its batch a method waits for the one flusher thread (see `flusher`),
 //! which answers all who wait with a single `fsync`; the mutex is free meanwhile.
 //!
-//! **Layout.** Two trees: `rows`, and `bulk` for encoded envelopes, whose size would make the
-//! pages of small rows expensive to rewrite. Keys are in [`keys`], values in [`codec`].
+//! **Layout.** One tree. Keys are in `keys`, values in `codec`; large values are cut, see
+//! `pieces`.
 
 mod accounts;
 mod attributes;
@@ -20,6 +20,7 @@ mod handlers;
 mod incoming;
 mod keys;
 mod lists;
+mod pieces;
 mod streams;
 
 use std::{
@@ -27,10 +28,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use ::sled::{Batch, Db, IVec, Transactional, Tree, transaction::TransactionError};
+use ::sled::{Db, IVec, Tree};
 
 use super::{FaceChange, FaceObserver, StoreError, Stored};
 use flusher::Flusher;
+use pieces::Changes;
 
 /// Version of the key and row layout that this code reads and writes.
 const SCHEMA: u32 = 1;
@@ -54,7 +56,6 @@ impl Default for SledOptions {
 pub struct SledStore {
     db: Db,
     rows: Tree,
-    bulk: Tree,
     writer: Mutex<()>,
     flusher: Flusher,
     observer: RwLock<Option<Arc<dyn FaceObserver>>>,
@@ -63,32 +64,17 @@ pub struct SledStore {
 /// One atomic change on its way.
 #[derive(Default)]
 struct Change {
-    rows: Batch,
-    bulk: Batch,
-    touches_rows: bool,
-    touches_bulk: bool,
+    rows: Changes,
     faces: Vec<FaceChange>,
 }
 
 impl Change {
-    fn put(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
-        self.touches_rows = true;
-        self.rows.insert(key, value);
+    fn put(&mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.rows.insert(key.into(), Some(value.into()));
     }
 
-    fn remove(&mut self, key: impl Into<IVec>) {
-        self.touches_rows = true;
-        self.rows.remove(key);
-    }
-
-    fn put_bulk(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
-        self.touches_bulk = true;
-        self.bulk.insert(key, value);
-    }
-
-    fn remove_bulk(&mut self, key: impl Into<IVec>) {
-        self.touches_bulk = true;
-        self.bulk.remove(key);
+    fn remove(&mut self, key: impl Into<Vec<u8>>) {
+        self.rows.insert(key.into(), None);
     }
 }
 
@@ -101,12 +87,10 @@ impl SledStore {
             .mode(::sled::Mode::HighThroughput);
         let db = config.open().map_err(fault)?;
         let rows = db.open_tree("rows").map_err(fault)?;
-        let bulk = db.open_tree("bulk").map_err(fault)?;
-        let flusher = Flusher::start(db.clone())?;
+        let flusher = Flusher::start(db.clone(), dir)?;
         let store = Self {
             db,
             rows,
-            bulk,
             writer: Mutex::new(()),
             flusher,
             observer: RwLock::new(None),
@@ -119,7 +103,7 @@ impl SledStore {
         let found = self.rows.get(keys::SCHEMA).map_err(fault)?;
         match found.as_deref() {
             None => self.write(|change| {
-                change.put(keys::SCHEMA, &SCHEMA.to_be_bytes());
+                change.put(keys::SCHEMA, SCHEMA.to_be_bytes());
                 Ok(())
             }),
             Some(bytes) if bytes == SCHEMA.to_be_bytes() => Ok(()),
@@ -172,11 +156,11 @@ impl SledStore {
         let lock = self.lock();
         let mut change = Change::default();
         let out = plan(&mut change)?;
-        let changed = change.touches_rows || change.touches_bulk;
-        match (change.touches_rows, change.touches_bulk) {
-            (_, true) => apply_both(&self.rows, &self.bulk, &change.rows, &change.bulk)?,
-            (true, false) => self.rows.apply_batch(change.rows).map_err(fault)?,
-            (false, false) => {}
+        let changed = !change.rows.is_empty();
+        if changed {
+            self.rows
+                .apply_batch(self.lay(change.rows)?)
+                .map_err(fault)?;
         }
         if !change.faces.is_empty() {
             let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner);
@@ -189,7 +173,9 @@ impl SledStore {
     }
 
     fn get(&self, key: impl AsRef<[u8]>) -> Stored<Option<IVec>> {
-        self.rows.get(key).map_err(fault)
+        let key = key.as_ref();
+        let found = self.rows.get(key).map_err(fault)?;
+        found.map_or(Ok(None), |value| self.whole(key, value))
     }
 
     fn has(&self, key: impl AsRef<[u8]>) -> Stored<bool> {
@@ -197,25 +183,39 @@ impl SledStore {
     }
 
     /// Rows under a prefix, in key order.
-    fn scan(&self, prefix: &[u8]) -> impl DoubleEndedIterator<Item = Stored<(IVec, IVec)>> + use<> {
-        self.rows.scan_prefix(prefix).map(|row| row.map_err(fault))
+    fn scan<'s>(
+        &'s self,
+        prefix: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Stored<(IVec, IVec)>> + use<'s> {
+        self.wholes(self.rows.scan_prefix(prefix))
+    }
+
+    /// Rows from `low` to before `high`, in key order; `low` must be smaller.
+    fn range<'s>(
+        &'s self,
+        low: Vec<u8>,
+        high: Vec<u8>,
+    ) -> impl DoubleEndedIterator<Item = Stored<(IVec, IVec)>> + use<'s> {
+        self.wholes(self.rows.range(low..high))
+    }
+
+    fn wholes<'s>(
+        &'s self,
+        rows: ::sled::Iter,
+    ) -> impl DoubleEndedIterator<Item = Stored<(IVec, IVec)>> + use<'s> {
+        rows.filter_map(|row| match row.map_err(fault) {
+            // A row that has gone since it was listed is left out.
+            Ok((key, value)) => match self.whole(&key, value) {
+                Ok(value) => value.map(|value| Ok((key, value))),
+                Err(error) => Some(Err(error)),
+            },
+            Err(error) => Some(Err(error)),
+        })
     }
 
     fn next_seq(&self) -> Stored<u64> {
         self.db.generate_id().map_err(fault)
     }
-}
-
-fn apply_both(rows: &Tree, bulk: &Tree, row_batch: &Batch, bulk_batch: &Batch) -> Stored<()> {
-    let done = (rows, bulk).transaction(|(rows, bulk)| {
-        rows.apply_batch(row_batch)?;
-        bulk.apply_batch(bulk_batch)?;
-        Ok(())
-    });
-    done.map_err(|error: TransactionError<()>| match error {
-        TransactionError::Abort(()) => StoreError::unavailable("the transaction was aborted"),
-        TransactionError::Storage(error) => fault(error),
-    })
 }
 
 /// One layer's error into the next: what sled says becomes what callers branch on.

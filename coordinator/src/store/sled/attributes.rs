@@ -88,7 +88,7 @@ impl AttributeStore for SledStore {
                     continue;
                 };
                 change.remove(key(Table::Attribute, &[rest]));
-                change.remove(expiry);
+                change.remove(expiry.to_vec());
                 count += 1;
             }
             Ok(count)

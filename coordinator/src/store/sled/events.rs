@@ -7,7 +7,7 @@ use goshawk_coordinator_core::{
 use goshawk_proto::id::{AccountId, EventId};
 
 use super::{
-    Change, SledStore, codec, fault,
+    Change, SledStore, codec,
     keys::{self, Table, after, all_of, key, moment, owned},
 };
 use crate::store::{EventStore, StoreError, Stored};
@@ -71,8 +71,8 @@ impl SledStore {
             if low >= high {
                 return Box::new(std::iter::empty());
             }
-            let rows = self.rows.range(low..high);
-            return Box::new(rows.map(|row| codec::read(WHAT, &row.map_err(fault)?.1).map(Some)));
+            let rows = self.range(low, high);
+            return Box::new(rows.map(|row| codec::read(WHAT, &row?.1).map(Some)));
         }
         let bound = |time| key(Table::EventTime, &[account.as_bytes(), &moment(time)]);
         let low = filters
@@ -84,8 +84,8 @@ impl SledStore {
         if low >= high {
             return Box::new(std::iter::empty());
         }
-        Box::new(self.rows.range(low..high).map(move |row| {
-            let (key, _) = row.map_err(fault)?;
+        Box::new(self.range(low, high).map(move |row| {
+            let (key, _) = row?;
             keys::last_id(&key).map_or(Ok(None), |id| self.find_event(account, EventId(id)))
         }))
     }

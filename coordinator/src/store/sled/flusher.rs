@@ -1,10 +1,16 @@
 //! Group commit: one thread that calls `fsync` for everybody who waits.
 //!
+//! sled's own `flush` is not enough: on Linux it ends in `sync_file_range(2)`, which writes
+//! neither the file's length nor the drive's cache out. So it is followed by `fdatasync` of the
+//! database file, opened once more for that.
+//!
 //! Who waits is answered by a flush that began after it asked, so its change is covered. A failed
 //! flush leaves it unknown what is on the disk; from then on every write is refused until the
 //! process starts again and recovers from the log.
 
 use std::{
+    fs::File,
+    path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
 };
@@ -39,9 +45,18 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    /// Starts the thread.
-    pub(super) fn start(db: ::sled::Db) -> Stored<Self> {
-        Self::with(move || db.flush().map(|_| ()).map_err(|e| e.to_string()))
+    /// Starts the thread for the database in `dir`.
+    pub(super) fn start(db: ::sled::Db, dir: &Path) -> Stored<Self> {
+        let failed = |e: std::io::Error| StoreError::unavailable(format!("{}: {e}", dir.display()));
+        let log = File::open(dir.join("db")).map_err(failed)?;
+        log.sync_all().map_err(failed)?;
+        File::open(dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(failed)?;
+        Self::with(move || {
+            db.flush().map_err(|e| e.to_string())?;
+            log.sync_data().map_err(|e| e.to_string())
+        })
     }
 
     fn with(flush: impl FnMut() -> Result<(), String> + Send + 'static) -> Stored<Self> {

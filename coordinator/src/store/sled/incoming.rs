@@ -8,7 +8,7 @@ use goshawk_proto::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Change, SledStore, codec, fault,
+    Change, SledStore, codec,
     keys::{self, Table, owned, place},
 };
 use crate::store::{
@@ -18,6 +18,8 @@ use crate::store::{
 
 const HEAD: &str = "incoming event";
 const OUTGOING: &str = "outgoing event";
+/// First byte of a stored envelope.
+const RAW: u8 = b'r';
 const DEAD: &str = "dead letter";
 
 /// An incoming event without its envelope.
@@ -41,14 +43,14 @@ impl SledStore {
     }
 
     fn envelope(&self, seq: u64) -> Stored<Bytes> {
-        let raw = self.bulk.get(place(Table::Incoming, seq)).map_err(fault)?;
-        raw.map(|raw| Bytes::copy_from_slice(&raw))
+        let raw = self.get(place(Table::Envelope, seq))?;
+        raw.and_then(|raw| raw.get(1..).map(Bytes::copy_from_slice))
             .ok_or_else(|| StoreError::not_found("envelope of event", seq))
     }
 
     fn remove_incoming(change: &mut Change, seq: u64) {
         change.remove(place(Table::Incoming, seq));
-        change.remove_bulk(place(Table::Incoming, seq));
+        change.remove(place(Table::Envelope, seq));
     }
 
     /// Rows of a queue after a place, in order.
@@ -56,10 +58,10 @@ impl SledStore {
         &self,
         table: Table,
         after: Option<u64>,
-    ) -> impl Iterator<Item = Stored<(::sled::IVec, ::sled::IVec)>> + use<> {
+    ) -> impl Iterator<Item = Stored<(::sled::IVec, ::sled::IVec)>> {
         let low = place(table, after.map_or(0, |seq| seq.saturating_add(1)));
         let high = keys::after(&keys::key(table, &[]));
-        self.rows.range(low..high).map(|row| row.map_err(fault))
+        self.range(low, high)
     }
 }
 
@@ -86,7 +88,7 @@ impl IncomingStore for SledStore {
             };
             change.put(seen_key(account, event), &[]);
             change.put(place(Table::Incoming, seq), codec::packed(HEAD, &head)?);
-            change.put_bulk(place(Table::Incoming, seq), raw);
+            change.put(place(Table::Envelope, seq), [&[RAW], raw].concat());
             Ok(Received::New)
         })?;
         if outcome == Received::Duplicate {
@@ -145,28 +147,28 @@ impl IncomingStore for SledStore {
             let Some(head) = self.head(seq)? else {
                 return Ok(());
             };
-            let raw = self.bulk.get(place(Table::Incoming, seq)).map_err(fault)?;
+            // Without its envelope it is set aside all the same.
+            let raw = self
+                .envelope(seq)
+                .map(|raw| raw.to_vec())
+                .unwrap_or_default();
             let letter = DeadLetter {
                 event_id: head.event,
                 account_id: head.account,
                 agent_id: head.agent,
                 at: now,
                 reason: reason.chars().take(1024).collect(),
-                raw: raw.map(|raw| raw.to_vec()).unwrap_or_default(),
+                raw,
             };
             Self::remove_incoming(change, seq);
-            change.put_bulk(place(Table::Dead, seq), codec::packed(DEAD, &letter)?);
+            change.put(place(Table::Dead, seq), codec::packed(DEAD, &letter)?);
             Ok(())
         })
     }
 
     fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>> {
-        let rows = self
-            .bulk
-            .scan_prefix(keys::key(Table::Dead, &[]))
-            .take(most);
-        rows.map(|row| codec::read(DEAD, &row.map_err(fault)?.1))
-            .collect()
+        let rows = self.scan(&keys::key(Table::Dead, &[])).take(most);
+        rows.map(|row| codec::read(DEAD, &row?.1)).collect()
     }
 
     fn finish(&self, finish: &Finish) -> Stored<Option<Finished>> {

@@ -20,9 +20,11 @@
 //! | `e` | account, event | event |
 //! | `E` | account, creation time, event | – |
 //! | `d` | account, event | – (an event with this id was here) |
-//! | `q` | place | head of an incoming event; its envelope is in `bulk` under the same key |
+//! | `q` | place | head of an incoming event |
+//! | `Q` | place | its envelope, as it came, after a byte `r` |
 //! | `o` | place | outgoing event |
-//! | `z` | place | – (`bulk` only: dead letter) |
+//! | `z` | place | dead letter |
+//! | `P` | key of a large value, generation, number | a piece of it, see `pieces` |
 
 use goshawk_proto::{
     id::{AccountId, EventId, FaceId, ListId},
@@ -51,8 +53,10 @@ pub(super) enum Table {
     EventTime = b'E' as isize,
     Seen = b'd' as isize,
     Incoming = b'q' as isize,
+    Envelope = b'Q' as isize,
     Outgoing = b'o' as isize,
     Dead = b'z' as isize,
+    Piece = b'P' as isize,
 }
 
 /// A key out of its parts.

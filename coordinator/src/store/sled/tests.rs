@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 
+use goshawk_coordinator_core::face::FaceRecord;
+use proptest::prelude::*;
+
 use super::*;
-use crate::store::{IncomingStore, Received, conformance, conformance::Fixture};
+use crate::store::{
+    FaceStore, IncomingStore, Received, conformance,
+    conformance::{ACCOUNT, Fixture},
+};
 
 fn open(dir: &Path) -> Arc<SledStore> {
     SledStore::open(
@@ -87,6 +93,78 @@ fn what_was_acknowledged_survives_a_crash() {
             .all(|(n, row)| row.raw.iter().all(|b| *b == n as u8))
     );
     drop(store);
+}
+
+fn user_data(length: usize) -> FaceRecord {
+    let user_data = "x".repeat(length);
+    FaceRecord {
+        user_data,
+        ..conformance::face(1, &[])
+    }
+}
+
+fn pieces(store: &SledStore) -> usize {
+    store.rows.scan_prefix([b'P']).count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn values_of_any_size_come_back_whole_and_leave_nothing(
+        lengths in prop::collection::vec(prop_oneof![0usize..100, 5_900usize..6_400, 12_000usize..40_000], 1..12),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        for length in lengths {
+            let face = user_data(length);
+            store.write(|change| store.put_face(change, None, face.clone())).unwrap();
+            prop_assert_eq!(store.face(ACCOUNT, face.face_id).unwrap(), face.clone());
+            let mut listed = Vec::new();
+            store.each_face(&mut |face| listed.push(face)).unwrap();
+            prop_assert_eq!(listed, vec![face]);
+        }
+        store.delete_face(ACCOUNT, conformance::face_id(1)).unwrap();
+        prop_assert_eq!(pieces(&store), 0);
+    }
+}
+
+#[test]
+fn a_reader_never_sees_half_of_a_value_that_is_being_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.create_face(&user_data(30_000)).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..300 {
+                let face = user_data(20_000 + n * 50);
+                store
+                    .write_relaxed(|change| store.put_face(change, None, face))
+                    .unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            let face = store.face(ACCOUNT, conformance::face_id(1)).unwrap();
+            assert!((20_000..35_000).contains(&face.user_data.len()));
+        }
+    });
+}
+
+/// sled never syncs what it puts into files of its own, so nothing may get there.
+#[test]
+fn no_value_becomes_a_file_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for n in 0..60u128 {
+        let raw = vec![n as u8; 150_000];
+        let id = conformance::event_id(n);
+        store
+            .receive(ACCOUNT, conformance::AGENT, id, &raw, conformance::at(1))
+            .unwrap();
+    }
+    let blobs = std::fs::read_dir(dir.path().join("blobs")).unwrap();
+    assert_eq!(blobs.count(), 0);
 }
 
 /// How fast events are taken in, for people who change the store: `cargo test -- --ignored`.
