@@ -17,6 +17,10 @@ use goshawk_e2e::{
 use serde_json::json;
 
 const KILLS: usize = 10;
+/// Streams of one camera, for more traffic.
+const STREAMS: usize = 3;
+/// Events between two kills.
+const BETWEEN: usize = 6;
 /// The agent's announcement of a durable event, and the coordinator's of a delivered one.
 const APPENDED: &str = "event appended";
 const PUBLISHED: &str = "event published";
@@ -38,9 +42,11 @@ async fn nothing_is_lost_when_either_side_is_killed() {
     let mut agent = Agent::start(dir.path(), &home, "edge", &api.endpoints.agents, &token).unwrap();
     // An event of every track at every detection: as much traffic as the machine gives.
     let sending = json!({"time_period_of_searching": 0, "silent_period": 0});
-    api.stream(&account, "tcp", &camera.url, &handler, sending)
-        .await
-        .unwrap();
+    for _ in 0..STREAMS {
+        api.stream(&account, "tcp", &camera.url, &handler, sending.clone())
+            .await
+            .unwrap();
+    }
     let received = Arc::new(Mutex::new(BTreeSet::new()));
     let listener = tokio::spawn(listen(api.clone(), Arc::clone(&received)));
     wait_for_appends(&agent, 3).await;
@@ -49,10 +55,10 @@ async fn nothing_is_lost_when_either_side_is_killed() {
         coordinator.daemon().kill9().unwrap();
         let before = appended(&agent.log()).len();
         coordinator.restart().unwrap();
-        wait_for_appends(&agent, before + 1).await;
+        wait_for_appends(&agent, before + BETWEEN).await;
         agent.daemon().kill9().unwrap();
         agent.restart().unwrap();
-        wait_for_appends(&agent, before + 2).await;
+        wait_for_appends(&agent, before + 2 * BETWEEN).await;
         eprintln!(
             "round {round}: {} appended, {} received",
             appended(&agent.log()).len(),
@@ -64,7 +70,11 @@ async fn nothing_is_lost_when_either_side_is_killed() {
     agent.daemon().terminate(Duration::from_secs(30)).unwrap();
     agent.restart().unwrap();
     let promised = appended(&agent.log());
-    assert!(promised.len() > 2 * KILLS, "only {} events", promised.len());
+    assert!(
+        promised.len() > 2 * BETWEEN * KILLS,
+        "only {} events",
+        promised.len()
+    );
     let deadline = Instant::now() + Duration::from_secs(60);
     let (mut stored, mut published) = (Vec::new(), BTreeSet::new());
     while Instant::now() < deadline {
