@@ -1,0 +1,207 @@
+//! What happened, told to the shipper and to whom it may concern.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use goshawk_proto::{
+    link::{
+        Assignments, Close, CoordinatorMessage,
+        shipper::{Disconnect, PushId},
+    },
+    time::Timestamp,
+};
+use tokio::{task::JoinSet, time::timeout};
+use tracing::{error, info, warn};
+
+use super::{Driver, Input, REFETCH, Session};
+use crate::link::{
+    connect::ConnectError,
+    dial::{self, Welcomed},
+    push::Pushed,
+    store::Answer,
+};
+
+impl Driver {
+    pub(super) fn take(&mut self, input: Input) {
+        let now = Instant::now();
+        match input {
+            Input::Dialled { epoch, outcome } if epoch == self.epoch => match outcome {
+                Ok(welcomed) => self.welcomed(now, *welcomed),
+                Err(error) => self.lost(now, &error),
+            },
+            Input::Said { epoch, message } if epoch == self.epoch => self.heard(now, message),
+            Input::Ended { epoch, error } if epoch == self.epoch => self.lost(now, &error),
+            Input::Pushed {
+                epoch,
+                push,
+                outcome,
+            } if epoch == self.epoch => {
+                self.pushed(now, push, outcome);
+            }
+            // News of a connection that is over.
+            Input::Dialled {
+                outcome: Ok(late), ..
+            } => {
+                late.connection
+                    .close(Close::Shutdown.code().into(), b"too late");
+            }
+            Input::Dialled { .. }
+            | Input::Said { .. }
+            | Input::Ended { .. }
+            | Input::Pushed { .. } => {}
+        }
+    }
+
+    fn welcomed(&mut self, now: Instant, welcomed: Welcomed) {
+        let Welcomed {
+            connection,
+            endpoint,
+            welcome,
+            send,
+            recv,
+            reader,
+        } = welcomed;
+        self.dialling = None;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(dial::tell(send, self.newest_feedback.subscribe()));
+        let inputs = self.sender.clone();
+        tasks.spawn(dial::listen(
+            self.epoch,
+            connection.clone(),
+            recv,
+            reader,
+            inputs,
+        ));
+        let ours = Timestamp::from_system(SystemTime::now()).unix_micros();
+        let offset_ms = welcome.clock.unix_micros().saturating_sub(ours) / 1_000;
+        self.state.clock_offset_ms = Some(offset_ms);
+        info!(
+            coordinator = %connection.remote_address(),
+            version = welcome.coordinator_version,
+            clock_offset_ms = offset_ms,
+            "connected to the coordinator"
+        );
+        self.session = Some(Session {
+            connection,
+            endpoint,
+            pushes: HashMap::new(),
+            tasks,
+            revision: None,
+        });
+        self.shipper.handle_connected(now, welcome.window);
+    }
+
+    fn lost(&mut self, now: Instant, error: &ConnectError) {
+        let reason = &error.reason;
+        match (self.session.is_some(), error.how) {
+            (true, _) => warn!(reason, "the connection to the coordinator is lost"),
+            (false, Disconnect::Lost) => info!(reason, "the coordinator is out of reach"),
+            (false, Disconnect::Refused) => error!(reason, "the coordinator turns this agent away"),
+        }
+        self.state.last_error = Some(reason.clone());
+        self.hang_up(Close::Shutdown);
+        self.shipper.handle_disconnected(now, error.how);
+    }
+
+    /// Gives up the connection or the dialling.
+    pub(super) fn hang_up(&mut self, why: Close) {
+        self.epoch.0 += 1;
+        if let Some(dialling) = self.dialling.take() {
+            dialling.abort();
+        }
+        if let Some(session) = self.session.take() {
+            session.connection.close(why.code().into(), b"");
+            // Lets the goodbye out before the socket closes.
+            tokio::spawn(async move {
+                let _ = timeout(Duration::from_secs(1), session.endpoint.wait_idle()).await;
+            });
+        }
+    }
+
+    fn heard(&mut self, now: Instant, message: CoordinatorMessage) {
+        match message {
+            CoordinatorMessage::Assignments(assignments) => self.assigned(assignments),
+            CoordinatorMessage::Configuration(configuration) => {
+                self.state.ignored += configuration.unknown_keys().count() as u64;
+                self.ends.configuration.send_replace(configuration);
+            }
+            CoordinatorMessage::Window(window) => self.shipper.handle_window(now, window),
+            CoordinatorMessage::Refused(refused) => {
+                self.lost(now, &ConnectError::refused(refused.reason));
+            }
+            CoordinatorMessage::Welcome(_) | CoordinatorMessage::Unknown(_) => {
+                self.state.ignored += 1;
+            }
+        }
+    }
+
+    /// The first document of a connection counts; after it, newer ones.
+    fn assigned(&mut self, assignments: Assignments) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        if session
+            .revision
+            .is_some_and(|revision| assignments.revision <= revision)
+        {
+            self.state.ignored += 1;
+            return;
+        }
+        session.revision = Some(assignments.revision);
+        self.state.assignments_revision = Some(assignments.revision);
+        self.ends.assignments.send_if_modified(|newest| {
+            let same = newest.as_deref() == Some(&assignments);
+            if !same {
+                *newest = Some(Arc::new(assignments));
+            }
+            !same
+        });
+    }
+
+    fn pushed(&mut self, now: Instant, push: PushId, outcome: Pushed) {
+        if let Some(session) = &mut self.session {
+            session.pushes.remove(&push);
+        }
+        match outcome {
+            Pushed::Answered(reply) => self.shipper.handle_reply(now, push, reply),
+            Pushed::Vanished => self.shipper.handle_vanished(now, push),
+            Pushed::Broken(reason) => {
+                self.state.last_error = Some(reason);
+                self.shipper.handle_push_failed(now, push);
+            }
+            Pushed::Unreadable(reason) => {
+                error!(reason, "a record of the outbox cannot be read");
+                self.state.outbox_errors += 1;
+                self.state.last_error = Some(reason);
+                self.shipper.handle_push_failed(now, push);
+            }
+        }
+    }
+
+    pub(super) fn stored(&mut self, answer: Answer) {
+        let now = Instant::now();
+        let failed = match answer {
+            Answer::Fetched {
+                fetch,
+                heads: Ok(heads),
+            } => {
+                return self.shipper.handle_fetched(now, fetch, &heads);
+            }
+            Answer::Fetched {
+                fetch,
+                heads: Err(error),
+            } => {
+                self.shipper.handle_fetch_failed(fetch);
+                self.refetch_at = Some(now + REFETCH);
+                error
+            }
+            Answer::Failed(error) => error,
+        };
+        error!(error = %failed, "the outbox failed");
+        self.state.outbox_errors += 1;
+        self.state.last_error = Some(failed.to_string());
+    }
+}
