@@ -44,13 +44,15 @@ use crate::{
     sender::Sender,
     store::StoreHandle,
 };
-use body::BodyLimits;
+use body::{BodyLimits, BodyMemory};
 use routes::Access;
 
 /// Everything that handlers may need.
 pub struct Api {
     /// Limits on bodies.
     pub limits: BodyLimits,
+    /// Memory for bodies.
+    pub body_memory: BodyMemory,
     /// Limits on still pictures.
     pub decode_limits: DecodeLimits,
     /// Turns for decoding pictures outside of analysis.

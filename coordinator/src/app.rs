@@ -15,7 +15,11 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{Api, body::BodyLimits, service::Service},
+    api::{
+        Api,
+        body::{BodyLimits, BodyMemory},
+        service::Service,
+    },
     auth::Authenticator,
     blobs::{BlobError, Blobs},
     bus::Bus,
@@ -217,6 +221,9 @@ impl App {
         gauges::register(&metrics, &ingest, &processor, matching.matcher(), &bus);
         let api = Arc::new(Api {
             limits: body_limits(&config),
+            body_memory: BodyMemory::new(
+                usize::try_from(config.body_memory.0).unwrap_or(usize::MAX),
+            ),
             decode_limits: vision::decode_limits(&config),
             decoders: Semaphore::new(DECODERS),
             max_pictures: config.max_pictures,

@@ -75,6 +75,8 @@ goshawk_proto::settings! {
         max_json: ByteSize = "limits.json", "8MiB";
         /// Largest body with images.
         max_image: ByteSize = "limits.image", "32MiB";
+        /// Memory for the bodies of all requests together; further ones wait.
+        body_memory: ByteSize = "limits.body_memory", "512MiB";
         /// Largest picture in pixels.
         max_pixels: u64 = "limits.pixels", "40000000";
         /// Longest side of a picture in pixels.

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use goshawk_coordinator_core::{event::StoredEvent, event_filter::EventFilters};
 use goshawk_proto::id::AccountId;
 use tokio::{
@@ -117,12 +117,10 @@ impl Sender {
         self.tasks.wait().await;
     }
 
-    async fn converse(
-        &self,
-        socket: WebSocket,
-        mut events: Subscription,
-        wish: &Wish,
-    ) -> (u16, String) {
+    async fn converse<S>(&self, socket: S, mut events: Subscription, wish: &Wish) -> (u16, String)
+    where
+        S: Stream<Item = Result<Message, warp::Error>> + Sink<Message>,
+    {
         let (mut sink, mut source) = socket.split();
         let mut pings = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -179,3 +177,6 @@ impl Sender {
         (code, reason)
     }
 }
+
+#[cfg(test)]
+mod tests;

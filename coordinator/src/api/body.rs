@@ -9,6 +9,8 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::errors::{ApiError, Code};
 
 /// How long a body that nobody wants is read on, so that the client gets to read the answer
@@ -26,6 +28,41 @@ pub struct BodyLimits {
     pub image: usize,
     /// Longest time until a body is complete.
     pub read_timeout: Duration,
+}
+
+/// Memory for bodies of all requests together, shared out in KiB.
+#[derive(Clone)]
+pub struct BodyMemory {
+    kibibytes: Arc<Semaphore>,
+    total: usize,
+}
+
+impl BodyMemory {
+    /// `bytes` for all bodies together.
+    pub fn new(bytes: usize) -> Self {
+        let total = (bytes >> 10).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            kibibytes: Arc::new(Semaphore::new(total)),
+            total,
+        }
+    }
+
+    /// Room for a body of at most `bytes`; waits for others to be done, but not for ever.
+    pub async fn room(
+        &self,
+        bytes: usize,
+        longest: Duration,
+    ) -> Result<OwnedSemaphorePermit, ApiError> {
+        let wanted = (bytes >> 10).saturating_add(1).min(self.total);
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.kibibytes).acquire_many_owned(wanted);
+        match tokio::time::timeout(longest, room).await {
+            Ok(Ok(room)) => Ok(room),
+            Ok(Err(_)) | Err(_) => Err(Code::ProcessingTimeout
+                .with(longest.as_secs())
+                .retry_after(longest)),
+        }
+    }
 }
 
 /// The body of one request, still on the wire. Clones share it; the first to read it gets it.
@@ -68,7 +105,7 @@ impl Body {
         result
     }
 
-    /// Lets go of a body that was not read: see [`LINGER`].
+    /// Lets go of a body that was not read: see `LINGER`.
     pub fn discard(&self) {
         if let Some(chunks) = self.take() {
             linger(chunks);
@@ -135,6 +172,17 @@ mod tests {
                 .code(),
             Code::PayloadTooLarge
         );
+    }
+
+    #[tokio::test]
+    async fn bodies_share_a_bounded_memory() {
+        let memory = BodyMemory::new(10 << 10);
+        let short = Duration::from_millis(20);
+        let first = memory.room(6 << 10, short).await.unwrap();
+        assert!(memory.room(6 << 10, short).await.is_err());
+        drop(first);
+        // One that wants more than there is gets all there is.
+        assert!(memory.room(100 << 10, short).await.is_ok());
     }
 
     #[tokio::test]

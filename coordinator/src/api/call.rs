@@ -1,12 +1,17 @@
 //! One request on its way through a service, and the answers that leave it.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use goshawk_proto::id::AccountId;
 use http::{HeaderMap, HeaderValue, Method, Response as HttpResponse, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use warp::reply::Response;
 
 use super::{Api, body::Body, query::Query};
@@ -70,6 +75,7 @@ pub struct Call {
     /// Who asks; present unless the operation is open to all.
     pub caller: Option<Caller>,
     pub(super) body: Body,
+    pub(super) rooms: Mutex<Vec<OwnedSemaphorePermit>>,
 }
 
 impl Call {
@@ -144,10 +150,22 @@ impl Call {
 
     /// The whole body, at most as long as images may be.
     pub async fn bytes(&self) -> Result<Bytes, ApiError> {
-        let limits = &self.api.limits;
-        self.body
-            .read(limits.image, self.declared_length(), limits.read_timeout)
-            .await
+        self.read(self.api.limits.image).await
+    }
+
+    /// The whole body, at most `limit` bytes. Its share of the memory for bodies is held for as
+    /// long as the call lives.
+    async fn read(&self, limit: usize) -> Result<Bytes, ApiError> {
+        let (declared, timeout) = (self.declared_length(), self.api.limits.read_timeout);
+        let expected = declared
+            .map_or(limit, |bytes| usize::try_from(bytes).unwrap_or(limit))
+            .min(limit);
+        let room = self.api.body_memory.room(expected, timeout).await?;
+        self.rooms
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(room);
+        self.body.read(limit, declared, timeout).await
     }
 
     /// The body as JSON; mistakes are reported under `code`.
@@ -155,11 +173,7 @@ impl Call {
         if self.content_type().as_deref() != Some("application/json") {
             return Err(Code::BadContentType.plain());
         }
-        let limits = &self.api.limits;
-        let bytes = self
-            .body
-            .read(limits.json, self.declared_length(), limits.read_timeout)
-            .await?;
+        let bytes = self.read(self.api.limits.json).await?;
         parse_json(&bytes, code)
     }
 }

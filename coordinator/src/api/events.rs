@@ -94,7 +94,7 @@ async fn generate(call: Call) -> Answer {
         .await?;
     runnable(&handler)?;
     call.api.analyzer()?;
-    let uploads = match upload::read(&call, Code::BadImageUrl).await? {
+    let uploads = match upload::read(&call, Code::BadEventBody).await? {
         Pictures::Given(uploads) => uploads,
         Pictures::Samples(ids) => samples(&call.api, account, &ids).await?,
     };
@@ -118,11 +118,10 @@ async fn generate(call: Call) -> Answer {
 }
 
 fn runnable(handler: &Handler) -> Result<(), ApiError> {
-    if handler.is_dynamic {
-        let detail = "Failed to validate input json. Path: 'policies', message: 'dynamic handlers are not supported'";
-        return Err(ApiError::new(Code::BadImageUrl, detail));
+    match handler.is_dynamic {
+        true => Err(Code::BadEventBody.at("policies", "dynamic handlers are not supported")),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 fn options(query: &Query) -> Result<PictureOptions, ApiError> {

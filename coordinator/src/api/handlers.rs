@@ -1,5 +1,7 @@
 //! `/6/handlers`, and the same under `/1` on the Handlers service.
 
+mod defaults;
+
 use goshawk_coordinator_core::handler::{Candidates, Handler, NewHandler, Policies};
 use goshawk_proto::id::{AccountId, HandlerId, ListId};
 use http::{Method, StatusCode};
@@ -218,46 +220,11 @@ fn view(handler: &Handler) -> Result<Value, ApiError> {
         .pointer_mut("/policies/detect_policy")
         .and_then(Value::as_object_mut)
     {
-        for (name, value) in switched_off() {
+        for (name, value) in defaults::switched_off() {
             policy.entry(name).or_insert(value);
         }
     }
     Ok(view)
-}
-
-/// Parts of the detect policy that the contract always shows, at its defaults: nothing here
-/// estimates them, so none of them can be on.
-fn switched_off() -> [(&'static str, Value); 6] {
-    [
-        (
-            "estimate_people_count",
-            json!({"estimate": 0, "people_coordinates": 0}),
-        ),
-        (
-            "estimate_deepfake",
-            json!({"estimate": 0, "real_threshold": 0.5, "mode": 2}),
-        ),
-        (
-            "estimate_face_occlusion",
-            json!({
-                "estimate": 0, "occlusion_threshold": 0.07, "hair_occlusion_threshold": 0.15,
-                "forehead_threshold": 0.2, "eye_threshold": 0.15, "nose_threshold": 0.2,
-                "mouth_threshold": 0.15, "lower_face_threshold": 0.2,
-            }),
-        ),
-        ("face_occlusion_states", Value::Null),
-        (
-            "face_quality",
-            json!({"estimate": 0, "filter": 0, "checks": {}}),
-        ),
-        (
-            "body_attributes",
-            json!({
-                "estimate_basic_attributes": 0, "estimate_upper_body": 0,
-                "estimate_lower_body": 0, "estimate_accessories": 0,
-            }),
-        ),
-    ]
 }
 
 /// Callbacks may carry credentials of other systems, which nobody needs to read back.

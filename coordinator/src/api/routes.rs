@@ -4,7 +4,13 @@
 //! to `OPTIONS`, to a wrong method (405) and to an unknown path (404), and the path label of the
 //! metrics.
 
-use std::{collections::HashMap, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{
+    collections::HashMap,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
 
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -135,6 +141,7 @@ impl Resource {
                         origin,
                         caller: None,
                         body: body.clone(),
+                        rooms: Mutex::default(),
                     };
                     async move { guarded(this.template, body, this.answer(call)).await }
                 },

@@ -145,7 +145,7 @@ async fn multipart(call: &Call) -> Result<Vec<Upload>, ApiError> {
             Some("image") => {}
             Some("policies") => {
                 let detail = "Not available to send new policies to non-dynamic handler";
-                return Err(ApiError::new(Code::BadImageUrl, detail));
+                return Err(ApiError::new(Code::BadEventBody, detail));
             }
             Some(
                 "face_bounding_boxes"

@@ -106,6 +106,8 @@ catalogue! {
     BadSampleSize = 11030, BAD_REQUEST, "Bad/incomplete input data", "Image size is not equal to 250x250";
     /// An image cannot be fetched by its address: fetching is off.
     BadImageUrl = 11027, BAD_REQUEST, "External request failed", "Failed to download image by url '{}'";
+    /// The body of a request for events does not fit.
+    BadEventBody = 11027, BAD_REQUEST, "Bad/incomplete input data", "Failed to validate input json. Path: '{}', message: ''";
     /// A filter or target that is not known.
     BadTarget = 22016, BAD_REQUEST, "Bad/incomplete input data", "{}";
 
