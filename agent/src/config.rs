@@ -177,6 +177,11 @@ impl Config {
             "want at least 32MiB",
         );
         check(
+            self.outbox_min_free.0 >= 16 << 20,
+            "outbox.min_free",
+            "want at least 16MiB",
+        );
+        check(
             self.outbox_memory.0 >= 1 << 20,
             "outbox.memory",
             "want at least 1MiB",

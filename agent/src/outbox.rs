@@ -33,6 +33,7 @@ use crate::metrics::{EventLoss, Metrics};
 
 pub use store::{Head, RecordStore, SledStore, StoreError};
 
+mod ballast;
 mod reader;
 mod rejects;
 mod store;

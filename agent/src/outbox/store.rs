@@ -19,6 +19,8 @@ use std::{
 use goshawk_proto::{id::EventId, time::Timestamp};
 use parking::ReadWrite;
 
+use super::ballast::Ballast;
+
 /// Largest value given to sled: 17 of them and their keys fit a page that sled keeps in its log.
 const PIECE_BYTES: usize = 6 * 1024;
 /// Memory that sled may use for pages, in bytes.
@@ -78,6 +80,7 @@ pub trait RecordStore: Send + Sync + 'static {
 pub struct SledStore {
     dir: PathBuf,
     min_free: u64,
+    ballast: Ballast,
     /// `None` after a failed [`RecordStore::recover`].
     open: ReadWrite<Option<Open>>,
 }
@@ -137,7 +140,8 @@ impl SledStore {
     /// `min_free`: bytes of the disk that appends leave free.
     pub fn open(dir: &Path, min_free: u64) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir)?;
-        let open = match Open::at(dir) {
+        let ballast = Ballast::beside(dir);
+        let open = match open_with(dir, &ballast) {
             Err(StoreError::Database(sled::Error::Corruption { .. })) => {
                 let aside = free_name(dir);
                 tracing::error!(kept = %aside.display(), "the outbox is damaged; it is moved aside and an empty one is started");
@@ -150,6 +154,7 @@ impl SledStore {
         Ok(Self {
             dir: dir.to_owned(),
             min_free,
+            ballast,
             open: ReadWrite::new(Some(open)),
         })
     }
@@ -170,7 +175,47 @@ impl SledStore {
         if free < wanted {
             return Err(StoreError::NoSpace { free, wanted });
         }
+        self.ballast.take(free, self.min_free);
         Ok(())
+    }
+}
+
+/// Opens the database; on a full disk with the room of the ballast.
+///
+/// sled writes a snapshot of its page table when it opens, and on a full disk leaves it cut short;
+/// from then on it takes the whole database for damaged. Snapshots only save time: without them
+/// sled reads its log from the start. So they go before anybody believes in damage.
+fn open_with(dir: &Path, ballast: &Ballast) -> Result<Open, StoreError> {
+    let error = match Open::at(dir) {
+        Ok(open) => return Ok(open),
+        Err(error) => error,
+    };
+    let full = error.is_full() && ballast.release();
+    let damaged = matches!(error, StoreError::Database(sled::Error::Corruption { .. }));
+    if !full && !damaged {
+        return Err(error);
+    }
+    remove_snapshots(dir)?;
+    Open::at(dir)
+}
+
+fn remove_snapshots(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("snap.") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+impl StoreError {
+    /// Whether the disk is full to the last byte.
+    fn is_full(&self) -> bool {
+        let (Self::Io(error) | Self::Database(sled::Error::Io(error))) = self else {
+            return false;
+        };
+        error.kind() == io::ErrorKind::StorageFull
     }
 }
 
@@ -275,8 +320,9 @@ impl RecordStore for SledStore {
             let damaged = || StoreError::Damaged(format!("record {sequence}"));
             let head = read_head(&key, &value).ok_or_else(damaged)?;
             let mut bytes = Vec::with_capacity(head.bytes as usize);
-            for entry in open.db.scan_prefix(&piece_key(sequence, 0)[..9]) {
-                bytes.extend_from_slice(&entry?.1);
+            for piece in 0..pieces(head.bytes as usize) {
+                let piece = open.db.get(piece_key(sequence, piece))?;
+                bytes.extend_from_slice(&piece.ok_or_else(damaged)?);
             }
             if bytes.len() == head.bytes as usize {
                 Ok(Some(bytes))
@@ -312,7 +358,7 @@ impl RecordStore for SledStore {
         // A database that failed once refuses everything after; only opening it anew helps, and
         // its lock must go first.
         drop(slot.take());
-        *slot = Some(Open::at(&self.dir)?);
+        *slot = Some(open_with(&self.dir, &self.ballast)?);
         Ok(())
     }
 }

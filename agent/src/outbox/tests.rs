@@ -342,3 +342,38 @@ fn space_of_acknowledged_events_is_used_again() {
     assert!(on_disk < 20 << 20, "{on_disk}");
     outbox.close();
 }
+
+#[test]
+fn a_snapshot_cut_short_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let events: Vec<Event> = (0..5).map(|_| event(20_000)).collect();
+    let (outbox, _) = open(dir.path(), settings(dir.path()));
+    events.iter().for_each(|event| _ = outbox.append(event));
+    outbox.close();
+    drop(outbox);
+    // Snapshots are written at the next opening.
+    open(dir.path(), settings(dir.path())).0.close();
+    let mut cut = 0;
+    for entry in std::fs::read_dir(dir.path().join("outbox")).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("snap.")
+        {
+            std::fs::write(path, b"").unwrap();
+            cut += 1;
+        }
+    }
+    assert!(cut > 0, "this version of sled writes no snapshots");
+    let (outbox, _) = open(dir.path(), settings(dir.path()));
+    assert_eq!(
+        ids(&outbox),
+        events
+            .iter()
+            .map(|event| event.event_id)
+            .collect::<Vec<_>>()
+    );
+    outbox.close();
+}

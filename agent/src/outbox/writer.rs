@@ -30,20 +30,21 @@ pub(super) fn run(shared: &Shared) {
         let mut state = wait_for_work(shared);
         state.ledger.handle_timeout(now());
         shared.settle(&mut state);
-        let count = state.removals.len().min(GROUP_REMOVALS);
-        let removals: Vec<u64> = state.removals.drain(..count).collect();
-        let due = state.closing || state.retry_at.is_none_or(|at| Instant::now() >= at);
-        let group = if due {
-            take_group(&mut state)
-        } else {
-            Vec::new()
-        };
         let closing = state.closing;
+        let due = closing || state.retry_at.is_none_or(|at| Instant::now() >= at);
+        let (removals, group) = if due {
+            (take_removals(&mut state), take_group(&mut state))
+        } else {
+            Default::default()
+        };
         state.writing = group.len();
         drop(state);
 
-        let removed = remove(shared, removals);
-        let written = write_group(shared, group, &mut pause);
+        let removed = remove(shared, removals, pause);
+        let written = write_group(shared, group, pause);
+        if due {
+            pause = next_pause(pause, removed && written);
+        }
         let state = shared.lock();
         let done = state.pending.is_empty() && state.removals.is_empty();
         if done {
@@ -55,6 +56,14 @@ pub(super) fn run(shared: &Shared) {
     }
 }
 
+fn next_pause(pause: Duration, worked: bool) -> Duration {
+    if worked {
+        RETRY_FIRST
+    } else {
+        (pause * 2).min(RETRY_MAX)
+    }
+}
+
 fn wait_for_work(shared: &Shared) -> MutexGuard<'_, State> {
     let state = shared.lock();
     let wait = state.retry_at.map_or(TICK, |at| {
@@ -62,13 +71,19 @@ fn wait_for_work(shared: &Shared) -> MutexGuard<'_, State> {
     });
     let idle = |state: &mut State| {
         let blocked = state.retry_at.is_some();
-        !state.closing && state.removals.is_empty() && (blocked || state.pending.is_empty())
+        let nothing = state.removals.is_empty() && state.pending.is_empty();
+        !state.closing && (blocked || nothing)
     };
     shared
         .work
         .wait_timeout_while(state, wait, idle)
         .unwrap_or_else(PoisonError::into_inner)
         .0
+}
+
+fn take_removals(state: &mut State) -> Vec<u64> {
+    let count = state.removals.len().min(GROUP_REMOVALS);
+    state.removals.drain(..count).collect()
 }
 
 fn take_group(state: &mut State) -> Vec<(Head, Pending)> {
@@ -94,27 +109,25 @@ fn take_group(state: &mut State) -> Vec<(Head, Pending)> {
 }
 
 /// Whether the disk took it.
-fn remove(shared: &Shared, removals: Vec<u64>) -> bool {
+fn remove(shared: &Shared, removals: Vec<u64>, pause: Duration) -> bool {
     if removals.is_empty() {
         return true;
     }
     let Err(error) = shared.store.remove(&removals) else {
+        clear_retry(&mut shared.lock());
         return true;
     };
-    tracing::warn!(%error, records = removals.len(), "records cannot be deleted from the outbox yet");
+    tracing::error!(%error, records = removals.len(), ?pause, "records cannot be deleted from the outbox yet");
     shared.metrics.outbox.failures.inc();
     recover(shared);
     let mut state = shared.lock();
     state.removals.extend(removals);
-    state.retry_at.get_or_insert(Instant::now() + RETRY_FIRST);
-    drop(state);
-    // No busy loop over a disk that refuses.
-    std::thread::sleep(RETRY_FIRST);
+    state.retry_at = Some(Instant::now() + pause);
     false
 }
 
 /// Whether the disk took it.
-fn write_group(shared: &Shared, group: Vec<(Head, Pending)>, pause: &mut Duration) -> bool {
+fn write_group(shared: &Shared, group: Vec<(Head, Pending)>, pause: Duration) -> bool {
     if group.is_empty() {
         return true;
     }
@@ -124,18 +137,22 @@ fn write_group(shared: &Shared, group: Vec<(Head, Pending)>, pause: &mut Duratio
         .collect();
     match shared.store.append(&records) {
         Ok(()) => {
-            *pause = RETRY_FIRST;
             commit(shared, group);
             true
         }
         Err(error) => {
-            put_back(shared, group, &error, *pause);
             if !matches!(error, StoreError::NoSpace { .. }) {
                 recover(shared);
             }
-            *pause = (*pause * 2).min(RETRY_MAX);
+            put_back(shared, group, &error, pause);
             false
         }
+    }
+}
+
+fn clear_retry(state: &mut State) {
+    if state.retry_at.take().is_some() {
+        tracing::info!("the disk of the outbox takes orders again");
     }
 }
 
@@ -148,9 +165,7 @@ fn recover(shared: &Shared) {
 fn commit(shared: &Shared, group: Vec<(Head, Pending)>) {
     let mut state = shared.lock();
     state.writing = 0;
-    if state.retry_at.take().is_some() {
-        tracing::info!("the disk of the outbox accepts events again");
-    }
+    clear_retry(&mut state);
     let mut told = Vec::with_capacity(group.len());
     for (head, pending) in group {
         tracing::info!(event_id = %head.event_id, record = head.sequence, bytes = head.bytes, "event appended");
