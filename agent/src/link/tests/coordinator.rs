@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -18,7 +18,7 @@ use goshawk_proto::{
     },
     time::Timestamp,
 };
-use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use quinn::{Connection, Endpoint, EndpointConfig, RecvStream, SendStream};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use rustls::{
     RootCertStore, ServerConfig,
@@ -46,6 +46,7 @@ pub enum Mood {
 }
 
 struct World {
+    port: UdpSocket,
     ca: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
     mood: Mutex<Mood>,
@@ -60,7 +61,6 @@ struct World {
 /// What is left of a coordinator that was stopped.
 pub struct Stopped {
     world: Arc<World>,
-    address: SocketAddr,
 }
 
 pub struct Coordinator {
@@ -103,17 +103,16 @@ impl World {
     }
 }
 
-/// Opens a server's port, waiting for an old one there to go.
-pub async fn listen(tls: ServerConfig, address: SocketAddr) -> Endpoint {
+/// A server on a port that stays taken after its end, so that nobody else gets it meanwhile.
+fn listen(tls: ServerConfig, port: &UdpSocket) -> Endpoint {
     let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap();
     let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    for _ in 0..200 {
-        match Endpoint::server(config.clone(), address) {
-            Ok(endpoint) => return endpoint,
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    }
-    panic!("{address} does not become free");
+    let (port, runtime) = (port.try_clone().unwrap(), Arc::new(quinn::TokioRuntime));
+    Endpoint::new(EndpointConfig::default(), Some(config), port, runtime).unwrap()
+}
+
+fn free_port() -> UdpSocket {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
 }
 
 impl Coordinator {
@@ -123,6 +122,7 @@ impl Coordinator {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = params.self_signed(&key).unwrap().der().clone();
         let world = Arc::new(World {
+            port: free_port(),
             ca,
             issuer: Issuer::new(params, key),
             mood: Mutex::new(Mood::Ack),
@@ -133,14 +133,12 @@ impl Coordinator {
             messages: broadcast::channel(16).0,
             connections: Mutex::default(),
         });
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Stopped { world, address }.start().await
+        Stopped { world }.start().await
     }
 
     /// A server that only enrols, with this coordinator's CA.
     pub async fn enrolment_port(&self, alpn: &[u8]) -> Endpoint {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        listen(self.world.tls(alpn, false), address).await
+        listen(self.world.tls(alpn, false), &free_port())
     }
 
     pub fn ca(&self) -> &CertificateDer<'static> {
@@ -194,14 +192,10 @@ impl Coordinator {
     }
 
     pub async fn stop(self) -> Stopped {
-        let address = self.address();
         self.endpoint.close(0u32.into(), b"stopped");
         self.endpoint.wait_idle().await;
         self.world.connections.lock().unwrap().clear();
-        Stopped {
-            world: self.world,
-            address,
-        }
+        Stopped { world: self.world }
     }
 
     pub async fn restart(self) -> Self {
@@ -211,7 +205,7 @@ impl Coordinator {
 
 impl Stopped {
     pub async fn start(self) -> Coordinator {
-        let endpoint = listen(self.world.tls(ALPN_LINK, true), self.address).await;
+        let endpoint = listen(self.world.tls(ALPN_LINK, true), &self.world.port);
         let (world, accepting) = (self.world.clone(), endpoint.clone());
         tokio::spawn(async move {
             while let Some(incoming) = accepting.accept().await {
