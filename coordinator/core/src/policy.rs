@@ -46,7 +46,7 @@ impl<T: Copy> Fact<T> {
     }
 }
 
-/// What is known of an event that passed [`screen`].
+/// What is known of an event that passed [`screen()`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts<'a> {
     /// Whether it has a descriptor of the version that is matched.

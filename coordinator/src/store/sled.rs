@@ -81,11 +81,7 @@ impl Change {
 impl SledStore {
     /// Opens or makes the database in `dir`. A database of another layout is refused.
     pub fn open(dir: &Path, options: SledOptions) -> Stored<Arc<Self>> {
-        let config = ::sled::Config::new()
-            .path(dir)
-            .cache_capacity(options.cache_bytes)
-            .mode(::sled::Mode::HighThroughput);
-        let db = config.open().map_err(fault)?;
+        let db = open_database(dir, options).map_err(fault)?;
         let rows = db.open_tree("rows").map_err(fault)?;
         let flusher = Flusher::start(db.clone(), dir)?;
         let store = Self {
@@ -215,6 +211,32 @@ impl SledStore {
 
     fn next_seq(&self) -> Stored<u64> {
         self.db.generate_id().map_err(fault)
+    }
+}
+
+/// Opens the database. A snapshot that was cut short, as a full disk leaves it, makes sled take
+/// the whole database for damaged; snapshots only save time at opening, so they go before anybody
+/// believes in damage, and the log is read from its start.
+fn open_database(dir: &Path, options: SledOptions) -> Result<Db, ::sled::Error> {
+    let open = || {
+        ::sled::Config::new()
+            .path(dir)
+            .cache_capacity(options.cache_bytes)
+            .mode(::sled::Mode::HighThroughput)
+            .open()
+    };
+    match open() {
+        Err(::sled::Error::Corruption { .. }) => {
+            tracing::warn!("the database looks damaged; reading its log without snapshots");
+            for entry in std::fs::read_dir(dir)? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with("snap.") {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+            open()
+        }
+        other => other,
     }
 }
 

@@ -47,7 +47,7 @@ impl SledStore {
             change.remove(expiry_key(&old));
         }
         change.put(row_key(account, id), codec::packed(WHAT, attribute)?);
-        change.put(expiry_key(attribute), &[]);
+        change.put(expiry_key(attribute), []);
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ impl SledStore {
             change.remove(keys::event_time(account, old.create_time, id));
         }
         change.put(row_key(account, id), codec::packed(WHAT, event)?);
-        change.put(keys::event_time(account, event.create_time, id), &[]);
+        change.put(keys::event_time(account, event.create_time, id), []);
         Ok(())
     }
 

@@ -42,10 +42,10 @@ impl SledStore {
         }
         let (account, id) = (face.account_id, face.face_id);
         change.put(row_key(account, id), codec::packed(WHAT, &face)?);
-        change.put(keys::face_time(account, face.create_time, id), &[]);
-        change.put(keys::external_face(account, &face.external_id, id), &[]);
+        change.put(keys::face_time(account, face.create_time, id), []);
+        change.put(keys::external_face(account, &face.external_id, id), []);
         for list in &face.lists {
-            change.put(keys::list_face(account, *list, id), &[]);
+            change.put(keys::list_face(account, *list, id), []);
         }
         change.faces.push(FaceChange::Put(Arc::new(face)));
         Ok(())

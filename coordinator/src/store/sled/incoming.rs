@@ -86,7 +86,7 @@ impl IncomingStore for SledStore {
                 received_at: now,
                 tries: 0,
             };
-            change.put(seen_key(account, event), &[]);
+            change.put(seen_key(account, event), []);
             change.put(place(Table::Incoming, seq), codec::packed(HEAD, &head)?);
             change.put(place(Table::Envelope, seq), [&[RAW], raw].concat());
             Ok(Received::New)
@@ -204,7 +204,7 @@ impl IncomingStore for SledStore {
             if event.stored {
                 self.put_event(change, &event)?;
             }
-            change.put(seen_key(account, event.event_id), &[]);
+            change.put(seen_key(account, event.event_id), []);
             let mut outgoing = None;
             if finish.notify {
                 let seq = self.next_seq()?;

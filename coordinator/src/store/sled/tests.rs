@@ -151,6 +151,35 @@ fn a_reader_never_sees_half_of_a_value_that_is_being_replaced() {
     });
 }
 
+/// A full disk leaves such a snapshot.
+#[test]
+fn a_snapshot_cut_short_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = open(dir.path());
+        store.create_face(&user_data(10)).unwrap();
+    }
+    drop(open(dir.path()));
+    let is_snapshot =
+        |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("snap.");
+    let entries = std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap);
+    let snapshots: Vec<_> = entries.filter(is_snapshot).collect();
+    assert!(!snapshots.is_empty(), "there is something to cut short");
+    for snapshot in snapshots {
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(snapshot.path())
+            .unwrap();
+        file.set_len(snapshot.metadata().unwrap().len() / 2)
+            .unwrap();
+    }
+    let store = open(dir.path());
+    assert_eq!(
+        store.face(ACCOUNT, conformance::face_id(1)).unwrap(),
+        user_data(10)
+    );
+}
+
 /// sled never syncs what it puts into files of its own, so nothing may get there.
 #[test]
 fn no_value_becomes_a_file_of_its_own() {
