@@ -281,7 +281,12 @@ async fn a_coordinator_of_another_ca_gets_nothing() {
     .unwrap();
     let state = until(&mut link.state, |s| s.last_error.is_some()).await;
     assert!(!state.connected);
-    assert!(state.last_error.unwrap().contains("does not trust the coordinator"));
+    assert!(
+        state
+            .last_error
+            .unwrap()
+            .contains("does not trust the coordinator")
+    );
     assert_eq!((foreign.heard(), foreign.hellos()), (0, 0));
     cancel.cancel();
     within(link.task).await.unwrap();
