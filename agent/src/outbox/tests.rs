@@ -205,12 +205,14 @@ fn a_refused_event_is_put_aside() {
     outbox.close();
 }
 
+type Records = BTreeMap<u64, (Head, Vec<u8>)>;
+
 /// A store in memory whose disk can be full.
 #[derive(Clone, Default)]
 struct Quota {
     full: Arc<AtomicBool>,
     recovered: Arc<AtomicU64>,
-    records: Arc<Mutex<BTreeMap<u64, (Head, Vec<u8>)>>>,
+    records: Arc<Mutex<Records>>,
 }
 
 impl RecordStore for Quota {
