@@ -93,8 +93,9 @@ goshawk_proto::settings! {
         max_subscribers: usize = "limits.subscribers", "1024";
         /// Messages that may wait for one subscriber; more and it loses them.
         subscriber_queue: usize = "limits.subscriber_queue", "256";
-        /// Longest wait for work in flight at shutdown.
-        drain: Duration = "limits.drain", "10s";
+        /// Longest wait at each of the three steps of a shutdown: requests and agents, events under
+        /// way, subscribers.
+        drain: Duration = "limits.drain", "5s";
         /// What is logged: error, warn, info, debug, trace, or a filter such as `info,quinn=warn`.
         log_level: String = "log.level", "info";
         /// How it is logged: `text` or `json`.
