@@ -2,7 +2,7 @@
 //!
 //! * [`process`]: a child process with its log, killed or asked to end;
 //! * [`stack`]: coordinator, agent and camera, alone or together;
-//! * [`bench`]: benchmarks, for `make bench`;
+//! * [`mod@bench`]: benchmarks, for `make bench`;
 //! * [`load`]: the agents' wire protocol from outside, for pushing events without an agent;
 //! * [`api`]: the public HTTP and WebSocket API as a client sees it.
 #![forbid(unsafe_code)]

@@ -349,8 +349,7 @@ async fn what_is_not_committed_is_not_acknowledged() {
         .collect();
 
     // Stopped, it can commit nothing, and it must not have promised anything when it is killed.
-    let pid = i32::try_from(stand.coordinator.daemon().pid()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+    stop(stand.coordinator.daemon().pid()).await;
     let mut pushes = JoinSet::new();
     let link = Arc::new(link);
     for parcel in parcels.clone() {
@@ -370,6 +369,30 @@ async fn what_is_not_committed_is_not_acknowledged() {
     }
     let ids: Vec<EventId> = parcels.iter().map(|parcel| parcel.event_id).collect();
     assert_eq!(stand.stored_once(&ids).await, ids.len());
+}
+
+/// Stops a process. The signal alone does not do it: the threads run on until one has taken it.
+async fn stop(pid: u32) {
+    let target = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(target, Signal::STOP).unwrap();
+    let is_stopped = |task: std::fs::DirEntry| {
+        // A thread may have ended meanwhile; then the next round has one less.
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The state comes after the name, which is in parentheses and may hold anything.
+        stat.rsplit(") ")
+            .next()
+            .unwrap_or_default()
+            .starts_with('T')
+    };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        if tasks.all(|task| is_stopped(task.unwrap())) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the process does not stop");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
