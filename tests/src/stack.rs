@@ -288,3 +288,61 @@ impl Camera {
         &mut self.daemon
     }
 }
+
+/// What most tests begin with: a coordinator that knows the clip's first person, a handler that
+/// matches against her, and an agent that has enrolled.
+pub struct Scene {
+    /// The installed models and clip.
+    pub home: PathBuf,
+    /// The coordinator.
+    pub coordinator: Coordinator,
+    /// The agent.
+    pub agent: Agent,
+    /// A client with the bootstrap account.
+    pub api: Api,
+    /// That account.
+    pub account: String,
+    /// The face of the enrolled person.
+    pub face: String,
+    /// The handler.
+    pub handler: String,
+    /// Data and logs of all; removed when dropped, after the processes.
+    pub dir: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Starts everything but a camera; `None` when set-up has not been run.
+    pub async fn start() -> anyhow::Result<Option<Self>> {
+        let Some(home) = home() else { return Ok(None) };
+        let dir = tempfile::tempdir()?;
+        let coordinator = Coordinator::start(dir.path(), &home)?;
+        let api = coordinator.api.clone();
+        let account = api.account().await?;
+        let (list, face) = api
+            .enrol("Eileen Collins", enrolled_picture(&home)?)
+            .await?;
+        let handler = api.handler(&list).await?;
+        let token = api.join_token(60).await?;
+        let agent = Agent::start(dir.path(), &home, "edge", &api.endpoints.agents, &token)?;
+        Ok(Some(Self {
+            home,
+            coordinator,
+            agent,
+            api,
+            account,
+            face,
+            handler,
+            dir,
+        }))
+    }
+
+    /// A camera that plays the demo's clip endlessly.
+    pub fn camera(&self, more: &[&str]) -> anyhow::Result<Camera> {
+        Camera::start(self.dir.path(), &self.clip(), more)
+    }
+
+    /// The demo's clip.
+    pub fn clip(&self) -> PathBuf {
+        self.home.join("clip/demo.mp4")
+    }
+}

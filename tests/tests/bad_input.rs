@@ -10,7 +10,7 @@ use std::{
 use goshawk_e2e::{
     api::{Api, refusal},
     process::Daemon,
-    stack::{Agent, Camera, Coordinator, enrolled_picture, home},
+    stack::{Agent, Camera, Coordinator, Scene, home},
 };
 use reqwest::{Body, Method};
 use serde_json::{Value, json};
@@ -19,20 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_sources_fail_with_a_reason_and_disturb_nobody() {
-    let Some(home) = home() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let clip = home.join("clip/demo.mp4");
-    let mut coordinator = Coordinator::start(dir.path(), &home).unwrap();
-    let api = coordinator.api.clone();
-    let account = api.account().await.unwrap();
-    let (list, _) = api
-        .enrol("Eileen Collins", enrolled_picture(&home).unwrap())
-        .await
-        .unwrap();
-    let handler = api.handler(&list).await.unwrap();
-    let token = api.join_token(60).await.unwrap();
-    let mut agent = Agent::start(dir.path(), &home, "edge", &api.endpoints.agents, &token).unwrap();
-
+    let Some(scene) = Scene::start().await.unwrap() else {
+        return;
+    };
+    let clip = scene.clip();
+    // The folder comes first, so that it is removed last.
+    let Scene {
+        dir,
+        mut coordinator,
+        mut agent,
+        api,
+        account,
+        handler,
+        ..
+    } = scene;
     let locked = Camera::start(
         dir.path(),
         &clip,

@@ -3,10 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use goshawk_e2e::{
-    api::text,
-    stack::{Agent, Camera, Coordinator, enrolled_picture, home},
-};
+use goshawk_e2e::{api::text, stack::Scene};
 use serde_json::{Value, json};
 
 /// How long two passages of the clip may take on a busy machine.
@@ -14,23 +11,20 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_becomes_recognised_people() {
-    let Some(home) = home() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let mut coordinator = Coordinator::start(dir.path(), &home).unwrap();
-    let api = coordinator.api.clone();
-    let account = api.account().await.unwrap();
-    let (list, face) = api
-        .enrol("Eileen Collins", enrolled_picture(&home).unwrap())
-        .await
-        .unwrap();
-    let handler = api.handler(&list).await.unwrap();
-
-    let camera = Camera::start(dir.path(), &home.join("clip/demo.mp4"), &[]).unwrap();
-    let token = api.join_token(60).await.unwrap();
-    let mut agent = Agent::start(dir.path(), &home, "edge", &api.endpoints.agents, &token).unwrap();
+    let Some(mut scene) = Scene::start().await.unwrap() else {
+        return;
+    };
+    let api = scene.api.clone();
+    let camera = scene.camera(&[]).unwrap();
     let mut subscriber = api.subscribe().await.unwrap();
     let stream = api
-        .stream(&account, "tcp", &camera.url, &handler, json!({}))
+        .stream(
+            &scene.account,
+            "tcp",
+            &camera.url,
+            &scene.handler,
+            json!({}),
+        )
         .await
         .unwrap();
 
@@ -48,7 +42,7 @@ async fn a_camera_becomes_recognised_people() {
         match candidates(&event).as_slice() {
             [] => strangers += 1,
             [(candidate, similarity), ..] => {
-                assert_eq!(candidate, &face);
+                assert_eq!(candidate, &scene.face);
                 assert!(*similarity > 0.6 && *similarity <= 1.0, "{similarity}");
                 known += 1;
             }
@@ -57,7 +51,7 @@ async fn a_camera_becomes_recognised_people() {
     assert!(
         known > 0 && strangers > 0,
         "{known} known, {strangers} strangers\n{}",
-        agent.log()
+        scene.agent.log()
     );
 
     // What was sent is stored, with the stream and the track that saw it.
@@ -81,11 +75,11 @@ async fn a_camera_becomes_recognised_people() {
     let stored = api.event_ids().await.unwrap();
     assert!(ids.iter().all(|id| stored.contains(id)));
 
-    let state = api.stream_state(&account, &stream).await.unwrap();
+    let state = api.stream_state(&scene.account, &stream).await.unwrap();
     assert_eq!(state["status"], "in_progress", "{state}");
 
     // Health and metrics of the agent, and a clean end of both.
-    let local = agent.local().unwrap();
+    let local = scene.agent.local().unwrap();
     assert_eq!(
         reqwest::get(format!("{local}/readyz"))
             .await
@@ -101,43 +95,40 @@ async fn a_camera_becomes_recognised_people() {
         .unwrap();
     assert!(metrics.contains("goshawk_agent_"), "{metrics}");
     assert!(
-        agent
+        scene
+            .agent
             .daemon()
             .terminate(Duration::from_secs(30))
             .unwrap()
             .success(),
         "{}",
-        agent.log()
+        scene.agent.log()
     );
     assert!(
-        coordinator
+        scene
+            .coordinator
             .daemon()
             .terminate(Duration::from_secs(30))
             .unwrap()
             .success()
     );
-    for (name, log) in [("agent", agent.log()), ("coordinator", coordinator.log())] {
+    for (name, log) in [
+        ("agent", scene.agent.log()),
+        ("coordinator", scene.coordinator.log()),
+    ] {
         assert!(!log.contains("panicked"), "{name} panicked:\n{log}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_done_when_it_ends() {
-    let Some(home) = home() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let coordinator = Coordinator::start(dir.path(), &home).unwrap();
-    let api = coordinator.api.clone();
-    let account = api.account().await.unwrap();
-    let (list, _) = api
-        .enrol("Eileen Collins", enrolled_picture(&home).unwrap())
-        .await
-        .unwrap();
-    let handler = api.handler(&list).await.unwrap();
-    let token = api.join_token(60).await.unwrap();
-    let agent = Agent::start(dir.path(), &home, "edge", &api.endpoints.agents, &token).unwrap();
-    let clip = home.join("clip/demo.mp4").display().to_string();
+    let Some(scene) = Scene::start().await.unwrap() else {
+        return;
+    };
+    let (api, account) = (scene.api.clone(), scene.account.clone());
+    let clip = scene.clip().display().to_string();
     let stream = api
-        .stream(&account, "videofile", &clip, &handler, json!({}))
+        .stream(&account, "videofile", &clip, &scene.handler, json!({}))
         .await
         .unwrap();
     let deadline = Instant::now() + PATIENCE;
@@ -146,7 +137,7 @@ async fn a_file_is_done_when_it_ends() {
         if state["status"] == "done" {
             break;
         }
-        assert!(Instant::now() < deadline, "{state}\n{}", agent.log());
+        assert!(Instant::now() < deadline, "{state}\n{}", scene.agent.log());
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     // Both people pass several times; every passage is one event, give or take a broken track.

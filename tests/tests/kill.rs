@@ -12,7 +12,7 @@ use std::{
 
 use goshawk_e2e::{
     api::{Api, text},
-    stack::{Agent, Camera, Coordinator, enrolled_picture, home},
+    stack::{Agent, Scene},
 };
 use serde_json::json;
 
@@ -27,19 +27,20 @@ const PUBLISHED: &str = "event published";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_either_side_is_killed() {
-    let Some(home) = home() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let mut coordinator = Coordinator::start(dir.path(), &home).unwrap();
-    let api = coordinator.api.clone();
-    let account = api.account().await.unwrap();
-    let (list, _) = api
-        .enrol("Eileen Collins", enrolled_picture(&home).unwrap())
-        .await
-        .unwrap();
-    let handler = api.handler(&list).await.unwrap();
-    let camera = Camera::start(dir.path(), &home.join("clip/demo.mp4"), &[]).unwrap();
-    let token = api.join_token(60).await.unwrap();
-    let mut agent = Agent::start(dir.path(), &home, "edge", &api.endpoints.agents, &token).unwrap();
+    let Some(scene) = Scene::start().await.unwrap() else {
+        return;
+    };
+    let camera = scene.camera(&[]).unwrap();
+    // The folder comes first, so that it is removed last.
+    let Scene {
+        dir: _dir,
+        mut coordinator,
+        mut agent,
+        api,
+        account,
+        handler,
+        ..
+    } = scene;
     // An event of every track at every detection: as much traffic as the machine gives.
     let sending = json!({"time_period_of_searching": 0, "silent_period": 0});
     for _ in 0..STREAMS {
