@@ -197,12 +197,15 @@ impl StreamRecord {
     /// Takes a new specification over and starts again with it.
     pub fn replace(&mut self, new: NewStream) {
         let fresh = Self::new(self.stream_id, new, self.create_time);
-        let agent = self.state.agent;
+        let holders = std::mem::take(&mut self.state.holders);
+        // It stays with its agent as long as it wants one, to save a gap in the video.
+        let agent = self.state.agent.filter(|_| fresh.wants_agent());
         *self = Self {
             version: self.version + 1,
             ..fresh
         };
         self.state.agent = agent;
+        self.state.holders = holders;
     }
 
     /// Whether this agent has it or ever had it.
