@@ -118,100 +118,93 @@ async fn references(
     let kind = fields.need("type")?.text(1..=36)?;
     let id = fields.need("id")?;
     let text = id.text(0..=36)?;
-    let view = |extra: Value| {
-        let mut view = json!({"id": text, "type": kind});
-        if let (Some(view), Some(extra)) = (view.as_object_mut(), extra.as_object()) {
-            view.extend(extra.clone());
-        }
-        view
-    };
-    let one = |descriptor: Option<Descriptor>| {
-        let descriptor = descriptor.ok_or_else(|| Code::NoDescriptor.with(&text))?;
-        Ok(vec![Reference {
-            view: view(json!({})),
-            descriptor,
-        }])
-    };
-    match kind.as_str() {
-        "face" => {
-            let id: FaceId = id.id()?;
-            fields.finish()?;
-            one(api
-                .store
-                .run(move |store| store.face(account, id))
-                .await?
-                .attributes
-                .descriptor)
-        }
-        "attribute" => {
-            let (id, now) = (id.id::<AttributeId>()?, api.now());
-            fields.finish()?;
-            one(api
-                .store
-                .run(move |store| store.attribute(account, id, now))
-                .await?
-                .attributes
-                .descriptor)
-        }
-        "event" => {
-            let id: EventId = id.id()?;
-            fields.finish()?;
-            one(of_event(api, account, id).await?)
-        }
+    let mut shown = kind.as_str();
+    let descriptor = match kind.as_str() {
         "face_external_id" => {
             fields.finish()?;
-            let filters = FaceFilters {
-                external_ids: Some(vec![text.clone()]),
-                ..FaceFilters::default()
-            };
-            let (query, now) = (
-                FaceQuery {
-                    filters,
-                    ..FaceQuery::default()
-                },
-                api.now(),
-            );
-            let faces = api
-                .store
-                .run(move |store| store.faces(account, &query, now))
-                .await?;
-            let with = faces
-                .into_iter()
-                .filter_map(|face| Some((face.face_id, face.attributes.descriptor?)));
-            let found: Vec<_> = with
-                .map(|(id, descriptor)| Reference {
-                    view: view(json!({"face_id": id})),
-                    descriptor,
-                })
-                .collect();
-            if found.is_empty() {
-                Err(Code::FaceExternalIdNotFound.with(&text))
-            } else {
-                Ok(found)
-            }
+            return of_external_id(api, account, text).await;
         }
+        "xpk_file" => return Err(Code::BadXpk.plain()),
         "sdk_descriptor" => {
             let data = fields.need("data")?.text(1..=1 << 16)?;
             fields.finish()?;
             let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
-            let descriptor =
-                attributes::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?;
-            Ok(vec![Reference {
-                view: view(json!({})),
-                descriptor,
-            }])
+            attributes::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?
         }
         "raw_descriptor" => {
+            shown = "descriptor";
             let descriptor = attributes::raw_descriptor(&fields.need("data")?)?;
             fields.finish()?;
-            Ok(vec![Reference {
-                view: json!({"id": text, "type": "descriptor"}),
-                descriptor,
-            }])
+            descriptor
         }
-        "xpk_file" => Err(Code::BadXpk.plain()),
-        _ => Err(field.wrong("references must be valid exactly by one of oneOf definition")),
+        "face" | "attribute" | "event" => {
+            fields.finish()?;
+            let found = stored(api, account, &kind, &id).await?;
+            found.ok_or_else(|| Code::NoDescriptor.with(&text))?
+        }
+        _ => {
+            let message = "references must be valid exactly by one of oneOf definition";
+            return Err(field.wrong(message));
+        }
+    };
+    let view = json!({"id": text, "type": shown});
+    Ok(vec![Reference { view, descriptor }])
+}
+
+/// The descriptor of a stored object.
+async fn stored(
+    api: &Api,
+    account: AccountId,
+    kind: &str,
+    id: &Field<'_>,
+) -> Result<Option<Descriptor>, ApiError> {
+    match kind {
+        "face" => {
+            let id: FaceId = id.id()?;
+            let face = api.store.run(move |store| store.face(account, id)).await?;
+            Ok(face.attributes.descriptor)
+        }
+        "attribute" => {
+            let (id, now) = (id.id::<AttributeId>()?, api.now());
+            let found = api
+                .store
+                .run(move |store| store.attribute(account, id, now));
+            Ok(found.await?.attributes.descriptor)
+        }
+        _ => of_event(api, account, id.id()?).await,
     }
+}
+
+/// Every face with a descriptor and that external id.
+async fn of_external_id(
+    api: &Api,
+    account: AccountId,
+    external_id: String,
+) -> Result<Vec<Reference>, ApiError> {
+    let filters = FaceFilters {
+        external_ids: Some(vec![external_id.clone()]),
+        ..FaceFilters::default()
+    };
+    let query = FaceQuery {
+        filters,
+        ..FaceQuery::default()
+    };
+    let now = api.now();
+    let faces = api
+        .store
+        .run(move |store| store.faces(account, &query, now));
+    let mut found = Vec::new();
+    for face in faces.await? {
+        if let Some(descriptor) = face.attributes.descriptor {
+            let view =
+                json!({"id": external_id, "type": "face_external_id", "face_id": face.face_id});
+            found.push(Reference { view, descriptor });
+        }
+    }
+    if found.is_empty() {
+        return Err(Code::FaceExternalIdNotFound.with(external_id));
+    }
+    Ok(found)
 }
 
 /// The descriptor of an event lives as long as its temporary attribute does.
