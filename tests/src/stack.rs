@@ -1,7 +1,6 @@
 //! Coordinator, agent and camera, alone or together.
 
 use std::{
-    net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -52,15 +51,8 @@ pub fn enrolled_picture(home: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(std::fs::read(first.path())?)
 }
 
-/// A TCP port that was free a moment ago. For daemons that must come back on the same port.
-pub fn free_tcp_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-/// A UDP port that was free a moment ago.
-pub fn free_udp_port() -> anyhow::Result<u16> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
-}
+/// The coordinator's listeners, as its settings and its `endpoints.json` call them.
+const SERVICES: [&str; 5] = ["api", "sender", "handlers", "streams", "agents"];
 
 /// A coordinator with its data folder; it can be killed and started again on the same ports.
 pub struct Coordinator {
@@ -81,22 +73,20 @@ impl Coordinator {
     /// The same with more settings.
     pub fn start_with(dir: &Path, home: &Path, more: &[(&str, &str)]) -> anyhow::Result<Self> {
         let mut settings: Vec<(String, String)> = Vec::new();
-        for service in ["api", "sender", "handlers", "streams"] {
-            settings.push((
-                format!("{service}.listen"),
-                format!("127.0.0.1:{}", free_tcp_port()?),
-            ));
+        for service in SERVICES {
+            settings.push((format!("{service}.listen"), "127.0.0.1:0".to_owned()));
         }
-        settings.push((
-            "agents.listen".into(),
-            format!("127.0.0.1:{}", free_udp_port()?),
-        ));
         settings.extend(
             more.iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
         );
-        let (daemon, endpoints) = launch(dir, home, &settings)?;
-        let api = Api::new(endpoints, LOGIN, PASSWORD)?;
+        let (daemon, found) = launch(dir, home, &settings)?;
+        // The next life listens where this one does: clients and agents know no other address.
+        for (service, setting) in SERVICES.iter().zip(&mut settings) {
+            let address = text(&found, service)?;
+            setting.1 = address.trim_start_matches("http://").to_owned();
+        }
+        let api = Api::new(endpoints(&found)?, LOGIN, PASSWORD)?;
         Ok(Self {
             dir: dir.to_owned(),
             home: home.to_owned(),
@@ -108,9 +98,9 @@ impl Coordinator {
 
     /// Starts it again on the same data and ports; it must have ended.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        let (daemon, endpoints) = launch(&self.dir, &self.home, &self.settings)?;
+        let (daemon, found) = launch(&self.dir, &self.home, &self.settings)?;
         self.daemon = daemon;
-        self.api.endpoints = endpoints;
+        self.api.endpoints = endpoints(&found)?;
         Ok(())
     }
 
@@ -129,7 +119,7 @@ fn launch(
     dir: &Path,
     home: &Path,
     settings: &[(String, String)],
-) -> anyhow::Result<(Daemon, Endpoints)> {
+) -> anyhow::Result<(Daemon, Value)> {
     let data = dir.join("coordinator");
     let endpoints = data.join("endpoints.json");
     if endpoints.exists() {
@@ -154,12 +144,15 @@ fn launch(
         },
     )?;
     let found = wait_for_json(&mut daemon, &endpoints)?;
-    let endpoints = Endpoints {
-        api: text(&found, "api")?,
-        streams: text(&found, "streams")?,
-        agents: text(&found, "agents")?,
-    };
-    Ok((daemon, endpoints))
+    Ok((daemon, found))
+}
+
+fn endpoints(found: &Value) -> anyhow::Result<Endpoints> {
+    Ok(Endpoints {
+        api: text(found, "api")?,
+        streams: text(found, "streams")?,
+        agents: text(found, "agents")?,
+    })
 }
 
 fn wait_for_json(daemon: &mut Daemon, path: &Path) -> anyhow::Result<Value> {
