@@ -1,9 +1,8 @@
 //! The outbox on a disk that another program fills to the last byte. Needs the right to mount a
 //! file system of its own.
 #![allow(
-    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests may stop at the first thing that is not as it should be, and tell what they skip"
+    reason = "tests may stop at the first thing that is not as it should be"
 )]
 
 use std::{
@@ -29,6 +28,12 @@ use goshawk_proto::{
 
 const MIB: u64 = 1 << 20;
 
+/// Past the capture of output, so that it is seen.
+fn skipped(why: &str) {
+    let line = format!("SKIPPED: {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
 /// A small file system in memory, unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
 
@@ -41,7 +46,7 @@ impl SmallDisk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(dir));
         }
-        println!("SKIPPED: no right to mount a small disk");
+        skipped("no right to mount a small disk");
         None
     }
 

@@ -1,8 +1,7 @@
 //! Streams beside each other, over sources and models that behave as told.
 #![allow(
-    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests may stop at the first thing that is not as it should be, and tell what they skip"
+    reason = "tests may stop at the first thing that is not as it should be"
 )]
 
 use std::{

@@ -26,6 +26,12 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// Past the capture of output, so that it is seen.
+fn skipped(why: &str) {
+    let line = format!("SKIPPED: {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
 /// Where models are installed; `None`, loudly, where they are not.
 pub fn home() -> Option<String> {
     let home = std::env::var_os("GOSHAWK_HOME")
@@ -33,7 +39,10 @@ pub fn home() -> Option<String> {
     if home.join("models").is_dir() && home.join("onnxruntime").is_dir() {
         return Some(home.to_str().unwrap().to_owned());
     }
-    println!("SKIPPED: no models in {}; run `make setup`", home.display());
+    skipped(&format!(
+        "no models in {}; run `make setup`",
+        home.display()
+    ));
     None
 }
 
@@ -43,7 +52,7 @@ pub fn clip() -> Option<String> {
     if clip.is_file() {
         return Some(clip.canonicalize().unwrap().to_str().unwrap().to_owned());
     }
-    println!("SKIPPED: no {}; run `make setup`", clip.display());
+    skipped(&format!("no {}; run `make setup`", clip.display()));
     None
 }
 

@@ -1,8 +1,7 @@
 //! The real binary: its settings, its signals, its events on disk.
 #![allow(
-    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests may stop at the first thing that is not as it should be, and tell what they skip"
+    reason = "tests may stop at the first thing that is not as it should be"
 )]
 
 mod machine;
