@@ -102,14 +102,20 @@ impl Client {
         answer(request, &method, path).await
     }
 
-    /// Everything of a paged collection: `key` names the array in each page.
+    /// Everything of a paged collection: each page is an array, under `key` where the contract
+    /// wraps it in an object.
     pub async fn all(&self, path: &str, key: &str) -> anyhow::Result<Vec<Value>> {
         let mut found = Vec::new();
         for page in 1.. {
             let glue = if path.contains('?') { '&' } else { '?' };
             let path = format!("{path}{glue}page={page}&page_size={PAGE_SIZE}");
             let mut answer = self.call(Method::GET, &path, None).await?;
-            let Some(items) = answer.get_mut(key).and_then(Value::as_array_mut) else {
+            let items = if answer.is_array() {
+                Some(&mut answer)
+            } else {
+                answer.get_mut(key)
+            };
+            let Some(items) = items.and_then(Value::as_array_mut) else {
                 bail!("the answer to GET {path} has no `{key}`");
             };
             let count = items.len();
