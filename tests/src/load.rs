@@ -7,7 +7,7 @@
 //! * [`Identity`]: who the client is, by its certificate;
 //! * [`Link`]: a welcomed connection, and pushes over it;
 //! * [`Recipe`]: makes events out of a real face picture;
-//! * [`mod@flood`]: many pushes at once, counted.
+//! * [`flood()`]: many pushes at once, counted.
 
 mod event;
 mod flood;
