@@ -9,7 +9,7 @@
 //! * [`stream`]: what a camera is asked to do, and how it fares;
 //! * [`event`]: the one record that travels from the edge to the store;
 //! * [`link`]: the agent-coordinator protocol as a codec and two state machines;
-//! * [`settings`]: daemon settings out of TOML text, environment and flags, all mistakes at once.
+//! * [`mod@settings`]: daemon settings out of TOML text, environment and flags, all mistakes at once.
 #![forbid(unsafe_code)]
 
 pub mod descriptor;
