@@ -58,12 +58,17 @@ say "models and runtime"
 
 portraits="$home/clip/portraits"
 camera="target/$profile/goshawk-camera"
+# Under other names until they are whole, so that an interrupted run leaves nothing half-made.
 if [ ! -f "$home/clip/demo.mp4" ]; then
   say "generating the demo clip (a minute or so)"
-  "$camera" make-clip --portraits "$portraits" --out "$home/clip/demo.mp4" --truth "$home/clip/demo.truth.jsonl"
+  "$camera" make-clip --portraits "$portraits" --out "$home/clip/part.mp4" --truth "$home/clip/part.jsonl"
+  mv "$home/clip/part.jsonl" "$home/clip/demo.truth.jsonl"
+  mv "$home/clip/part.mp4" "$home/clip/demo.mp4"
 fi
-if [ ! -f "$home/clip/enrol/Eileen Collins.jpg" ]; then
+enrol="$home/clip/enrol/Eileen Collins.jpg"
+if [ ! -f "$enrol" ]; then
   mkdir -p "$home/clip/enrol"
-  "$camera" enrol-photo --portraits "$portraits" --out "$home/clip/enrol/Eileen Collins.jpg"
+  "$camera" enrol-photo --portraits "$portraits" --out "$home/clip/part.jpg"
+  mv "$home/clip/part.jpg" "$enrol"
 fi
 say "ready"

@@ -83,7 +83,8 @@ impl Client {
         answer(request, &Method::POST, path).await
     }
 
-    /// A request to the Streams service on behalf of `account`.
+    /// A request to the Streams service about the streams of `account` alone. That service asks for
+    /// no password: the account is part of the question, and of a new stream's body.
     pub async fn call_streams(
         &self,
         method: Method,
@@ -92,12 +93,10 @@ impl Client {
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.streams);
-        let mut request = self
-            .http
-            .request(method.clone(), url)
-            .header("Luna-Account-Id", account);
-        if let Some(body) = body {
-            request = request.json(body);
+        let mut request = self.http.request(method.clone(), url);
+        match body {
+            Some(body) => request = request.json(body),
+            None => request = request.query(&[("account_id", account)]),
         }
         answer(request, &method, path).await
     }
@@ -271,6 +270,27 @@ mod tests {
         assert!(error.contains("chmod 600"), "{error}");
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
         assert_eq!(credentials(Some(&path)).unwrap().login, "a");
+    }
+
+    #[tokio::test]
+    async fn only_streams_of_the_account_are_asked_for() {
+        use warp::Filter;
+        let echo = warp::query::raw()
+            .map(|query: String| warp::reply::json(&serde_json::json!({"query": query})));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(warp::serve(echo).incoming(listener).run());
+        let server = Server {
+            api: address.clone(),
+            streams: address,
+            credentials: None,
+        };
+        let client = Client::with_credentials(&server, "a".to_owned(), "b".to_owned()).unwrap();
+        let answer = client
+            .call_streams(Method::GET, "/2/streams?page=1", "me", None)
+            .await
+            .unwrap();
+        assert_eq!(answer["query"], "page=1&account_id=me");
     }
 
     #[test]

@@ -38,7 +38,10 @@ pub async fn run(options: args::Demo) -> anyhow::Result<()> {
     let mut stage = Stage::start(home).await?;
     let outcome = tokio::select! {
         outcome = stage.watch(options.events, deadline) => outcome,
-        _ = interrupted() => Ok(()),
+        _ = interrupted() => match options.events {
+            Some(wanted) => Err(anyhow::anyhow!("interrupted before {wanted} events had come")),
+            None => Ok(()),
+        },
     };
     if outcome.is_err() {
         stage.show_logs();

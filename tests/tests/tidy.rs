@@ -148,6 +148,18 @@ fn no_pictures_clips_or_weights_are_committed() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+#[test]
+fn the_readme_shows_the_two_commands_and_no_gaps() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for command in ["\nmake demo\n", "\nmake test\n"] {
+        assert!(readme.contains(command), "{command:?} is not in README.md");
+    }
+    let gap = readme
+        .split_whitespace()
+        .find(|word| word.contains("TRANSCRIPT") || word.contains("TODO"));
+    assert_eq!(gap, None);
+}
+
 fn rust_files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
