@@ -1,3 +1,5 @@
+//! Tests of the inference pool.
+
 use super::*;
 use goshawk_proto::geometry::{Rect, Size};
 use std::sync::atomic::{AtomicUsize, Ordering};
