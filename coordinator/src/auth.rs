@@ -2,15 +2,18 @@
 //!
 //! Verifying costs tens of milliseconds on purpose, so a verified pair is remembered for a short
 //! time under a keyed hash (never the password itself), and a login that keeps failing from one
-//! address has to wait. Every request looks the account up, so a changed password or a removed
+//! address has to wait, as has an address that keeps failing with any login. The latter would
+//! lock out everybody behind one proxy, so a login that succeeded from an address lately is
+//! excused from it. Every request looks the account up, so a changed password or a removed
 //! account counts at once.
 
 pub mod backoff;
+mod known;
 pub mod password;
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -20,12 +23,13 @@ use futures_util::future::BoxFuture;
 use goshawk_proto::id::AccountId;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::errors::{ApiError, Code};
 use backoff::Backoff;
+use known::Known;
 
-/// How long a verified pair is remembered.
+/// How long a verified pair is remembered after its last use.
 const REMEMBER: Duration = Duration::from_secs(60);
 /// Most remembered pairs.
 const MAX_REMEMBERED: usize = 1024;
@@ -83,8 +87,13 @@ struct Remembered {
 #[derive(Default)]
 struct State {
     remembered: HashMap<[u8; 32], Remembered>,
-    logins: Backoff<([u8; 32], IpAddr)>,
+    logins: Backoff<Place>,
+    /// Where logins succeeded lately.
+    known: Known<Place>,
 }
+
+/// A login, hashed, and the network it comes from.
+type Place = ([u8; 32], IpAddr);
 
 /// Checks credentials.
 pub struct Authenticator {
@@ -154,17 +163,17 @@ impl Authenticator {
             None
         };
         let pair = self.digest(&[login, password]);
+        let peer = network(peer);
+        let key = (self.digest(&[login]), peer);
         if let Some(stored) = &stored
-            && self.remembers(&pair, &stored.password_hash)
+            && self.recall(&pair, &stored.password_hash, &key)
         {
             return Ok(Caller {
                 account_id: stored.account_id,
                 role: stored.role,
             });
         }
-        let key = (self.digest(&[login]), peer);
-        let slot = Arc::clone(&self.hashers).acquire_owned().await;
-        let slot = slot.map_err(|error| ApiError::internal("password check", &error))?;
+        let slot = self.slot().await?;
         // Looked at with the slot in hand, so that guesses sent at once do not slip through.
         if let Some(wait) = self.waits(&key, peer) {
             return Err(failed(WRONG).retry_after(wait));
@@ -190,6 +199,26 @@ impl Authenticator {
         }
     }
 
+    /// The stored form of a new password. Shares the turns of the checks, so that making accounts
+    /// cannot take all of the machine.
+    pub async fn hash(&self, password: String) -> Result<String, ApiError> {
+        let slot = self.slot().await?;
+        let hash = move || {
+            // Held until the work is done, even when the client has left.
+            let _slot = slot;
+            password::hash(&password)
+        };
+        let hashed = tokio::task::spawn_blocking(hash).await;
+        hashed
+            .map_err(|error| ApiError::internal("password", &error))?
+            .map_err(|error| ApiError::internal("password", &error))
+    }
+
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let slot = Arc::clone(&self.hashers).acquire_owned().await;
+        slot.map_err(|error| ApiError::internal("password check", &error))
+    }
+
     fn digest(&self, parts: &[&str]) -> [u8; 32] {
         let mut hasher = Sha256::new_with_prefix(self.key);
         for part in parts {
@@ -209,33 +238,43 @@ impl Authenticator {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remembers(&self, pair: &[u8; 32], hash: &str) -> bool {
-        let state = self.state();
-        let known = state
-            .remembered
-            .get(pair)
-            .filter(|known| known.until > Instant::now());
-        known.is_some_and(|known| bool::from(known.password_hash.as_bytes().ct_eq(hash.as_bytes())))
-    }
-
-    fn waits(&self, key: &([u8; 32], IpAddr), peer: IpAddr) -> Option<Duration> {
+    /// Whether the pair was verified lately against this very hash; remembers it longer if so.
+    fn recall(&self, pair: &[u8; 32], hash: &str, key: &Place) -> bool {
         let now = Instant::now();
-        self.state()
-            .logins
-            .wait(key, now)
-            .max(self.addresses().wait(&peer, now))
+        let mut state = self.state();
+        let Some(known) = state.remembered.get_mut(pair) else {
+            return false;
+        };
+        let same = bool::from(known.password_hash.as_bytes().ct_eq(hash.as_bytes()));
+        let fresh = same && known.until > now;
+        if fresh {
+            known.until = now + REMEMBER;
+            state.known.note(*key, now);
+        }
+        fresh
     }
 
-    fn missed(&self, key: ([u8; 32], IpAddr), peer: IpAddr) {
+    fn waits(&self, key: &Place, peer: IpAddr) -> Option<Duration> {
+        let now = Instant::now();
+        let state = self.state();
+        let of_login = state.logins.wait(key, now);
+        if state.known.is_known(key, now) {
+            return of_login;
+        }
+        of_login.max(self.addresses().wait(&peer, now))
+    }
+
+    fn missed(&self, key: Place, peer: IpAddr) {
         tracing::warn!(%peer, "wrong credentials");
         self.state().logins.missed(key, Instant::now());
         self.addresses().missed(peer, Instant::now());
     }
 
-    fn remember(&self, pair: [u8; 32], hash: &str, key: &([u8; 32], IpAddr)) {
+    fn remember(&self, pair: [u8; 32], hash: &str, key: &Place) {
         let now = Instant::now();
         let mut state = self.state();
         state.logins.succeeded(key);
+        state.known.note(*key, now);
         if state.remembered.len() >= MAX_REMEMBERED {
             state.remembered.retain(|_, known| known.until > now);
         }
@@ -257,6 +296,14 @@ async fn verify(password: &str, hash: String) -> Result<bool, ApiError> {
     tokio::task::spawn_blocking(check)
         .await
         .map_err(|error| ApiError::internal("password check", &error))
+}
+
+/// What counts as one client: an address, or in IPv6 the /64 that one client usually gets whole.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        v4 => v4,
+    }
 }
 
 fn failed(detail: &str) -> ApiError {

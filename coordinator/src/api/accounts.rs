@@ -5,7 +5,7 @@ use goshawk_coordinator_core::{
     query::Page,
 };
 use goshawk_proto::id::AccountId;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     routes::{Access, Answer, Resource},
 };
 use crate::{
-    auth::{Role, password},
+    auth::Role,
     errors::{ApiError, Code},
     store::StoreError,
 };
@@ -94,25 +94,26 @@ fn login(field: &Field<'_>) -> Result<String, ApiError> {
     })
 }
 
-async fn hashed(password: String) -> Result<String, ApiError> {
-    let hash = tokio::task::spawn_blocking(move || password::hash(&password)).await;
-    match hash {
-        Ok(Ok(hash)) => Ok(hash),
-        Ok(Err(error)) => Err(ApiError::internal("password", &error)),
-        Err(error) => Err(ApiError::internal("password", &error)),
+/// Whether an administrator makes the account. With open registration anybody else may make one
+/// as well, and need not show credentials.
+async fn by_administrator(call: &Call) -> Result<bool, ApiError> {
+    let open = call.api.open_registration;
+    if open && !call.headers.contains_key(header::AUTHORIZATION) {
+        return Ok(false);
     }
+    let caller = call
+        .api
+        .authenticate(Access::Account, &call.headers, call.origin.peer)
+        .await?;
+    let administrator = caller.is_some_and(|caller| caller.role == Role::Admin);
+    if !administrator && !open {
+        return Err(Code::AccessDenied.with("Only an administrator can create accounts"));
+    }
+    Ok(administrator)
 }
 
 async fn create(call: Call) -> Answer {
-    if !call.api.open_registration {
-        let caller = call
-            .api
-            .authenticate(Access::Account, &call.headers, call.origin.peer)
-            .await?;
-        if caller.is_none_or(|caller| caller.role != Role::Admin) {
-            return Err(Code::AccessDenied.with("Only an administrator can create accounts"));
-        }
-    }
+    let by_administrator = by_administrator(&call).await?;
     let account_id = match call.headers.get("luna-account-id") {
         Some(value) => {
             let id = value.to_str().ok().and_then(|text| text.parse().ok());
@@ -131,11 +132,15 @@ async fn create(call: Call) -> Answer {
         .transpose()?
         .unwrap_or_default();
     fields.finish()?;
+    if !by_administrator && account_type != AccountType::User {
+        let detail = "Only an administrator can create accounts that see more than their own";
+        return Err(Code::AccessDenied.with(detail));
+    }
     let now = call.api.now();
     let account = Account {
         account_id,
         login,
-        password_hash: hashed(password).await?,
+        password_hash: call.api.auth.hash(password).await?,
         account_type,
         description,
         create_time: now,
@@ -205,8 +210,9 @@ async fn list(call: Call) -> Answer {
 
 async fn own(call: Call) -> Answer {
     let id = call.account()?;
+    let targets = call.query.targets("targets", "accounts", TARGETS)?;
     let account = call.api.store.run(move |store| store.account(id)).await?;
-    call::ok(&view(&account, None))
+    call::ok(&view(&account, targets.as_deref()))
 }
 
 async fn patch(call: Call) -> Answer {
@@ -230,10 +236,6 @@ async fn patch(call: Call) -> Answer {
     if body.as_object().is_none_or(Map::is_empty) {
         return Err(Code::BadJson.at("", "at least 1 field must be specified"));
     }
-    let hash = match password {
-        Some(password) => Some(hashed(password).await?),
-        None => None,
-    };
     let (now, taken) = (call.api.now(), login.clone());
     let admin_only = kind.is_some() && call.caller()?.role != Role::Admin;
     if admin_only {
@@ -241,6 +243,10 @@ async fn patch(call: Call) -> Answer {
             Code::AccessDenied.with("Only an administrator can change the type of an account")
         );
     }
+    let hash = match password {
+        Some(password) => Some(call.api.auth.hash(password).await?),
+        None => None,
+    };
     let change = call.api.store.run(move |store| {
         let mut account = store.account(id)?;
         account.login = login.unwrap_or(account.login);

@@ -8,15 +8,12 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    Api,
     call::{self, Call},
+    lists::lists_exist,
     routes::{Access, Answer, Resource},
     typed::typed,
 };
-use crate::{
-    errors::{ApiError, Code},
-    store::StoreError,
-};
+use crate::errors::{ApiError, Code};
 
 /// The resources of the API.
 pub fn resources() -> Vec<Resource> {
@@ -60,7 +57,7 @@ async fn read(call: &Call, account: AccountId) -> Result<NewHandler, ApiError> {
     let new: NewHandler = typed(call.json(Code::BadPolicies).await?, Code::BadPolicies)?;
     if let Some(policies) = &new.policies {
         can_do(policies)?;
-        lists_exist(&call.api, account, policies).await?;
+        lists_exist(&call.api, account, lists_of(policies)).await?;
     }
     Ok(new)
 }
@@ -80,7 +77,8 @@ fn can_do(policies: &Policies) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn lists_exist(api: &Api, account: AccountId, policies: &Policies) -> Result<(), ApiError> {
+/// The lists that policies name.
+fn lists_of(policies: &Policies) -> Vec<ListId> {
     let mut lists: Vec<ListId> = policies
         .match_policy
         .iter()
@@ -91,22 +89,7 @@ async fn lists_exist(api: &Api, account: AccountId, policies: &Policies) -> Resu
         .collect();
     let links = &policies.storage_policy.face_policy.link_to_lists_policy;
     lists.extend(links.iter().map(|link| link.list_id));
-    let missing = api.store.run(move |store| {
-        for id in lists {
-            match store.list(account, id) {
-                Ok(_) => {}
-                Err(StoreError::NotFound { .. }) => return Ok(Some(id)),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    });
-    match missing.await? {
-        None => Ok(()),
-        Some(id) => Err(Code::ListNotFound
-            .with(id)
-            .status_is(StatusCode::BAD_REQUEST)),
-    }
+    lists
 }
 
 async fn create(call: Call) -> Answer {

@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{
+    Api,
     call::{self, Call},
     fields::Fields,
     query::Query,
@@ -39,6 +40,22 @@ pub fn resources() -> Vec<Resource> {
             .on(Method::DELETE, me, delete),
         Resource::at("/6/lists/{list_id}/faces").on(Method::PATCH, me, link),
     ]
+}
+
+/// Refuses a request whose body names a list that `account` does not have: 400, not 404.
+pub async fn lists_exist(
+    api: &Api,
+    account: AccountId,
+    lists: Vec<ListId>,
+) -> Result<(), ApiError> {
+    let looked = api.store.run(move |store| {
+        lists
+            .into_iter()
+            .try_for_each(|id| store.list(account, id).map(drop))
+    });
+    looked
+        .await
+        .map_err(|error| ApiError::from(error).status_is_400_if_missing())
 }
 
 #[derive(Default)]

@@ -6,28 +6,32 @@ use goshawk_coordinator_core::{
     event::LabelMatches,
     face::FaceTarget,
     matching::{MatchRequest, Order},
+    query::Page,
 };
 use goshawk_proto::{
     descriptor::Descriptor,
     id::{AccountId, AttributeId, EventId, FaceId},
 };
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{
     Api, attributes,
     call::{self, Call},
     fields::{Field, Fields},
+    lists::lists_exist,
     routes::{Access, Answer, Resource},
     typed::typed,
 };
 use crate::{
     errors::{ApiError, Code},
-    store::FaceQuery,
+    store::{FaceQuery, StoreError},
 };
 
 /// Most references and most candidate sets of one request.
 const MAX_SIDES: usize = 30;
+/// Most faces that a reference by external id stands for: the newest ones.
+const MAX_OF_EXTERNAL_ID: usize = 100;
 const ORDERS: &[(&str, Order)] = &[
     ("similarity", Order::Similarity),
     ("create_time_asc", Order::CreateTimeAsc),
@@ -175,7 +179,7 @@ async fn stored(
     }
 }
 
-/// Every face with a descriptor and that external id.
+/// Every face with a descriptor and that external id, up to [`MAX_OF_EXTERNAL_ID`] faces.
 async fn of_external_id(
     api: &Api,
     account: AccountId,
@@ -187,12 +191,24 @@ async fn of_external_id(
     };
     let query = FaceQuery {
         filters,
-        ..FaceQuery::default()
+        page: Page {
+            number: 1,
+            size: MAX_OF_EXTERNAL_ID,
+        },
     };
     let now = api.now();
-    let faces = api
-        .store
-        .run(move |store| store.faces(account, &query, now));
+    let faces = api.store.run(move |store| {
+        let mut faces = Vec::new();
+        // A listing leaves the descriptors out.
+        for listed in store.faces(account, &query, now)? {
+            match store.face(account, listed.face_id) {
+                Ok(face) => faces.push(face),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(faces)
+    });
     let mut found = Vec::new();
     for face in faces.await? {
         if let Some(descriptor) = face.attributes.descriptor {
@@ -224,7 +240,7 @@ async fn of_event(
         };
         match store.attribute(account, id, now) {
             Ok(attribute) => Ok(attribute.attributes.descriptor),
-            Err(crate::store::StoreError::NotFound { .. }) => Ok(None),
+            Err(StoreError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     });
@@ -239,10 +255,12 @@ async fn match_faces(call: Call) -> Answer {
     let sets = sets.iter().map(candidates).collect::<Result<Vec<_>, _>>()?;
     let given = fields.need("references")?.array(1..=MAX_SIDES)?;
     fields.finish()?;
+    let lists = sets.iter().filter_map(|set| set.filters.list_id).collect();
+    lists_exist(&call.api, account, lists).await?;
     let mut answers = Vec::new();
     for field in &given {
         let found = references(&call.api, account, field).await;
-        for reference in found.map_err(|error| error.status_is(StatusCode::BAD_REQUEST))? {
+        for reference in found.map_err(ApiError::status_is_400_if_missing)? {
             let mut matches = Vec::with_capacity(sets.len());
             for set in &sets {
                 matches.push(compare(&call.api, account, &reference.descriptor, set).await?);

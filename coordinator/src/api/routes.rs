@@ -102,19 +102,6 @@ impl Resource {
     fn options(&self) -> Answer {
         let mut response = call::empty(StatusCode::OK)?;
         set_allow(&mut response, &self.allowed());
-        let headers = response.headers_mut();
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("*"),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_METHODS,
-            HeaderValue::from_static("*"),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_MAX_AGE,
-            HeaderValue::from_static("86400"),
-        );
         Ok(response)
     }
 

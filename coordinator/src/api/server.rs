@@ -1,5 +1,5 @@
 //! One listener: accepts connections up to a limit, and wraps every request of its service once
-//! with a request id, a time limit, cross-origin headers and metrics.
+//! with a request id, a time limit, the rules for web pages and metrics.
 
 use std::{
     convert::Infallible,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use goshawk_proto::time::Timestamp;
-use http::{HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -46,6 +46,38 @@ pub struct ServerLimits {
     pub drain: Duration,
 }
 
+/// What web pages of other origins may do with a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// Call it, as its clients prove who they are: the API.
+    Welcome,
+    /// Nothing: any request with an `Origin` header is refused. For services whose only protection
+    /// is that they listen on loopback, where the browser of this machine gets through.
+    Refused,
+    /// Nothing is said to browsers and nothing refused: a proxy before the service decides.
+    Unguarded,
+}
+
+impl Pages {
+    fn refuses(self, headers: &HeaderMap) -> bool {
+        self == Self::Refused && headers.contains_key(header::ORIGIN)
+    }
+
+    fn tell(self, method: &Method, status: StatusCode, headers: &mut HeaderMap) {
+        if self != Self::Welcome {
+            return;
+        }
+        let any = HeaderValue::from_static("*");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any.clone());
+        if *method == Method::OPTIONS && status == StatusCode::OK {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, any.clone());
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, any);
+            let day = HeaderValue::from_static("86400");
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, day);
+        }
+    }
+}
+
 /// A service on its listener.
 pub struct Server {
     /// Name in logs and metrics.
@@ -56,6 +88,8 @@ pub struct Server {
     pub tree: BoxedFilter<(Response,)>,
     /// Its limits.
     pub limits: ServerLimits,
+    /// Its rule for web pages.
+    pub pages: Pages,
     /// Its counters.
     pub metrics: Arc<HttpMetrics>,
 }
@@ -146,6 +180,7 @@ struct Front {
     service: &'static str,
     inner: Inner,
     processing: Duration,
+    pages: Pages,
     metrics: Arc<HttpMetrics>,
 }
 
@@ -166,6 +201,7 @@ impl Front {
             service: server.name,
             inner,
             processing: server.limits.processing,
+            pages: server.pages,
             metrics,
         }
     }
@@ -181,29 +217,34 @@ impl Front {
             request_id: request_id.clone(),
         };
         request.extensions_mut().insert(origin);
-        let mut response = match tokio::time::timeout(self.processing, (self.inner)(request)).await
-        {
-            Ok(response) => response,
-            Err(_) => call::refused(&Code::ProcessingTimeout.with(self.processing.as_secs())),
-        };
+        let mut response = self.respond(request).await;
+        let status = response.status();
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&request_id.0) {
             headers.insert("luna-request-id", value);
         }
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
-        );
+        self.pages.tell(&method, status, headers);
         let route = response
             .extensions()
             .get::<RouteLabel>()
             .map_or("(unknown)", |label| label.0);
-        let (status, took) = (response.status().as_u16(), started.elapsed());
+        let (status, took) = (status.as_u16(), started.elapsed());
         self.metrics
             .record(self.service, &method, route, status, took);
         let took_ms = took.as_millis() as u64;
         tracing::debug!(service = self.service, %method, route, status, took_ms, request_id = request_id.0);
         response
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Response {
+        if self.pages.refuses(request.headers()) {
+            let detail = "Requests of web pages are not served here";
+            return call::refused(&Code::AccessDenied.with(detail));
+        }
+        match tokio::time::timeout(self.processing, (self.inner)(request)).await {
+            Ok(response) => response,
+            Err(_) => call::refused(&Code::ProcessingTimeout.with(self.processing.as_secs())),
+        }
     }
 }
 

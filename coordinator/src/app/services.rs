@@ -11,7 +11,7 @@ use crate::{
         Api, accounts, agents, attributes, detector, disabled, events, extractor, faces, handlers,
         lists, matcher, pictures,
         routes::{Access, Resource, tree},
-        server::{Server, ServerLimits},
+        server::{Pages, Server, ServerLimits},
         service::{self, Service},
         streams, ws,
     },
@@ -95,11 +95,17 @@ pub fn server(
         processing: config.processing_timeout,
         drain: config.drain,
     };
+    let pages = match service {
+        Service::Api => Pages::Welcome,
+        _ if config.expose_internal => Pages::Unguarded,
+        _ => Pages::Refused,
+    };
     Server {
         name,
         listener,
         tree: service_tree(service, api),
         limits,
+        pages,
         metrics: Arc::clone(metrics),
     }
 }

@@ -69,6 +69,46 @@ async fn guessing_gets_slower_for_one_address_only() {
 }
 
 #[tokio::test]
+async fn strangers_behind_a_proxy_do_not_lock_out_who_was_right() {
+    let auth = Authenticator::new(one("secret")).unwrap();
+    let right = basic("mia@example.com:secret");
+    auth.header(&right, HOME).await.unwrap();
+    let now = Instant::now();
+    for _ in 0..2 * FREE_MISSES_OF_ADDRESS {
+        auth.addresses().missed(HOME, now);
+    }
+    // No longer remembered, so that the password is looked at again.
+    auth.state().remembered.clear();
+    auth.header(&right, HOME).await.unwrap();
+    let stranger = auth.header(&basic("tom@example.com:x"), HOME).await;
+    assert!(stranger.unwrap_err().retry_after_s().is_some());
+}
+
+#[tokio::test]
+async fn use_keeps_a_pair_in_mind_while_its_hash_stays() {
+    let auth = Authenticator::new(one("secret")).unwrap();
+    let (pair, place) = ([7; 32], ([8; 32], HOME));
+    let soon = Instant::now() + Duration::from_secs(1);
+    let known = Remembered {
+        password_hash: "hash".to_owned(),
+        until: soon,
+    };
+    auth.state().remembered.insert(pair, known);
+    assert!(!auth.recall(&pair, "changed", &place));
+    assert_eq!(auth.state().remembered[&pair].until, soon);
+    assert!(auth.recall(&pair, "hash", &place));
+    assert!(auth.state().remembered[&pair].until > soon);
+}
+
+#[test]
+fn one_client_is_an_address_or_a_network_of_ipv6() {
+    let network = |text: &str| network(text.parse().unwrap()).to_string();
+    assert_eq!(network("10.0.0.9"), "10.0.0.9");
+    assert_eq!(network("::ffff:10.0.0.9"), "10.0.0.9");
+    assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+}
+
+#[tokio::test]
 async fn headers_that_are_no_credentials_are_told_apart() {
     let auth = Authenticator::new(one("secret")).unwrap();
     for (header, detail) in [

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Coordinator, LOGIN, PASSWORD};
+use crate::harness::{Coordinator, LOGIN};
 
 #[tokio::test]
 async fn credentials_are_needed_and_checked() {
@@ -179,6 +179,24 @@ async fn registration_is_open_where_the_settings_say_so() {
         c.send("getAccount", named).await.expect(200).body["login"],
         "mia@example.com"
     );
-    let _ = PASSWORD;
+    // What sees everybody's objects is for administrators to give.
+    let more = json!({"login": "tom@example.com", "password": "toms secret", "account_type": "advanced_user"});
+    let anonymous = c
+        .http
+        .post(format!("{}/6/accounts", c.api))
+        .header("Luna-Account-Id", "8acc35cf-a3b2-4f87-8d8b-5496a2782d37")
+        .json(&more);
+    c.send("", anonymous).await.refused(403, 11064);
+    c.post("createAccount", "/6/accounts", more)
+        .await
+        .expect(201);
+    let own = c
+        .get("", "/6/account?targets=login,account_type")
+        .await
+        .expect(200);
+    assert_eq!(own.body, json!({"login": LOGIN, "account_type": "admin"}));
+    c.get("", "/6/account?targets=password_hash")
+        .await
+        .refused(400, 22016);
     c.stop().await;
 }

@@ -306,6 +306,21 @@ async fn descriptors_are_compared() {
         "{}",
         reply.body
     );
+    // Every face of an external id is a reference, not only a page of them.
+    for _ in 0..12 {
+        let mut twin = face(version, vec![0.5, 0.5]);
+        twin["external_id"] = json!("twins");
+        c.post("createFace", "/6/faces", twin).await.expect(201);
+    }
+    let body = json!({
+        "references": [{"type": "face_external_id", "id": "twins"}],
+        "candidates": [{"filters": {"origin": "faces", "list_id": list}}],
+    });
+    let reply = c
+        .post("matchFaces", "/6/matcher/faces", body)
+        .await
+        .expect(200);
+    assert_eq!(reply.body.as_array().unwrap().len(), 12);
     c.stop().await;
 }
 
@@ -363,6 +378,9 @@ async fn matching_names_its_mistakes() {
         "{}",
         wrong.detail()
     );
+    let reference = json!({"type": "face", "id": NOBODY});
+    let elsewhere = json!({"filters": {"origin": "faces", "list_id": NOBODY}});
+    send(body(reference, elsewhere)).await.refused(400, 22003);
     send(json!({})).await.refused(400, 12022);
     c.stop().await;
 }

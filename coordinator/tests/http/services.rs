@@ -72,6 +72,32 @@ async fn unknown_paths_wrong_methods_and_parts_that_are_off() {
         .expect(200);
     assert_eq!(options.headers["allow"], "POST, GET, DELETE, OPTIONS");
     assert_eq!(options.headers["access-control-max-age"], "86400");
+    assert_eq!(options.headers["access-control-allow-methods"], "*");
+    c.stop().await;
+}
+
+#[tokio::test]
+async fn web_pages_reach_the_api_only() {
+    let page = "http://evil.example";
+    let c = Coordinator::start().await;
+    for base in [&c.streams, &c.handlers, &c.sender] {
+        let url = format!("{base}/version");
+        let plain = c.send("", c.http.get(&url)).await.expect(200);
+        assert!(!plain.headers.contains_key("access-control-allow-origin"));
+        for method in [Method::GET, Method::OPTIONS, Method::POST] {
+            let request = c.http.request(method, &url).header("Origin", page);
+            let refused = c.send("", request).await.refused(403, 11064);
+            assert!(!refused.headers.contains_key("access-control-allow-origin"));
+        }
+    }
+    let api = c.request(Method::GET, "/version").header("Origin", page);
+    c.send("getVersion", api).await.expect(200);
+    c.stop().await;
+    // Something before the services guards them then.
+    let c = Coordinator::start_with(&[("internal.expose", "true")]).await;
+    let url = format!("{}/version", c.streams);
+    let request = c.http.get(&url).header("Origin", page);
+    c.send("", request).await.expect(200);
     c.stop().await;
 }
 
