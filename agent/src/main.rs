@@ -32,10 +32,25 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "goshawk-agent: {error:#}");
+            let _ = writeln!(io::stderr(), "goshawk-agent: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes in one line. Most of our errors tell their cause themselves; what has
+/// been said is not said again.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |mut line, part| {
+        let part = part.to_string();
+        if !line.contains(&part) {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&part);
+        }
+        line
+    })
 }
 
 fn command() -> Command {
@@ -175,4 +190,24 @@ fn print_config() -> anyhow::Result<()> {
     io::stdout()
         .write_all(sample(Config::KEYS, config::ENV_PREFIX).as_bytes())
         .context("standard output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || io::Error::other("disk on fire");
+        let said = app::AppError::Listen {
+            address: ([127, 0, 0, 1], 80).into(),
+            source: cause(),
+        };
+        assert_eq!(
+            told(&said.into()),
+            "cannot listen on 127.0.0.1:80: disk on fire"
+        );
+        let bare = anyhow::Error::new(cause()).context("standard output");
+        assert_eq!(told(&bare), "standard output: disk on fire");
+    }
 }

@@ -62,18 +62,25 @@ impl Outbox {
         });
     }
 
-    /// The coordinator will never take this one: it is put aside and counted.
-    pub fn refuse(&self, seq: RecordSeq, reason: &str) {
+    /// The coordinator will never take this one: it is put aside and counted. When the disk does
+    /// not give it now, it stays.
+    pub fn refuse(&self, seq: RecordSeq, reason: &str) -> Result<(), StoreError> {
         let head = self.shared.lock().heads.get(&seq.0).copied();
-        let Some(head) = head else { return };
-        if let Ok(Some(bytes)) = self.shared.store.read(seq.0) {
-            rejects::keep(&self.shared.settings.rejects, head.event_id, &bytes);
+        let Some(head) = head else { return Ok(()) };
+        match self.shared.store.read(seq.0) {
+            Ok(Some(bytes)) => {
+                rejects::keep(&self.shared.settings.rejects, head.event_id, &bytes);
+            }
+            // There is nothing to put aside, and never will be.
+            Ok(None) | Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error),
         }
         tracing::error!(event = %head.event_id, reason, "the coordinator refuses an event for good");
         self.settle_with(|state| {
             state.rejected += 1;
             state.ledger.handle_reject(RecordId(seq.0));
         });
+        Ok(())
     }
 
     /// Changes with every append.
@@ -106,8 +113,8 @@ impl OutboxReader for Outbox {
     }
 
     fn reject(&self, seq: RecordSeq, reason: &str) -> Result<(), OutboxError> {
-        self.refuse(seq, reason);
-        Ok(())
+        self.refuse(seq, reason)
+            .map_err(|error| OutboxError(error.to_string()))
     }
 
     fn appended(&self) -> watch::Receiver<u64> {

@@ -193,7 +193,7 @@ fn a_refused_event_is_put_aside() {
     let Appended::OnDisk(seq) = outbox.append(&refused) else {
         panic!("not on disk")
     };
-    outbox.refuse(seq, "unknown stream");
+    outbox.refuse(seq, "unknown stream").unwrap();
     assert_eq!(outbox.records(), 0);
     assert_eq!(metrics.losses(EventLoss::Refused), 1);
     let kept = std::fs::read(
@@ -211,6 +211,7 @@ type Records = BTreeMap<u64, (Head, Vec<u8>)>;
 #[derive(Clone, Default)]
 struct Quota {
     full: Arc<AtomicBool>,
+    unreadable: Arc<AtomicBool>,
     recovered: Arc<AtomicU64>,
     records: Arc<Mutex<Records>>,
 }
@@ -232,6 +233,9 @@ impl RecordStore for Quota {
     }
 
     fn read(&self, sequence: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.unreadable.load(Ordering::SeqCst) {
+            return Err(StoreError::Io(std::io::ErrorKind::TimedOut.into()));
+        }
         Ok(self
             .records
             .lock()
@@ -286,6 +290,30 @@ fn a_full_disk_delays_events_and_loses_only_what_memory_cannot_hold() {
             .collect::<Vec<_>>()
     );
     assert!(matches!(outbox.append(&event(100)), Appended::OnDisk(_)));
+    outbox.close();
+}
+
+#[test]
+fn a_refused_event_that_cannot_be_read_now_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (quota, metrics) = (Quota::default(), Metrics::new().0);
+    let outbox = Outbox::open(
+        Box::new(quota.clone()),
+        settings(dir.path()),
+        metrics.clone(),
+    )
+    .unwrap();
+    let Appended::OnDisk(seq) = outbox.append(&event(100)) else {
+        panic!("not on disk")
+    };
+    quota.unreadable.store(true, Ordering::SeqCst);
+    assert!(outbox.refuse(seq, "unknown stream").is_err());
+    assert_eq!(outbox.records(), 1);
+    assert_eq!(metrics.losses(EventLoss::Refused), 0);
+    quota.unreadable.store(false, Ordering::SeqCst);
+    outbox.refuse(seq, "unknown stream").unwrap();
+    assert_eq!(outbox.records(), 0);
+    assert_eq!(metrics.losses(EventLoss::Refused), 1);
     outbox.close();
 }
 
