@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use goshawk_proto::{
-    event::Event,
+    event::{DecodeError, ENVELOPE_VERSION, Event},
     id::{AgentId, EventId},
     link::{
         FrameReader, MAX_HEAD_BYTES, PushHead, PushMessage, PushReply,
@@ -23,6 +23,8 @@ use super::{Committed, IncomingEvent, Refusal, frames::read_frame, listener::Sha
 
 /// How long an agent may take to fetch an answer.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+/// When an agent may ask again about an event that only a newer coordinator can read.
+const NEWER_PAUSE: Duration = Duration::from_secs(60);
 /// Memory reserved for a body before its bytes come.
 const FIRST_RESERVE: usize = 256 << 10;
 
@@ -182,7 +184,17 @@ fn decode(
         warn!(%agent_id, %event_id, reason, "what an agent sent is no event");
         Refusal::Permanent { reason }
     };
-    let event = Event::decode(raw).map_err(|e| malformed(e.to_string()))?;
+    let event = Event::decode(raw).map_err(|error| match error {
+        // The agent was updated before us: the event is good, and we can read it soon.
+        DecodeError::Version(version) if version > ENVELOPE_VERSION => {
+            warn!(%agent_id, %event_id, version, "an agent's events are newer than this program");
+            Refusal::Retry {
+                after: NEWER_PAUSE,
+                reason: error.to_string(),
+            }
+        }
+        error => malformed(error.to_string()),
+    })?;
     if event.event_id != event_id {
         return Err(malformed(
             "the event's id is not the one announced".to_owned(),

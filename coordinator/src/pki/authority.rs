@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     path::Path,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -82,6 +82,9 @@ pub struct Authority {
     server: Mutex<Server>,
     tokens: Arc<dyn JoinTokenStore>,
     registry: Arc<dyn AgentRegistry>,
+    /// Held while an agent is admitted or revoked: neither may happen in the middle of the other,
+    /// or the later write of an enrolment would undo a revocation.
+    membership: Mutex<()>,
     /// Every enrolled agent and whether it is revoked: what the handshake asks.
     standing: RwLock<HashMap<AgentId, bool>>,
     /// Counts revocations, so that live connections look again.
@@ -120,6 +123,7 @@ impl Authority {
                 renew_at,
             }),
             tokens,
+            membership: Mutex::new(()),
             standing: RwLock::new(standing.collect()),
             registry,
             revocations: watch::Sender::new(0),
@@ -222,12 +226,20 @@ impl Authority {
         let revoke = &mut |agent: &mut AgentRecord| {
             agent.revoked_at.get_or_insert(now);
         };
+        let _alone = self.lock_membership();
         if self.registry.update(id, revoke)?.is_none() {
             return Ok(false);
         }
         self.set_standing(id, true);
         self.revocations.send_modify(|count| *count += 1);
         Ok(true)
+    }
+
+    fn lock_membership(&self) -> MutexGuard<'_, ()> {
+        // It guards no data of its own, so a panic under it leaves nothing half-done.
+        self.membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the agent was enrolled here and not revoked since.
@@ -285,6 +297,7 @@ impl Authority {
         }
         check_name(&request.name)?;
         let signing = SigningRequest::parse(&request.csr).map_err(bad_request)?;
+        let _alone = self.lock_membership();
         let agent_id = self.redeem(now, request.token_id, &digest, signing.key())?;
         self.admit(now, agent_id, request, &signing)
             .map_err(|error| internal(&error))

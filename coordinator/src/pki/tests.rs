@@ -209,6 +209,30 @@ fn a_token_is_used_by_one_of_many_at_once() {
 }
 
 #[test]
+fn a_revocation_is_not_undone_by_an_enrolment_at_the_same_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = open(dir.path());
+    let (token, _) = authority.create_join_token(HOUR, "").unwrap();
+    let key = KeyPair::generate().unwrap();
+    let request = request(&token, &key);
+    let id = authority.enrol(&request).unwrap().agent_id;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    let _ = authority.enrol(&request);
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(authority.revoke_agent(id).unwrap());
+    });
+    assert!(!authority.is_welcome(id));
+    assert!(authority.agents().unwrap()[0].revoked_at.is_some());
+    assert!(!open(dir.path()).is_welcome(id), "nor after a restart");
+}
+
+#[test]
 fn the_server_certificate_is_renewed_before_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let authority = open(dir.path());
