@@ -37,7 +37,7 @@ use crate::enrol::{Identity, IdentityError};
 
 /// An outbox that cannot be read or written. Without secrets.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the outbox failed: {0}")]
+#[error("{0}")]
 pub struct OutboxError(pub String);
 
 /// The outbox as the link sees it. Calls may block for a disk: the link makes them on the blocking

@@ -6,12 +6,11 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use goshawk_agent_core::{
     stage::StreamEnd,
     supervise::{Command, Output, Report, SupervisePolicy, Supervisor},
@@ -22,6 +21,9 @@ use goshawk_proto::{stream::StreamSpec, time::Timestamp};
 pub use frames::{Failure, FrameSource, OpenSource, StopSource, open_any};
 
 mod frames;
+mod mailbox;
+
+use mailbox::{Mailbox, Order, Orders};
 
 use crate::{
     board::{Board, RateMeter},
@@ -31,8 +33,6 @@ use crate::{
 
 /// Longest sleep between looks at the supervisor.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
-/// Orders that may wait for a stream's thread; it takes them between two frames.
-const MAX_ORDERS: usize = 16;
 
 /// What stream threads work with, the same for all streams.
 #[derive(Clone)]
@@ -45,15 +45,9 @@ pub struct SourceTools {
     pub timeout: Duration,
 }
 
-enum Order {
-    Update(Arc<StreamSpec>),
-    Stop,
-}
-
 /// A stream's running thread.
 pub struct StreamThread {
-    orders: Sender<Order>,
-    stopper: Arc<Mutex<Option<StopSource>>>,
+    orders: Orders,
     /// How the stream fares.
     pub board: Arc<Board>,
     thread: JoinHandle<()>,
@@ -67,14 +61,13 @@ impl StreamThread {
         board: Arc<Board>,
         metrics: StreamMetrics,
     ) -> std::io::Result<Self> {
-        let (orders, inbox) = bounded(MAX_ORDERS);
-        let stopper = Arc::new(Mutex::new(None));
+        let mail = Arc::new(Mailbox::default());
+        let orders = Orders(Arc::clone(&mail));
         let worker = Worker {
             supervisor: Supervisor::new(spec.version, SupervisePolicy::from_spec(&spec), false),
             started: Instant::now(),
-            stopper: Arc::clone(&stopper),
             board: Arc::clone(&board),
-            inbox,
+            mail,
             spec,
             tools,
             metrics,
@@ -89,7 +82,6 @@ impl StreamThread {
             .spawn(move || worker.work())?;
         Ok(Self {
             orders,
-            stopper,
             board,
             thread,
         })
@@ -97,25 +89,12 @@ impl StreamThread {
 
     /// Goes on with a changed specification.
     pub fn update(&self, spec: Arc<StreamSpec>) {
-        self.order(Order::Update(spec));
+        self.orders.0.put(Order::Update(spec));
     }
 
     /// Ends the stream: open tracks become events, then the thread ends.
     pub fn stop(&self) {
-        self.order(Order::Stop);
-    }
-
-    fn order(&self, order: Order) {
-        // The thread has ended when nobody takes orders any more.
-        let _ = self.orders.send(order);
-        if let Some(stop) = self
-            .stopper
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-        {
-            stop();
-        }
+        self.orders.0.put(Order::Stop);
     }
 
     /// Whether the thread has ended.
@@ -146,9 +125,8 @@ struct Run {
 struct Worker {
     supervisor: Supervisor,
     started: Instant,
-    stopper: Arc<Mutex<Option<StopSource>>>,
     board: Arc<Board>,
-    inbox: Receiver<Order>,
+    mail: Arc<Mailbox>,
     spec: Arc<StreamSpec>,
     tools: SourceTools,
     metrics: StreamMetrics,
@@ -186,6 +164,10 @@ impl Worker {
             if self.stopping && self.run.is_none() {
                 return;
             }
+            if self.mail.has_order() {
+                // It came before the source just opened could be stopped for it.
+                continue;
+            }
             if self.run.is_some() {
                 self.step();
             } else {
@@ -199,12 +181,8 @@ impl Worker {
     }
 
     fn take_orders(&mut self) {
-        loop {
-            match self.inbox.try_recv() {
-                Ok(order) => self.handle_order(order),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => return self.handle_order(Order::Stop),
-            }
+        while let Some(order) = self.mail.take() {
+            self.handle_order(order);
         }
     }
 
@@ -257,9 +235,7 @@ impl Worker {
         let now = self.now();
         match catch_unwind(AssertUnwindSafe(|| self.try_open())) {
             Ok(Ok(run)) => {
-                let mut slot = self.stopper.lock().unwrap_or_else(PoisonError::into_inner);
-                *slot = Some(run.source.stopper());
-                drop(slot);
+                self.mail.set_stopper(Some(run.source.stopper()));
                 self.run = Some(run);
                 self.runs += 1;
                 self.supervisor.handle_opened(now);
@@ -363,7 +339,7 @@ impl Worker {
 
     /// Ends the run, if there is one, and sends what its tracks have.
     fn close(&mut self, end: StreamEnd) {
-        *self.stopper.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.mail.set_stopper(None);
         self.metrics.running.set(0);
         let Some(mut run) = self.run.take() else {
             return;
@@ -376,7 +352,7 @@ impl Worker {
     }
 
     fn discard(&mut self) {
-        *self.stopper.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.mail.set_stopper(None);
         self.run = None;
         self.metrics.running.set(0);
         tracing::error!(stream = %self.spec.stream_id, "the analysis panicked; its open tracks are lost");
@@ -389,10 +365,8 @@ impl Worker {
             .poll_timeout()
             .map_or(MAX_WAIT, |at| at.saturating_sub(now))
             .min(MAX_WAIT);
-        match self.inbox.recv_timeout(until) {
-            Ok(order) => self.handle_order(order),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => self.handle_order(Order::Stop),
+        if let Some(order) = self.mail.wait(until) {
+            self.handle_order(order);
         }
     }
 }
