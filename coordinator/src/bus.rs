@@ -75,6 +75,11 @@ impl Bus {
         }
     }
 
+    /// Whether anybody listens now.
+    pub fn has_listeners(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
     /// Counters since the start.
     pub fn stats(&self) -> BusStats {
         BusStats {

@@ -6,8 +6,10 @@
 //!
 //! What is full and what happens then: over [`ProcessOptions::max_pending`] waiting events, agents
 //! are told to try later (they keep theirs on disk); over the analyzer's or the matcher's queue,
-//! an event waits and is tried again; an event that fails by its own fault
-//! [`ProcessOptions::max_tries`] times is set aside with the reason and blocks nobody.
+//! an event waits and is tried again, as it does for every fault that is not its own, for as long
+//! as that takes; waiting, it holds up nobody. An event that fails by its own fault
+//! [`ProcessOptions::max_tries`] times, and for [`ProcessOptions::min_age`] at least, is set aside
+//! with the reason.
 
 mod assemble;
 pub mod assign;
@@ -84,6 +86,11 @@ pub struct ProcessOptions {
     pub concurrency: usize,
     /// How often an event may fail by its own fault.
     pub max_tries: u32,
+    /// How long after its arrival at the earliest it is set aside for failing, so that a fault of
+    /// ours that looks like the event's own can be mended before anything is lost.
+    pub min_age: Duration,
+    /// How long messages left by the life before wait for somebody who listens.
+    pub resend_grace: Duration,
     /// Events that may wait; over this, agents are told to try later.
     pub max_pending: u64,
     /// First pause before another try; doubles up to [`Self::longest_pause`].
@@ -99,9 +106,11 @@ impl Default for ProcessOptions {
         Self {
             concurrency: 8,
             max_tries: 3,
+            min_age: Duration::from_secs(600),
+            resend_grace: Duration::from_secs(30),
             max_pending: 100_000,
             first_pause: Duration::from_millis(100),
-            longest_pause: Duration::from_secs(5),
+            longest_pause: Duration::from_secs(30),
             checkpoint: None,
         }
     }
@@ -138,8 +147,14 @@ pub struct ProcessStats {
     pub filtered: u64,
     /// Tries that failed and were repeated.
     pub retries: u64,
+    /// Tries that failed by no fault of the event.
+    pub waits: u64,
     /// Events set aside.
     pub buried: u64,
+    /// Events that are set aside now.
+    pub dead: u64,
+    /// Events set aside that were forgotten to make room for later ones.
+    pub dead_dropped: u64,
     /// Messages sent again after a restart.
     pub resent: u64,
     /// Events made of pictures.
@@ -155,7 +170,10 @@ struct Counters {
     processed: AtomicU64,
     filtered: AtomicU64,
     retries: AtomicU64,
+    waits: AtomicU64,
     buried: AtomicU64,
+    dead: AtomicU64,
+    dead_dropped: AtomicU64,
     resent: AtomicU64,
     generated: AtomicU64,
 }
@@ -196,7 +214,7 @@ pub enum ProcessError {
 enum Verdict {
     /// Not the event's fault: try again after this, as often as it takes.
     Wait(Duration),
-    /// It may be the event's fault: try again a few times.
+    /// It may be the event's fault: try again a few times, and for some minutes.
     Retry,
     /// Trying again cannot help: set it aside.
     Hopeless,
@@ -211,18 +229,20 @@ impl ProcessError {
             Self::Store(error) | Self::Match(MatchingError::Store(error)) => match error {
                 StoreError::Unavailable { after, .. } => Verdict::Wait(*after),
                 StoreError::NotFound { .. } => Verdict::Hopeless,
-                StoreError::Conflict { .. } | StoreError::Corrupt { .. } => Verdict::Retry,
+                StoreError::Corrupt { .. } => Verdict::Wait(SHORT),
+                StoreError::Conflict { .. } => Verdict::Retry,
             },
             Self::Match(MatchingError::Match(error)) => match error {
-                MatchError::Timeout(_) | MatchError::Busy => Verdict::Wait(SHORT),
-                MatchError::Stopped => Verdict::Retry,
+                MatchError::Timeout(_) | MatchError::Busy | MatchError::Stopped => {
+                    Verdict::Wait(SHORT)
+                }
             },
             Self::Blob(error) => match error {
                 BlobError::Storage(_) | BlobError::NotFound(_) => Verdict::Wait(SHORT),
                 BlobError::NotPicture | BlobError::TooLarge(_) => Verdict::Hopeless,
             },
-            Self::Extract(ExtractError::Busy) => Verdict::Wait(SHORT),
-            Self::Extract(_) | Self::Broken(_) => Verdict::Retry,
+            Self::Extract(ExtractError::Busy | ExtractError::Model(_)) => Verdict::Wait(SHORT),
+            Self::Extract(ExtractError::Picture { .. }) | Self::Broken(_) => Verdict::Retry,
             Self::Envelope(_) => Verdict::Hopeless,
             Self::Interrupted(_) => Verdict::Stop,
         }
@@ -253,7 +273,8 @@ impl Processor {
         })
     }
 
-    /// Sends again what may not have been sent, then works the queue until cancelled.
+    /// Works the queue until cancelled; beside it, sends again what may not have been sent, as
+    /// soon as somebody listens.
     pub fn start(self: &Arc<Self>, cancel: CancellationToken) -> JoinHandle<()> {
         tokio::spawn(worker::run(self.clone(), cancel))
     }
@@ -270,7 +291,10 @@ impl Processor {
             processed: get(&c.processed),
             filtered: get(&c.filtered),
             retries: get(&c.retries),
+            waits: get(&c.waits),
             buried: get(&c.buried),
+            dead: get(&c.dead),
+            dead_dropped: get(&c.dead_dropped),
             resent: get(&c.resent),
             generated: get(&c.generated),
         }
@@ -287,7 +311,14 @@ impl Processor {
         let (agent, event_id) = (incoming.agent_id, incoming.event_id);
         let (stream_id, raw) = (incoming.event.stream_id, incoming.raw);
         let received = self.store.run(move |store| {
-            let stream = store.stream_of_any(stream_id)?;
+            let stream = match store.stream_of_any(stream_id) {
+                // An agent that asks again about what we took must hear that we have it, also when
+                // the stream has gone since.
+                Err(StoreError::NotFound { .. }) if store.was_received(event_id)? => {
+                    return Ok(Received::Duplicate);
+                }
+                other => other?,
+            };
             if !stream.was_held_by(agent) {
                 // The same answer as for a stream that does not exist: nothing to be probed.
                 return Err(StoreError::not_found("stream", stream_id));

@@ -29,7 +29,9 @@ use goshawk_proto::{
 };
 
 pub use handle::StoreHandle;
-pub use incoming::{DeadLetter, Finish, IncomingRow, IncomingStore, Outgoing, Received};
+pub use incoming::{
+    DeadLetter, Finish, IncomingRow, IncomingStore, MAX_DEAD, Outgoing, Received,
+};
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,14 +21,14 @@ use super::{
     Checkpoint, ProcessError, ProcessParts, Step,
     assemble::{Plan, assemble, attribute, face_record},
     draft::{Draft, Shot},
-    extract::Analyzer,
+    extract::{Analyzer, ExtractError},
     ids::derived,
     now,
 };
 use crate::{
     blobs::{BlobKey, BlobKind, Blobs},
     bus::Bus,
-    matcher::Matching,
+    matcher::{Matching, pool::PoolError},
     store::{Finish, StoreHandle},
 };
 
@@ -85,6 +85,11 @@ impl Executor {
         let event_id = event.event_id;
         self.bus.publish(event);
         tracing::info!(%event_id, "event published");
+    }
+
+    /// Whether anybody would hear what is published.
+    pub fn is_heard(&self) -> bool {
+        self.bus.has_listeners()
     }
 
     /// Asks the checkpoint.
@@ -184,7 +189,14 @@ impl Executor {
             .iter()
             .map(|n| draft.shots[*n].warp.clone())
             .collect();
-        let found = analyzer.describe(warps).await?;
+        let found = match analyzer.try_describe(warps).await {
+            Ok(found) => found?,
+            // Most likely a panic, so it may be the event's fault.
+            Err(PoolError::Broken) => {
+                return Err(ProcessError::Broken("the models broke off".into()));
+            }
+            Err(error) => return Err(ExtractError::from(error).into()),
+        };
         for (number, traits) in lacking.into_iter().zip(found) {
             let shot = &mut draft.shots[number];
             shot.descriptor = Some(traits.descriptor);

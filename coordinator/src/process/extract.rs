@@ -153,15 +153,24 @@ impl Analyzer {
 
     /// Descriptor, age and gender of each sample, in order.
     pub async fn describe(&self, warps: Vec<Jpeg>) -> Result<Vec<SampleTraits>, ExtractError> {
+        self.try_describe(warps).await?
+    }
+
+    /// As [`Self::describe`]; work that broke off is told apart from models that failed.
+    pub(super) async fn try_describe(
+        &self,
+        warps: Vec<Jpeg>,
+    ) -> Result<Result<Vec<SampleTraits>, ExtractError>, PoolError> {
         let (extractor, wanted) = (self.extractor.clone(), warps.len());
-        let found = self.pool.run(move |_| extractor.describe(&warps)).await??;
+        let found = match self.pool.run(move |_| extractor.describe(&warps)).await? {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
         if found.len() != wanted {
-            return Err(ExtractError::Model(format!(
-                "{} results for {wanted} samples",
-                found.len()
-            )));
+            let message = format!("{} results for {wanted} samples", found.len());
+            return Ok(Err(ExtractError::Model(message)));
         }
-        Ok(found)
+        Ok(Ok(found))
     }
 
     /// The version of its descriptors.

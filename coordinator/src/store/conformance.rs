@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, Stored};
 pub(crate) use events::event as sample_event;
-pub(crate) use objects::stream as sample_stream;
+pub(crate) use objects::{account as sample_account, stream as sample_stream};
 
 /// The account of most tests.
 pub(crate) const ACCOUNT: AccountId = AccountId(Uuid::from_u128(0xacc));

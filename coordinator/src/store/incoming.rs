@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Stored;
 
+/// Events that stay set aside; each holds its envelope.
+pub const MAX_DEAD: u64 = 10_000;
+
 /// What became of an event that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
@@ -108,20 +111,28 @@ pub trait IncomingStore {
         raw: &[u8],
         now: Timestamp,
     ) -> Stored<Received>;
+    /// Whether any account had this event; durable when this returns. Slower than
+    /// [`Self::receive`]: for events whose stream, and so whose account, is not known any more.
+    fn was_received(&self, event: EventId) -> Stored<bool>;
     /// Events to be processed with a place after `after`, in order.
     fn incoming(&self, after: Option<u64>, most: usize) -> Stored<Vec<IncomingRow>>;
     /// How many events wait.
     fn incoming_len(&self) -> Stored<u64>;
     /// Notes a failed try; returns how many there were.
     fn note_failure(&self, seq: u64) -> Stored<u32>;
-    /// Sets an event aside for good.
-    fn bury(&self, seq: u64, reason: &str, now: Timestamp) -> Stored<()>;
+    /// Sets an event aside for good. Over [`MAX_DEAD`], the oldest ones are forgotten; returns how
+    /// many those are.
+    fn bury(&self, seq: u64, reason: &str, now: Timestamp) -> Stored<u64>;
+    /// How many events are set aside.
+    fn dead_len(&self) -> Stored<u64>;
     /// Events set aside, oldest first.
     fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>>;
     /// Writes the outcome of processing. `None`: the incoming row is gone, so somebody did it
     /// before and nothing was written. Else what was written, and its place among the outgoing
     /// ones where subscribers are to be told.
     fn finish(&self, finish: &Finish) -> Stored<Option<Finished>>;
+    /// A place in the queues that is higher than all given so far.
+    fn mark(&self) -> Stored<u64>;
     /// Messages that may not have been sent, in order.
     fn outgoing(&self, after: Option<u64>, most: usize) -> Stored<Vec<Outgoing>>;
     /// Notes that a message was handed to the bus. Need not be durable at once: a message may be

@@ -51,10 +51,12 @@ pub fn descriptor_of(person: u8) -> Descriptor {
     Descriptor::from_values(VERSION, &values).unwrap()
 }
 
-/// Models that know whom a picture shows. Person 200 breaks them, person 201 is busy twice.
+/// Models that know whom a picture shows. Person 200 breaks them six times, person 201 finds
+/// them busy twice, 202 makes them panic, 203 is no good picture.
 #[derive(Default)]
 pub struct Models {
     calls: AtomicU32,
+    failures: AtomicU32,
 }
 
 impl Extractor for Models {
@@ -92,7 +94,13 @@ impl Extractor for Models {
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let one = |jpeg: &Jpeg| match jpeg.bytes[3] {
-            200 => Err(ExtractError::Model("the network broke".into())),
+            200 if self.failures.fetch_add(1, Ordering::SeqCst) < 6 => {
+                Err(ExtractError::Model("the network broke".into()))
+            }
+            203 => Err(ExtractError::Picture {
+                fault: PictureFault::Broken,
+                message: "cut off".into(),
+            }),
             202 => panic!("on purpose"),
             201 if call < 2 => Err(ExtractError::Busy),
             person => Ok(SampleTraits {
@@ -215,6 +223,10 @@ pub struct World {
 
 impl World {
     pub fn open(dir: &Path, checkpoint: Option<Arc<dyn Checkpoint>>) -> Self {
+        Self::open_with(dir, |options| options.checkpoint = checkpoint)
+    }
+
+    pub fn open_with(dir: &Path, adjust: impl FnOnce(&mut ProcessOptions)) -> Self {
         let options = SledOptions {
             cache_bytes: 8 << 20,
         };
@@ -235,12 +247,13 @@ impl World {
             bus: bus.clone(),
             analyzer: Some(Analyzer::new(Arc::new(Models::default()), 1, 64)),
         };
-        let options = ProcessOptions {
+        let mut options = ProcessOptions {
             first_pause: Duration::from_millis(1),
             longest_pause: Duration::from_millis(300),
-            checkpoint,
+            min_age: Duration::ZERO,
             ..ProcessOptions::default()
         };
+        adjust(&mut options);
         let processor = Processor::new(parts, options);
         Self {
             store,
@@ -300,7 +313,9 @@ impl World {
     pub async fn settle(&self) {
         for _ in 0..2000 {
             let left = self.store.incoming_len().unwrap();
-            if left == 0 && self.store.outgoing(None, 1).unwrap().is_empty() {
+            // Rows go before counters are touched.
+            let counted = self.processor.stats().pending == 0;
+            if left == 0 && counted && self.store.outgoing(None, 1).unwrap().is_empty() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -187,6 +187,7 @@ pub(super) fn poison_is_set_aside(store: &dyn Store) {
     store.bury(seq, "cannot be read", at(20)).unwrap();
     store.bury(seq, "again", at(21)).unwrap();
     assert_eq!(store.incoming_len().unwrap(), 0);
+    assert_eq!(store.dead_len().unwrap(), 1);
     let letters = store.dead_letters(10).unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!(
@@ -200,6 +201,7 @@ pub(super) fn poison_is_set_aside(store: &dyn Store) {
         "what was set aside does not come back"
     );
     assert!(missing(store.note_failure(seq)));
+    assert!(store.mark().unwrap() > seq);
 }
 
 pub(super) fn a_vanished_list_is_left_out(store: &dyn Store) {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{ACCOUNT, STRANGER, at, clashes, missing, page};
 use crate::store::{Store, StreamQuery};
 
-fn account(n: u128, login: &str) -> Account {
+pub(crate) fn account(n: u128, login: &str) -> Account {
     Account {
         account_id: AccountId(Uuid::from_u128(n)),
         login: login.into(),

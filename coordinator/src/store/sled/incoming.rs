@@ -8,12 +8,12 @@ use goshawk_proto::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Change, SledStore, codec,
+    Change, SledStore, codec, fault,
     keys::{self, Table, owned, place},
 };
 use crate::store::{
     DeadLetter, Finish, IncomingRow, IncomingStore, Outgoing, Received, StoreError, Stored,
-    incoming::Finished,
+    incoming::{Finished, MAX_DEAD},
 };
 
 const HEAD: &str = "incoming event";
@@ -51,6 +51,24 @@ impl SledStore {
     fn remove_incoming(change: &mut Change, seq: u64) {
         change.remove(place(Table::Incoming, seq));
         change.remove(place(Table::Envelope, seq));
+    }
+
+    /// Keys of the dead letters, oldest first, without reading their envelopes.
+    fn dead_keys(&self) -> Stored<Vec<::sled::IVec>> {
+        let rows = self.rows.scan_prefix(keys::key(Table::Dead, &[])).keys();
+        rows.map(|key| key.map_err(fault)).collect()
+    }
+
+    /// Forgets the oldest dead letters over `most`; returns how many.
+    pub(super) fn drop_oldest_dead(&self, change: &mut Change, most: u64) -> Stored<u64> {
+        let dead = self.dead_keys()?;
+        let over = dead
+            .len()
+            .saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+        for key in &dead[..over] {
+            change.remove(&key[..]);
+        }
+        Ok(over as u64)
     }
 
     /// Rows of a queue after a place, in order.
@@ -98,6 +116,19 @@ impl IncomingStore for SledStore {
         Ok(outcome)
     }
 
+    fn was_received(&self, event: EventId) -> Stored<bool> {
+        for row in self.scan(&keys::key(Table::Account, &[])) {
+            let Some(account) = keys::last_id(&row?.0).map(AccountId) else {
+                continue;
+            };
+            if self.has(seen_key(account, event))? {
+                self.flusher.flush()?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn incoming(&self, after: Option<u64>, most: usize) -> Stored<Vec<IncomingRow>> {
         let mut out = Vec::new();
         for row in self.queue(Table::Incoming, after).take(most) {
@@ -142,10 +173,10 @@ impl IncomingStore for SledStore {
         })
     }
 
-    fn bury(&self, seq: u64, reason: &str, now: Timestamp) -> Stored<()> {
+    fn bury(&self, seq: u64, reason: &str, now: Timestamp) -> Stored<u64> {
         self.write(|change| {
             let Some(head) = self.head(seq)? else {
-                return Ok(());
+                return Ok(0);
             };
             // Without its envelope it is set aside all the same.
             let raw = self
@@ -161,9 +192,18 @@ impl IncomingStore for SledStore {
                 raw,
             };
             Self::remove_incoming(change, seq);
+            let dropped = self.drop_oldest_dead(change, MAX_DEAD - 1)?;
             change.put(place(Table::Dead, seq), codec::packed(DEAD, &letter)?);
-            Ok(())
+            Ok(dropped)
         })
+    }
+
+    fn dead_len(&self) -> Stored<u64> {
+        Ok(self.dead_keys()?.len() as u64)
+    }
+
+    fn mark(&self) -> Stored<u64> {
+        self.next_seq()
     }
 
     fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>> {

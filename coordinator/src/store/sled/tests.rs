@@ -228,3 +228,25 @@ fn rate_of_durable_events() {
         );
     }
 }
+
+#[test]
+fn the_oldest_dead_letters_make_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for n in 0..4u128 {
+        let id = conformance::sample_event(n).event_id;
+        let raw = vec![n as u8; 20_000];
+        let at = conformance::at(1);
+        store
+            .receive(ACCOUNT, conformance::AGENT, id, &raw, at)
+            .unwrap();
+        let seq = store.incoming(None, 1).unwrap()[0].seq;
+        assert_eq!(store.bury(seq, "bad", at).unwrap(), 0);
+    }
+    let dropped = store.write(|change| store.drop_oldest_dead(change, 1));
+    assert_eq!(dropped, Ok(3));
+    assert_eq!(store.dead_len(), Ok(1));
+    assert_eq!(store.dead_letters(10).unwrap()[0].raw[0], 3);
+    let pieces = store.scan(&keys::key(keys::Table::Piece, &[])).count();
+    assert!((1..=5).contains(&pieces), "theirs are gone: {pieces}");
+}
