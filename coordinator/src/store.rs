@@ -29,9 +29,7 @@ use goshawk_proto::{
 };
 
 pub use handle::StoreHandle;
-pub use incoming::{
-    DeadLetter, Finish, IncomingRow, IncomingStore, MAX_DEAD, Outgoing, Received,
-};
+pub use incoming::{DeadLetter, Finish, IncomingRow, IncomingStore, MAX_DEAD, Outgoing, Received};
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
