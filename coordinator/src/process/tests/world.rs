@@ -55,7 +55,7 @@ pub fn descriptor_of(person: u8) -> Descriptor {
 /// them busy twice, 202 makes them panic, 203 is no good picture.
 #[derive(Default)]
 pub struct Models {
-    calls: AtomicU32,
+    refusals: AtomicU32,
     failures: AtomicU32,
 }
 
@@ -92,7 +92,6 @@ impl Extractor for Models {
     }
 
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError> {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let one = |jpeg: &Jpeg| match jpeg.bytes[3] {
             200 if self.failures.fetch_add(1, Ordering::SeqCst) < 6 => {
                 Err(ExtractError::Model("the network broke".into()))
@@ -102,7 +101,7 @@ impl Extractor for Models {
                 message: "cut off".into(),
             }),
             202 => panic!("on purpose"),
-            201 if call < 2 => Err(ExtractError::Busy),
+            201 if self.refusals.fetch_add(1, Ordering::SeqCst) < 1 => Err(ExtractError::Busy),
             person => Ok(SampleTraits {
                 descriptor: descriptor_of(person),
                 attributes: Some(BasicAttributes {
