@@ -72,7 +72,7 @@ goshawk_proto::settings! {
         bootstrap_save: bool = "bootstrap.save", "false";
 
         /// Largest JSON body.
-        max_json: ByteSize = "limits.json", "8MiB";
+        max_json: ByteSize = "limits.json", "1MiB";
         /// Largest body with images.
         max_image: ByteSize = "limits.image", "32MiB";
         /// Memory for the bodies of all requests together; further ones wait.

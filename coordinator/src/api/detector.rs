@@ -15,7 +15,7 @@ use super::{
     pictures::blob_error,
     query::Query,
     routes::{Access, Answer, Resource},
-    upload::{self, Pictures, Upload},
+    upload::{self, Pictures, Purpose, Upload},
 };
 use crate::{
     blobs::{BlobKey, BlobKind},
@@ -129,7 +129,7 @@ async fn detect(call: Call) -> Answer {
     let account = call.account()?;
     let wanted = Wanted::read(&call.query)?;
     call.api.analyzer()?;
-    let uploads = match upload::read(&call, Code::BadJson).await? {
+    let uploads = match upload::read(&call, Purpose::Detection).await? {
         Pictures::Given(uploads) => uploads,
         Pictures::Samples(ids) => samples(&call.api, account, &ids).await?,
     };
@@ -158,10 +158,7 @@ pub async fn samples(
             .get(&key)
             .await
             .map_err(|error| blob_error(error, id.0))?;
-        found.push(Upload {
-            filename: id.to_string(),
-            bytes,
-        });
+        found.push(Upload::new(id.to_string(), bytes));
     }
     Ok(found)
 }

@@ -20,7 +20,7 @@ use super::{
     detector::samples,
     query::Query,
     routes::{Access, Answer, Resource},
-    upload::{self, Pictures, Upload},
+    upload::{self, Pictures, Purpose, Upload},
     vision,
 };
 use crate::{
@@ -94,7 +94,7 @@ async fn generate(call: Call) -> Answer {
         .await?;
     runnable(&handler)?;
     call.api.analyzer()?;
-    let uploads = match upload::read(&call, Code::BadEventBody).await? {
+    let uploads = match upload::read(&call, Purpose::Events).await? {
         Pictures::Given(uploads) => uploads,
         Pictures::Samples(ids) => samples(&call.api, account, &ids).await?,
     };
@@ -140,8 +140,8 @@ fn source(upload: Upload, options: PictureOptions) -> SourcePicture {
         filename: upload.filename,
         bytes: upload.bytes,
         options,
-        detect_time: None,
-        detect_ts: None,
+        detect_time: upload.detect_time,
+        detect_ts: upload.detect_ts,
         reference: None,
     }
 }

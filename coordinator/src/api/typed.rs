@@ -1,7 +1,7 @@
 //! JSON bodies as the domain's types, with mistakes reported by path.
 
 use goshawk_coordinator_core::bounds::{Check, Invalid};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::errors::{ApiError, Code};
@@ -38,6 +38,19 @@ pub fn unchecked<T: DeserializeOwned>(value: Value, code: Code) -> Result<T, Api
     }
 }
 
+/// A body as a `T` without the tree of values in between, which takes many times the room of its
+/// text: for bodies as large as images. `T` itself refuses unknown fields.
+pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8], code: Code) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let mut track = serde_path_to_error::Track::new();
+    let typed = T::deserialize(serde_path_to_error::Deserializer::new(
+        &mut reader,
+        &mut track,
+    ));
+    let ended = typed.and_then(|typed| reader.end().map(|()| typed));
+    ended.map_err(|error| mismatch(code, &track.path().to_string(), &error))
+}
+
 /// The error of a value out of the contract's bounds.
 pub fn invalid(code: Code, wrong: &Invalid) -> ApiError {
     code.at(&wrong.path, &wrong.message)
@@ -48,7 +61,22 @@ pub fn invalid(code: Code, wrong: &Invalid) -> ApiError {
 fn mismatch(code: Code, path: &str, error: &serde_json::Error) -> ApiError {
     let path = path.replace(['[', ']'], ".").replace("..", ".");
     let path = path.trim_matches('.').replace(".?", "");
+    if error.is_syntax() || error.is_eof() {
+        let (line, column) = (error.line(), error.column());
+        return code.at("", format!("invalid json at line {line} column {column}"));
+    }
     let text = error.to_string();
+    let text = match text.split_once(" at line ") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    };
+    if let Some(field) = text
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split('`').next())
+    {
+        let field: String = field.chars().take(64).collect();
+        return code.at(&field, "extra fields not permitted");
+    }
     if let Some(field) = text
         .strip_prefix("missing field `")
         .and_then(|rest| rest.split('`').next())

@@ -1,23 +1,56 @@
 //! Pictures in request bodies: raw, base64, multipart, or named as stored samples.
 
+mod json_body;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use goshawk_models::{Exif, Picture, PictureError};
-use goshawk_proto::{geometry::Size, id::SampleId, picture::Pixels};
+use goshawk_proto::{geometry::Size, id::SampleId, picture::Pixels, time::Timestamp};
 use http::header;
-use serde_json::Value;
 
-use super::{
-    Api,
-    call::{Call, parse_json},
-    fields::Fields,
-};
+use super::{Api, call::Call, typed::from_slice};
 use crate::errors::{ApiError, Code};
+use json_body::{Few, JsonBody, is_empty_json};
 
 /// File name of a picture that came without one.
 pub const UNNAMED: &str = "Raw image";
 /// Longest file name that is kept, in characters.
 const MAX_NAME: usize = 128;
+
+/// Latest `detect_ts` of the contract.
+const MAX_DETECT_TS: f64 = 158_731_466_399.999;
+const REQUIRED: &str = "field required";
+const NOT_SUPPORTED: &str = "not supported by this installation, leave it out or empty";
+/// Parts of a multipart body that nothing is done with, refused unless they are empty.
+const UNSUPPORTED: [&str; 8] = [
+    "face_bounding_boxes",
+    "body_bounding_boxes",
+    "image_detect_time",
+    "image_detect_ts",
+    "detect_time",
+    "detect_ts",
+    "image_origin",
+    "meta",
+];
+
+/// What pictures are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To find faces in them.
+    Detection,
+    /// To make events of them.
+    Events,
+}
+
+impl Purpose {
+    /// The code of a body that does not fit.
+    fn code(self) -> Code {
+        match self {
+            Self::Detection => Code::BadJson,
+            Self::Events => Code::BadEventBody,
+        }
+    }
+}
 
 /// One picture of a request.
 #[derive(Debug, Clone)]
@@ -26,6 +59,22 @@ pub struct Upload {
     pub filename: String,
     /// Its bytes.
     pub bytes: Bytes,
+    /// When it was taken, where the client says so.
+    pub detect_time: Option<Timestamp>,
+    /// Seconds from the start of something, where the client says so.
+    pub detect_ts: Option<f64>,
+}
+
+impl Upload {
+    /// A picture of which no more is known.
+    pub fn new(filename: String, bytes: Bytes) -> Self {
+        Self {
+            filename,
+            bytes,
+            detect_time: None,
+            detect_ts: None,
+        }
+    }
 }
 
 /// What a request with pictures asks for.
@@ -70,62 +119,60 @@ fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
         .map_err(|_| Code::BadBase64.plain())
 }
 
-/// Reads the pictures of a request; mistakes in a JSON body are reported under `code`.
-pub async fn read(call: &Call, code: Code) -> Result<Pictures, ApiError> {
+/// Reads the pictures of a request.
+pub async fn read(call: &Call, purpose: Purpose) -> Result<Pictures, ApiError> {
     let media = call.content_type().unwrap_or_default();
-    let unnamed = |bytes| {
-        Pictures::Given(vec![Upload {
-            filename: UNNAMED.to_owned(),
-            bytes,
-        }])
-    };
+    let unnamed = |bytes| Pictures::Given(vec![Upload::new(UNNAMED.to_owned(), bytes)]);
     match media.as_str() {
         media if is_image_type(media) => Ok(unnamed(call.bytes().await?)),
         media if is_base64_type(media) => Ok(unnamed(from_base64(&call.bytes().await?)?)),
-        "multipart/form-data" => multipart(call).await.map(Pictures::Given),
-        "application/json" => {
-            let body = parse_json(&call.bytes().await?, code)?;
-            from_json(&body, code, call.api.max_pictures)
-        }
+        "multipart/form-data" => multipart(call, purpose).await.map(Pictures::Given),
+        "application/json" => from_json(&call.bytes().await?, purpose, call.api.max_pictures),
         _ => Err(Code::BadContentType.plain()),
     }
 }
 
-fn from_json(body: &Value, code: Code, most: usize) -> Result<Pictures, ApiError> {
-    let mut fields = Fields::of(body, code)?;
-    if let Some(urls) = fields.get("urls") {
+fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures, ApiError> {
+    let code = purpose.code();
+    let body: JsonBody = from_slice(body, code)?;
+    if let Some(urls) = body.urls {
         // Fetching for a client would let it reach whatever we can reach: not done.
-        let first = urls.array(1..=8)?;
-        let url = first[0].object()?.need("url")?.text(0..=512)?;
+        let first = urls.0.first();
+        let first =
+            first.ok_or_else(|| code.at("urls", "ensure this value has at least 1 items"))?;
+        let url: String = first.url.chars().take(512).collect();
         return Err(
             Code::BadImageUrl.with(goshawk_coordinator_core::stream::mask_credentials(&url))
         );
     }
-    if let Some(samples) = fields.get("samples") {
-        let ids = samples.ids(1..=most.min(8))?;
-        fields.finish()?;
-        return Ok(Pictures::Samples(ids));
+    body.refuse_unsupported(purpose)?;
+    if let Some(Few(ids)) = body.samples {
+        return match ids.len() {
+            0 => Err(code.at("samples", "ensure this value has at least 1 items")),
+            count if count > most => {
+                let message = format!("ensure this value has at most {most} items");
+                Err(code.at("samples", message))
+            }
+            _ => Ok(Pictures::Samples(ids)),
+        };
     }
-    let image = fields.need("image")?;
-    let mimetype = fields.need("mimetype")?;
-    if !is_base64_type(&mimetype.text(0..=64)?) {
-        return Err(mimetype.wrong("unexpected value"));
+    let image = body.image.ok_or_else(|| code.at("image", REQUIRED))?;
+    let mimetype = body.mimetype.ok_or_else(|| code.at("mimetype", REQUIRED))?;
+    if !is_base64_type(&mimetype) {
+        return Err(code.at("mimetype", "unexpected value"));
     }
-    fields.allow(&[
-        "face_bounding_boxes",
-        "body_bounding_boxes",
-        "trusted_detections",
-    ]);
-    fields.finish()?;
-    let text = image.text(1..=usize::MAX)?;
-    let bytes = from_base64(text.as_bytes())?;
+    let seconds = body.detect_ts;
+    if seconds.is_some_and(|seconds| !(0.0..=MAX_DETECT_TS).contains(&seconds)) {
+        return Err(code.at("detect_ts", "value is out of range"));
+    }
     Ok(Pictures::Given(vec![Upload {
-        filename: UNNAMED.to_owned(),
-        bytes,
+        detect_time: body.detect_time,
+        detect_ts: seconds,
+        ..Upload::new(UNNAMED.to_owned(), from_base64(image.0.as_bytes())?)
     }]))
 }
 
-async fn multipart(call: &Call) -> Result<Vec<Upload>, ApiError> {
+async fn multipart(call: &Call, purpose: Purpose) -> Result<Vec<Upload>, ApiError> {
     let header = call
         .headers
         .get(header::CONTENT_TYPE)
@@ -147,14 +194,13 @@ async fn multipart(call: &Call) -> Result<Vec<Upload>, ApiError> {
                 let detail = "Not available to send new policies to non-dynamic handler";
                 return Err(ApiError::new(Code::BadEventBody, detail));
             }
-            Some(
-                "face_bounding_boxes"
-                | "body_bounding_boxes"
-                | "detect_time"
-                | "detect_ts"
-                | "image_origin"
-                | "meta",
-            ) => continue,
+            Some(name) if let Some(name) = UNSUPPORTED.iter().find(|known| **known == name) => {
+                let value = part.bytes().await.map_err(broken)?;
+                if !is_empty_json(&value) {
+                    return Err(purpose.code().at(name, NOT_SUPPORTED));
+                }
+                continue;
+            }
             _ => return Err(Code::BadMultipart.with("unknown part")),
         }
         let media = part
@@ -177,7 +223,7 @@ async fn multipart(call: &Call) -> Result<Vec<Upload>, ApiError> {
             media if is_base64_type(media) => from_base64(&bytes)?,
             _ => return Err(Code::BadPartContentType.plain()),
         };
-        uploads.push(Upload { filename, bytes });
+        uploads.push(Upload::new(filename, bytes));
     }
     if uploads.is_empty() {
         return Err(Code::BadMultipart.with("body must contains at least one image"));
@@ -223,7 +269,7 @@ mod tests {
     #[test]
     fn addresses_are_never_fetched_and_their_passwords_not_shown() {
         let body = json!({"urls": [{"url": "http://user:secret@10.0.0.1/x"}]});
-        let error = from_json(&body, Code::BadJson, 8).unwrap_err();
+        let error = from_json(body.to_string().as_bytes(), Purpose::Detection, 8).unwrap_err();
         assert_eq!(error.body()["error_code"], 11027);
         assert_eq!(
             error.body()["detail"],
@@ -233,14 +279,59 @@ mod tests {
 
     #[test]
     fn base64_pictures_are_read_and_bad_ones_refused() {
-        let body = |image| json!({"image": image, "mimetype": "image/x-jpeg-base64", "face_bounding_boxes": []});
-        let Ok(Pictures::Given(given)) = from_json(&body("aGk="), Code::BadJson, 8) else {
+        let body = |image| {
+            json!({"image": image, "mimetype": "image/x-jpeg-base64", "face_bounding_boxes": []})
+                .to_string()
+                .into_bytes()
+        };
+        let Ok(Pictures::Given(given)) = from_json(&body("aGk="), Purpose::Detection, 8) else {
             panic!("refused")
         };
         assert_eq!(given[0].bytes.as_ref(), b"hi");
         assert_eq!(
-            from_json(&body("%%"), Code::BadJson, 8).unwrap_err().code(),
+            from_json(&body("%%"), Purpose::Detection, 8)
+                .unwrap_err()
+                .code(),
             Code::BadBase64
         );
+    }
+
+    #[test]
+    fn what_is_not_done_is_refused_by_name() {
+        let read = |name: &str, value: serde_json::Value, purpose| {
+            let mut body = json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64"});
+            body[name] = value;
+            from_json(body.to_string().as_bytes(), purpose, 8)
+        };
+        let refused = [
+            (
+                "face_bounding_boxes",
+                json!([{"x": 1, "y": 1, "width": 9, "height": 9}]),
+            ),
+            ("body_bounding_boxes", json!([1])),
+            ("meta", json!({"key": "value"})),
+            ("image_origin", json!("/6/images/x")),
+            ("detect_ts", json!(-1)),
+            ("detect_time", json!("yesterday")),
+            ("surprise", json!(1)),
+        ];
+        for (name, value) in refused {
+            let error = read(name, value, Purpose::Events).unwrap_err();
+            assert_eq!(error.code(), Code::BadEventBody);
+            assert!(
+                error.to_string().contains(&format!("Path: '{name}'")),
+                "{error}"
+            );
+        }
+        let time = json!("2018-08-11T09:11:41.674Z");
+        let Ok(Pictures::Given(given)) = read("detect_time", time.clone(), Purpose::Events) else {
+            panic!("refused")
+        };
+        assert_eq!(
+            given[0].detect_time.unwrap().to_string(),
+            "2018-08-11T09:11:41.674Z"
+        );
+        assert!(read("detect_time", time, Purpose::Detection).is_err());
+        assert!(read("meta", json!(null), Purpose::Events).is_ok());
     }
 }

@@ -177,6 +177,17 @@ async fn pictures_come_in_several_ways() {
         (&json!("b.jpg"), &json!(0))
     );
     assert_ne!(images[1]["error"]["error_code"], 0);
+    let boxes = "--xx\r\nContent-Disposition: form-data; name=\"face_bounding_boxes\"\r\n\r\n[{\"filename\": \"a.png\"}]\r\n--xx--\r\n";
+    let request = c
+        .request(Method::POST, "/6/detector")
+        .header("Content-Type", "multipart/form-data; boundary=xx")
+        .body(boxes);
+    let reply = c.send("detectFaces", request).await.refused(400, 12022);
+    assert!(
+        reply.detail().contains("'face_bounding_boxes'"),
+        "{}",
+        reply.detail()
+    );
     let urls = json!({"urls": [{"url": "http://169.254.169.254/latest"}]});
     c.post("detectFaces", "/6/detector", urls)
         .await
