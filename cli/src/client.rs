@@ -101,14 +101,37 @@ impl Client {
         answer(request, &method, path).await
     }
 
-    /// Everything of a paged collection: each page is an array, under `key` where the contract
-    /// wraps it in an object.
+    /// Everything of a paged collection of the API service; see [`Self::pages`].
     pub async fn all(&self, path: &str, key: &str) -> anyhow::Result<Vec<Value>> {
+        self.pages(None, path, key).await
+    }
+
+    /// Everything of a paged collection of the Streams service that belongs to `account`.
+    pub async fn all_streams(
+        &self,
+        account: &str,
+        path: &str,
+        key: &str,
+    ) -> anyhow::Result<Vec<Value>> {
+        self.pages(Some(account), path, key).await
+    }
+
+    /// Page after page: each is an array, under `key` where the contract wraps it in an object.
+    /// With an account the Streams service is asked, else the API.
+    async fn pages(
+        &self,
+        account: Option<&str>,
+        path: &str,
+        key: &str,
+    ) -> anyhow::Result<Vec<Value>> {
         let mut found = Vec::new();
         for page in 1.. {
             let glue = if path.contains('?') { '&' } else { '?' };
             let path = format!("{path}{glue}page={page}&page_size={PAGE_SIZE}");
-            let mut answer = self.call(Method::GET, &path, None).await?;
+            let mut answer = match account {
+                Some(account) => self.call_streams(Method::GET, &path, account, None).await?,
+                None => self.call(Method::GET, &path, None).await?,
+            };
             let items = if answer.is_array() {
                 Some(&mut answer)
             } else {

@@ -42,7 +42,10 @@ pub async fn run(client: &Client, command: Streams, as_json: bool) -> anyhow::Re
             );
         }
         Streams::List => {
-            for stream in all(client, &account).await? {
+            for stream in client
+                .all_streams(&account, "/2/streams", "streams")
+                .await?
+            {
                 if as_json {
                     println!("{stream}");
                     continue;
@@ -80,28 +83,6 @@ pub async fn show(client: &Client, account: &str, id: &str) -> anyhow::Result<Va
     client
         .call_streams(Method::GET, &format!("/2/streams/{id}"), account, None)
         .await
-}
-
-async fn all(client: &Client, account: &str) -> anyhow::Result<Vec<Value>> {
-    const PAGE_SIZE: usize = 100;
-    let mut found = Vec::new();
-    for page in 1.. {
-        let path = format!("/2/streams?page={page}&page_size={PAGE_SIZE}");
-        let answer = client
-            .call_streams(Method::GET, &path, account, None)
-            .await?;
-        let items = answer
-            .get("streams")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
-        let count = items.len();
-        found.extend(items);
-        if count < PAGE_SIZE {
-            break;
-        }
-    }
-    Ok(found)
 }
 
 /// Creates a stream for faces and gives its id.

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
@@ -105,7 +105,7 @@ impl Process {
     /// Waits for the process to end by itself.
     pub async fn wait(&mut self) -> String {
         match self.child.wait().await {
-            Ok(status) => describe(status),
+            Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         }
     }
@@ -124,10 +124,6 @@ impl Process {
         // Already gone is as good as killed.
         let _ = self.child.kill().await;
     }
-}
-
-fn describe(status: ExitStatus) -> String {
-    status.to_string()
 }
 
 fn beside_this_program(name: &str) -> anyhow::Result<PathBuf> {
