@@ -1,6 +1,12 @@
 //! Reading query strings into typed filters. Pure: the caller has decoded the pairs already.
 
+pub mod parameters;
+pub mod values;
+
 use std::str::FromStr;
+
+pub use parameters::{Parameters, QueryValue};
+pub use values::{CommaList, Moment, Switch, Target, Targets};
 
 /// A query parameter that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,11 +16,17 @@ pub struct BadParameter {
     pub name: String,
     /// What is wrong, for people.
     pub message: String,
+    /// Whether a field was asked for that the object does not have: the contract has an error of
+    /// its own for that.
+    pub target: bool,
 }
 
 /// Decoded pairs of a query string.
 #[derive(Clone, Copy, Debug)]
 pub struct Pairs<'a>(pub &'a [(String, String)]);
+
+/// Most objects on one page.
+pub const MAX_PAGE_SIZE: usize = 1000;
 
 /// A page of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +77,14 @@ impl<'a> Pairs<'a> {
             .iter()
             .rev()
             .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All values of `name` in the order given.
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
             .map(|(_, value)| value.as_str())
     }
 
@@ -139,7 +159,7 @@ impl<'a> Pairs<'a> {
     /// The page that `page` and `page_size` name.
     pub fn page(self) -> Result<Page, BadParameter> {
         let number = self.number("page", 1, u64::MAX)?.unwrap_or(1);
-        let size = self.number("page_size", 1, 1000)?.unwrap_or(10);
+        let size = self.number("page_size", 1, MAX_PAGE_SIZE)?.unwrap_or(10);
         Ok(Page { number, size })
     }
 }
@@ -149,6 +169,21 @@ pub fn bad(name: &str, message: impl Into<String>) -> BadParameter {
     BadParameter {
         name: name.into(),
         message: message.into(),
+        target: false,
+    }
+}
+
+/// A complaint about a field that the answers about `of` do not have.
+pub fn unknown_target(name: &str, item: &str, of: &str, known: &[&str]) -> BadParameter {
+    let item: String = item.chars().take(64).collect();
+    let known: Vec<String> = known.iter().map(|known| format!("'{known}'")).collect();
+    BadParameter {
+        name: name.into(),
+        message: format!(
+            "'{item}' is not valid target to get {of}. Valid target should be one of [{}].",
+            known.join(", ")
+        ),
+        target: true,
     }
 }
 
