@@ -2,8 +2,19 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
+
+/// The form of every identifier in text, as the published contracts have it.
+pub const PATTERN: &str = "^[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}$";
+
+/// Reads the one form of [`PATTERN`]: hyphens, lower case.
+fn published(text: &str) -> Option<Uuid> {
+    if text.len() != 36 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    Uuid::try_parse(text).ok()
+}
 
 /// Text that is not an identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,10 +26,37 @@ pub struct ParseIdError {
     pub text: String,
 }
 
+/// Reads an identifier out of a text format.
+struct IdText;
+
+impl de::Visitor<'_> for IdText {
+    type Value = Uuid;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a UUID")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Uuid, E> {
+        published(text).ok_or_else(|| E::custom("value is not a valid uuid"))
+    }
+}
+
+#[cfg(feature = "schema")]
+type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
+
+/// The published schema of every identifier.
+#[cfg(feature = "schema")]
+fn schema() -> Schema {
+    use utoipa::openapi::{ObjectBuilder, SchemaFormat, Type};
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let uuid = SchemaFormat::Custom("uuid".into());
+    text.format(Some(uuid)).pattern(Some(PATTERN)).into()
+}
+
 macro_rules! uuid_id {
     ($($(#[$doc:meta])* $name:ident = $kind:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -55,13 +93,33 @@ macro_rules! uuid_id {
         impl FromStr for $name {
             type Err = ParseIdError;
 
-            /// Accepts the hyphenated form only, as the published contracts do.
+            /// Accepts the form of [`PATTERN`] only, as the published contracts do.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let bad = || ParseIdError { kind: $kind, text: text.chars().take(64).collect() };
-                if text.len() != 36 {
-                    return Err(bad());
+                published(text).map(Self).ok_or_else(bad)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if !deserializer.is_human_readable() {
+                    return Uuid::deserialize(deserializer).map(Self);
                 }
-                Uuid::try_parse(text).map(Self).map_err(|_| bad())
+                deserializer.deserialize_str(IdText).map(Self)
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl utoipa::__dev::ComposeSchema for $name {
+            fn compose(_: Vec<Schema>) -> Schema {
+                schema()
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                concat!("format.", stringify!($name)).into()
             }
         }
     )*};
@@ -92,6 +150,10 @@ uuid_id! {
     TrackId = "track id";
     /// A one-time permission for an agent to enrol.
     JoinTokenId = "join token id";
+    /// A token that an account gave out for the API.
+    TokenId = "token id";
+    /// Rules for verifying people one to one.
+    VerifierId = "verifier id";
 }
 
 impl EventId {
@@ -129,10 +191,22 @@ mod tests {
             "",
             "7acc35cfa3b24f878d8b5496a2782d37",
             "{7acc35cf-a3b2-4f87-8d8b-5496a2782d37}",
+            "7ACC35CF-A3B2-4F87-8D8B-5496A2782D37",
+            "7acc35cf-a3b2-4f87-8d8b-5496a2782d\u{e9}",
             "x",
         ] {
             assert!(bad.parse::<FaceId>().is_err(), "{bad}");
+            let json = serde_json::to_string(bad).unwrap();
+            assert!(serde_json::from_str::<FaceId>(&json).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn packed_ids_are_sixteen_bytes() {
+        let id = FaceId::random();
+        let packed = rmp_serde::to_vec_named(&id).unwrap();
+        assert_eq!(packed.len(), 18);
+        assert_eq!(rmp_serde::from_slice::<FaceId>(&packed).unwrap(), id);
     }
 
     #[test]

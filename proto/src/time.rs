@@ -105,10 +105,30 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let text = String::deserialize(deserializer)?;
-            text.parse().map_err(de::Error::custom)
+            text.parse()
+                .map_err(|_| de::Error::custom("invalid datetime format"))
         } else {
             i64::deserialize(deserializer).map(Self::from_unix_micros)
         }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::__dev::ComposeSchema for Timestamp {
+    fn compose(
+        _: Vec<utoipa::openapi::RefOr<utoipa::openapi::Schema>>,
+    ) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+        let moment = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.format(Some(moment)).into()
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::ToSchema for Timestamp {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "format.Timestamp".into()
     }
 }
 
