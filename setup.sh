@@ -53,6 +53,20 @@ fi
 say "building ($profile); the first time takes some minutes"
 cargo build --locked --workspace "${flags[@]}"
 
+# What `make test` holds the services against their contract with; see tests/contract.
+if [ "$profile" = debug ]; then
+  venv="$home/contract/venv"
+  if ! cmp -s tests/contract/requirements.txt "$venv/installed.txt"; then
+    say "contract tools"
+    rm -rf "$venv"
+    # Without pip of its own, so that Debian's python3-venv is not needed.
+    python3 -m venv --without-pip "$venv"
+    python3 -m pip --python "$venv/bin/python" install -q --disable-pip-version-check --require-hashes \
+      -r tests/contract/requirements.txt || fail "the contract tools could not be installed: is PyPI within reach?"
+    cp tests/contract/requirements.txt "$venv/installed.txt"
+  fi
+fi
+
 say "models and runtime"
 "target/$profile/goshawk-models" install --home "$home"
 

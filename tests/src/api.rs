@@ -19,6 +19,10 @@ pub struct Endpoints {
     pub api: String,
     /// `http://…` of the Streams service.
     pub streams: String,
+    /// `http://…` of the Handlers service.
+    pub handlers: String,
+    /// `http://…` of the Sender.
+    pub sender: String,
     /// `host:port` for agents.
     pub agents: String,
 }

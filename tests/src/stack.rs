@@ -151,6 +151,8 @@ fn endpoints(found: &Value) -> anyhow::Result<Endpoints> {
     Ok(Endpoints {
         api: text(found, "api")?,
         streams: text(found, "streams")?,
+        handlers: text(found, "handlers")?,
+        sender: text(found, "sender")?,
         agents: text(found, "agents")?,
     })
 }
