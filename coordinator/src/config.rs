@@ -50,6 +50,30 @@ goshawk_proto::settings! {
         handlers_listen: SocketAddr = "handlers.listen", "127.0.0.1:5090";
         /// Address of the Streams service (`/2/streams`). Knows no accounts: loopback only.
         streams_listen: SocketAddr = "streams.listen", "127.0.0.1:5160";
+        /// Certificate chain of the API (PEM, the server's own first). With it and the key the API
+        /// speaks HTTPS alone; both are read again when they change and on SIGHUP.
+        api_certificate: Option<PathBuf> = "api.tls.certificate", "";
+        /// Private key of that certificate (PEM).
+        api_key: Option<PathBuf> = "api.tls.key", "";
+        /// Certificate chain of the Sender.
+        sender_certificate: Option<PathBuf> = "sender.tls.certificate", "";
+        /// Private key of that certificate.
+        sender_key: Option<PathBuf> = "sender.tls.key", "";
+        /// Certificate chain of the Handlers service.
+        handlers_certificate: Option<PathBuf> = "handlers.tls.certificate", "";
+        /// Private key of that certificate.
+        handlers_key: Option<PathBuf> = "handlers.tls.key", "";
+        /// Certificate chain of the Streams service.
+        streams_certificate: Option<PathBuf> = "streams.tls.certificate", "";
+        /// Private key of that certificate.
+        streams_key: Option<PathBuf> = "streams.tls.key", "";
+        /// How often the certificate files are looked at for changes.
+        tls_watch: Duration = "tls.watch", "5s";
+        /// Longest time for a TLS handshake.
+        tls_handshake_timeout: Duration = "tls.handshake_timeout", "10s";
+        /// TLS handshakes under way at once on one service, a quarter of them for one address;
+        /// more wait.
+        tls_handshakes: usize = "tls.handshakes", "128";
         /// UDP address for agents.
         agents_listen: SocketAddr = "agents.listen", "0.0.0.0:5443";
         /// Let the three internal services listen beyond loopback. Whoever reaches them then
@@ -83,12 +107,18 @@ goshawk_proto::settings! {
         max_side: u32 = "limits.side", "16384";
         /// Pictures in one request.
         max_pictures: usize = "limits.pictures", "16";
-        /// Longest time until a request has arrived.
+        /// Longest time until a request has arrived: one for its head, the silence before it
+        /// included, and one for its body.
         request_timeout: Duration = "limits.request_timeout", "60s";
+        /// Longest wait for a client that does not read its answer.
+        send_timeout: Duration = "limits.send_timeout", "60s";
         /// Longest time until a request is answered.
         processing_timeout: Duration = "limits.processing_timeout", "600s";
-        /// Connections to one service at once.
+        /// Connections to one service at once; more wait.
         max_connections: usize = "limits.connections", "1024";
+        /// Connections to one service from one address at once (of IPv6: from one /64); more are
+        /// closed. Raise it where a proxy stands before the service.
+        max_connections_per_address: usize = "limits.connections_per_address", "256";
         /// WebSocket subscribers at once.
         max_subscribers: usize = "limits.subscribers", "1024";
         /// Messages that may wait for one subscriber; more and it loses them.
@@ -100,6 +130,8 @@ goshawk_proto::settings! {
         log_level: String = "log.level", "info";
         /// How it is logged: `text` or `json`.
         log_format: LogFormat = "log.format", "text";
+        /// Whether every request is logged (level info) with method, route, status, time and client.
+        log_access: bool = "log.access", "false";
         /// Life of a temporary attribute unless a request says otherwise.
         attribute_ttl: Duration = "attributes.ttl", "300s";
     }
@@ -130,6 +162,11 @@ impl Config {
             ("models.workers", self.inference_workers),
             ("models.queue", self.inference_queue),
             ("limits.connections", self.max_connections),
+            (
+                "limits.connections_per_address",
+                self.max_connections_per_address,
+            ),
+            ("tls.handshakes", self.tls_handshakes),
             ("limits.pictures", self.max_pictures),
             ("limits.subscriber_queue", self.subscriber_queue),
         ] {

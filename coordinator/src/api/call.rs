@@ -49,11 +49,37 @@ fn is_request_id(text: &str) -> bool {
         && uuid::Uuid::try_parse(id).is_ok()
 }
 
+/// How a client reaches a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// Whether what is sent back may hold what others must not read, such as a login cookie.
+    pub fn is_secure(self) -> bool {
+        self == Self::Https
+    }
+}
+
 /// Where a request came from and how it is called in logs.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// Address of the client.
     pub peer: IpAddr,
+    /// How it reached us.
+    pub scheme: Scheme,
     /// Its identifier.
     pub request_id: RequestId,
 }
@@ -113,7 +139,7 @@ impl Call {
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
         match host {
             Some(host) if !host.is_empty() && host.chars().all(plain) => {
-                format!("http://{host}{path}")
+                format!("{}://{host}{path}", self.origin.scheme.as_str())
             }
             _ => path.to_owned(),
         }

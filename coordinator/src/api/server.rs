@@ -214,6 +214,7 @@ impl Front {
         let request_id = RequestId::of(request.headers(), now_s);
         let origin = Origin {
             peer,
+            scheme: call::Scheme::Http,
             request_id: request_id.clone(),
         };
         request.extensions_mut().insert(origin);
