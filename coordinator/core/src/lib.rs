@@ -5,6 +5,7 @@
 //! * [`handler`], [`policy`]: the rules that events go through, and their evaluation;
 //! * [`candidates`], [`matching`]: whom a descriptor is compared with, and the ranking;
 //! * [`event`], [`face`], [`account`]: what is stored, with its published faces;
+//! * [`permission`], [`token`]: what programs may do for an account;
 //! * [`event_filter`], [`query`]: what listings and subscriptions ask for;
 //! * [`bounds`], [`code`]: the contract's bounds and its numbered sets.
 #![forbid(unsafe_code)]
@@ -19,9 +20,11 @@ pub mod event_filter;
 pub mod face;
 pub mod handler;
 pub mod matching;
+pub mod permission;
 pub mod policy;
 pub mod query;
 pub mod stream;
+pub mod token;
 
 #[cfg(test)]
 mod testing;
