@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt, StreamExt};
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
+};
+
+use crate::contract::{
+    Contract, Service,
+    client::{Answer, send},
 };
 
 /// Addresses of a coordinator's services.
@@ -27,10 +32,11 @@ pub struct Endpoints {
     pub agents: String,
 }
 
-/// A client with an account's credentials.
+/// A client with an account's credentials. Every exchange is held against the contract.
 #[derive(Clone)]
 pub struct Api {
     http: reqwest::Client,
+    contract: Option<&'static Contract>,
     /// Where the services are.
     pub endpoints: Endpoints,
     authorization: String,
@@ -45,13 +51,31 @@ impl Api {
         let authorization = format!("Basic {}", STANDARD.encode(format!("{login}:{password}")));
         Ok(Self {
             http,
+            contract: Some(Contract::load()),
             endpoints,
             authorization,
         })
     }
 
+    /// The same without the look at the contract, which would be measured along.
+    pub fn unchecked(&self) -> Self {
+        Self {
+            contract: None,
+            ..self.clone()
+        }
+    }
+
+    /// Sends a request to the API and gives the whole answer.
+    pub async fn send(&self, request: RequestBuilder) -> anyhow::Result<Answer> {
+        self.ask(Service::Api, request).await
+    }
+
+    async fn ask(&self, service: Service, request: RequestBuilder) -> anyhow::Result<Answer> {
+        Ok(send(&self.http, self.contract, service, request).await?)
+    }
+
     /// A request to the API service, not sent yet.
-    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.endpoints.api);
         self.http
             .request(method, url)
@@ -59,19 +83,22 @@ impl Api {
     }
 
     /// A request without credentials.
-    pub fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.endpoints.api))
     }
 
     /// GET, expecting success.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        success(self.request(Method::GET, path).send().await?).await
+        success(self.send(self.request(Method::GET, path)).await?)
     }
 
     /// POST of JSON, expecting success.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        success(self.request(Method::POST, path).json(body).send().await?).await
+        success(
+            self.send(self.request(Method::POST, path).json(body))
+                .await?,
+        )
     }
 
     /// POST of a picture, expecting success.
@@ -85,7 +112,7 @@ impl Api {
             .request(Method::POST, path)
             .header("Content-Type", kind)
             .body(bytes);
-        success(request.send().await?).await
+        success(self.send(request).await?)
     }
 
     /// A request to the Streams service as `account`.
@@ -104,7 +131,7 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        success(request.send().await?).await
+        success(self.ask(Service::Streams, request).await?)
     }
 
     /// The account of the credentials.
@@ -272,12 +299,8 @@ pub fn text(value: &Value, key: &str) -> anyhow::Result<String> {
 }
 
 /// The answer's JSON; an error when the status is none of success.
-pub async fn success(response: Response) -> anyhow::Result<Value> {
-    let (status, url) = (response.status(), response.url().path().to_owned());
-    let body = response.bytes().await?;
-    if !status.is_success() {
-        bail!("{url}: {status}: {}", String::from_utf8_lossy(&body));
-    }
+pub fn success(answer: Answer) -> anyhow::Result<Value> {
+    let body = answer.successful()?.body;
     if body.is_empty() {
         Ok(Value::Null)
     } else {
@@ -286,10 +309,8 @@ pub async fn success(response: Response) -> anyhow::Result<Value> {
 }
 
 /// The answer's status and the contract's error code.
-pub async fn refusal(response: Response) -> anyhow::Result<(u16, i64)> {
-    let status = response.status().as_u16();
-    let body: Value =
-        serde_json::from_slice(&response.bytes().await?).context("the error is not JSON")?;
+pub fn refusal(answer: &Answer) -> anyhow::Result<(u16, i64)> {
+    let body: Value = serde_json::from_slice(&answer.body).context("the error is not JSON")?;
     let code = body
         .get("error_code")
         .and_then(Value::as_i64)
@@ -297,5 +318,5 @@ pub async fn refusal(response: Response) -> anyhow::Result<(u16, i64)> {
     for key in ["desc", "detail", "link"] {
         text(&body, key)?;
     }
-    Ok((status, code))
+    Ok((answer.status.as_u16(), code))
 }

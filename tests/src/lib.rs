@@ -4,12 +4,14 @@
 //! * [`stack`]: coordinator, agent and camera, alone or together;
 //! * [`mod@bench`]: benchmarks, for `make bench`;
 //! * [`load`]: the agents' wire protocol from outside, for pushing events without an agent;
-//! * [`api`]: the public HTTP and WebSocket API as a client sees it.
+//! * [`api`]: the public HTTP and WebSocket API as a client sees it;
+//! * [`contract`]: every exchange held against the OpenAPI documents.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "tests say what they skip")]
 
 pub mod api;
 pub mod bench;
+pub mod contract;
 pub mod load;
 pub mod process;
 pub mod stack;

@@ -68,9 +68,9 @@ async fn a_camera_becomes_recognised_people() {
             .and_then(Value::as_str)
             .unwrap_or_else(|| panic!("no sample in {event}"));
         let picture = api.request(reqwest::Method::GET, &format!("/6/samples/faces/{sample}"));
-        let picture = picture.send().await.unwrap();
-        assert_eq!(picture.status(), 200);
-        assert_eq!(&picture.bytes().await.unwrap()[..2], [0xff, 0xd8], "a JPEG");
+        let picture = api.send(picture).await.unwrap();
+        assert_eq!(picture.status, 200);
+        assert_eq!(&picture.body[..2], [0xff, 0xd8], "a JPEG");
     }
     let stored = api.event_ids().await.unwrap();
     assert!(ids.iter().all(|id| stored.contains(id)));

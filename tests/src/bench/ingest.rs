@@ -68,7 +68,7 @@ fn latency(delays: &[f64]) -> anyhow::Result<Vec<Row>> {
 async fn delays(home: &Path) -> anyhow::Result<Vec<f64>> {
     let dir = tempfile::tempdir()?;
     let coordinator = Coordinator::start(dir.path(), home)?;
-    let api = coordinator.api.clone();
+    let api = coordinator.api.unchecked();
     let account = api.account().await?;
     let (list, _) = api.enrol("enrolled", enrolled_picture(home)?).await?;
     let handler = api.handler(&list).await?;

@@ -64,8 +64,8 @@ impl Recipe {
             .as_str()
             .with_context(|| format!("no sample in {attributes}"))?;
         let path = format!("/6/samples/faces/{sample}");
-        let picture = api.request(Method::GET, &path).send().await?;
-        let picture = picture.error_for_status()?.bytes().await?;
+        let picture = api.send(api.request(Method::GET, &path)).await?;
+        let picture = picture.successful()?.body;
         let mut random = Jitter::new(7);
         let length = real.len();
         let invented = (0..others).map(|_| (0..length).map(|_| normal(&mut random)).collect());
