@@ -1,7 +1,15 @@
 //! Small closed sets that the contracts write as integers.
 
+use std::str::FromStr;
+
 use goshawk_proto::detection::{Gender, LivenessVerdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use utoipa::openapi::{ObjectBuilder, Type};
+
+use crate::{
+    formats::{Wrong, read_whole},
+    published,
+};
 
 /// A switch that the contracts write as 0 or 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,12 +30,39 @@ impl Serialize for Flag {
 
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u64::deserialize(deserializer)? {
+        match read_whole(deserializer)? {
             0 => Ok(Self::OFF),
             1 => Ok(Self::ON),
-            other => Err(D::Error::custom(format!("{other} is neither 0 nor 1"))),
+            _ => Err(D::Error::custom(Wrong::not_among([0, 1]))),
         }
     }
+}
+
+impl FromStr for Flag {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        match text {
+            "0" => Ok(Self::OFF),
+            "1" => Ok(Self::ON),
+            _ => Err(Wrong::not_among([0, 1])),
+        }
+    }
+}
+
+impl From<bool> for Flag {
+    fn from(on: bool) -> Self {
+        Self(on)
+    }
+}
+
+published!(Flag, "Flag", numbers(&[0, 1]));
+
+/// The schema of a numbered set.
+fn numbers(codes: &[u8]) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .enum_values(Some(codes.to_vec()))
 }
 
 macro_rules! coded {
@@ -53,12 +88,12 @@ macro_rules! coded {
             }
         }
 
-        impl std::str::FromStr for $name {
-            type Err = String;
+        impl FromStr for $name {
+            type Err = Wrong;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let code = text.parse().ok().and_then(Self::from_code);
-                code.ok_or_else(|| format!("`{text}` is none of {:?}", [$($code),*]))
+                code.ok_or_else(|| Wrong::not_among([$($code),*]))
             }
         }
 
@@ -70,12 +105,14 @@ macro_rules! coded {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let code = u64::deserialize(deserializer)?;
-                Self::from_code(code).ok_or_else(|| {
-                    D::Error::custom(format!("{code} is none of {:?}", [$($code),*]))
-                })
+                let code = u64::try_from(read_whole(deserializer)?);
+                code.ok()
+                    .and_then(Self::from_code)
+                    .ok_or_else(|| D::Error::custom(Wrong::not_among([$($code),*])))
             }
         }
+
+        published!($name, stringify!($name), numbers(&[$($code),*]));
     };
 }
 
@@ -201,6 +238,8 @@ mod tests {
         assert!(serde_json::from_str::<Flag>("2").is_err());
         assert!(serde_json::from_str::<Flag>("true").is_err());
         assert!(serde_json::from_str::<LivenessCode>("3").is_err());
+        assert!(serde_json::from_str::<LivenessCode>("-1").is_err());
+        assert!("2".parse::<Flag>().is_err() && "01".parse::<Flag>().is_err());
         let text = serde_json::to_string(&[GenderCode::Female, GenderCode::Male]).unwrap();
         assert_eq!(text, "[0,1]");
     }

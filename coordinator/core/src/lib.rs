@@ -7,7 +7,8 @@
 //! * [`event`], [`face`], [`account`]: what is stored, with its published faces;
 //! * [`permission`], [`token`]: what programs may do for an account;
 //! * [`event_filter`], [`query`]: what listings and subscriptions ask for;
-//! * [`bounds`], [`code`]: the contract's bounds and its numbered sets.
+//! * [`formats`], [`bounds`], [`code`]: the contract's formats as types, bounds across fields,
+//!   numbered sets.
 #![forbid(unsafe_code)]
 
 pub mod account;
@@ -18,8 +19,10 @@ pub mod code;
 pub mod event;
 pub mod event_filter;
 pub mod face;
+pub mod formats;
 pub mod handler;
 pub mod matching;
+pub mod plugin;
 pub mod permission;
 pub mod policy;
 pub mod query;
