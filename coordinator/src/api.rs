@@ -14,12 +14,19 @@ pub mod fields;
 pub mod handlers;
 pub mod lists;
 pub mod matcher;
+pub mod media;
+pub mod openapi;
+pub mod operation;
+pub mod payload;
 pub mod pictures;
 pub mod query;
+pub mod reply;
+pub mod router;
 pub mod routes;
 pub mod server;
 pub mod service;
 pub mod streams;
+pub mod table;
 pub mod typed;
 pub mod upload;
 pub mod vision;
@@ -101,7 +108,7 @@ impl Api {
                 account_id: named(headers)?,
                 role: Role::User,
             })),
-            Access::Account => {
+            Access::Account | Access::May(..) | Access::Use(_) => {
                 if let Some(value) = headers.get(header::AUTHORIZATION) {
                     let value = value.to_str().unwrap_or_default();
                     return self.auth.header(value, peer).await.map(Some);

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Response as HttpResponse, StatusCode,
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
-use warp::reply::Response;
+use warp::{reply::Response, ws::Ws};
 
 use super::{Api, body::Body, query::Query};
 use crate::{
@@ -100,6 +100,8 @@ pub struct Call {
     pub origin: Origin,
     /// Who asks; present unless the operation is open to all.
     pub caller: Option<Caller>,
+    /// The WebSocket that the client wants to open, if it does.
+    pub socket: Mutex<Option<Ws>>,
     pub(super) body: Body,
     pub(super) rooms: Mutex<Vec<OwnedSemaphorePermit>>,
 }
@@ -192,6 +194,11 @@ impl Call {
             .unwrap_or_else(PoisonError::into_inner)
             .push(room);
         self.body.read(limit, declared, timeout).await
+    }
+
+    /// The whole body, at most as long as those without images may be.
+    pub async fn small_body(&self) -> Result<Bytes, ApiError> {
+        self.read(self.api.limits.json).await
     }
 
     /// The body as JSON; mistakes are reported under `code`.

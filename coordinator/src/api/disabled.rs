@@ -2,6 +2,7 @@
 //! documents for a service that is turned off. Everything else unknown is 404.
 
 use http::Method;
+use warp::reply::Response;
 
 use super::routes::{Access, Resource};
 use crate::errors::Code;
@@ -59,7 +60,7 @@ pub fn resources() -> Vec<Resource> {
                 .into_iter()
                 .fold(Resource::at(template), |resource, method| {
                     resource.on(method, Access::Account, move |_| {
-                        std::future::ready(Err(code.plain()))
+                        std::future::ready(Err::<Response, _>(code.plain()))
                     })
                 })
         })

@@ -1,32 +1,25 @@
-//! Operations of a service as one warp filter tree.
+//! Paths of a service and their operations.
 //!
-//! A resource is a path template with a handler per method. From the same table come the answers
-//! to `OPTIONS`, to a wrong method (405) and to an unknown path (404), and the path label of the
-//! metrics.
+//! A resource is a path template with an operation per method. From the same table come the
+//! answers to `OPTIONS`, to a wrong method (405) and to an unknown path (404), the path label of
+//! the metrics, and the API document.
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    panic::AssertUnwindSafe,
-    pin::Pin,
-    sync::{Arc, Mutex},
-};
+use std::collections::HashMap;
 
-use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use warp::{Filter, Rejection, filters::BoxedFilter, path::FullPath, reply::Response};
+use goshawk_coordinator_core::permission::{Action, Resource as Kind, Tool};
+use http::{HeaderValue, Method, StatusCode, header};
+use utoipa::openapi::{RefOr, Schema, path::Parameter};
+use warp::reply::Response;
 
 use super::{
-    Api,
-    body::Body,
-    call::{self, Call, Origin},
-    query::Query,
+    call::{self, Call},
+    openapi,
+    operation::{Endpoint, Operation},
 };
 use crate::errors::{ApiError, Code};
 
 /// What a handler gives.
 pub type Answer = Result<Response, ApiError>;
-type Handler = Arc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
 
 /// The path template a response was made by, for metrics.
 #[derive(Debug, Clone, Copy)]
@@ -37,16 +30,43 @@ pub struct RouteLabel(pub &'static str);
 pub enum Access {
     /// Everybody.
     Open,
-    /// Whoever shows an account's credentials.
+    /// Whoever shows an account's credentials, where the operation itself decides what a token
+    /// must permit.
     Account,
+    /// Whoever shows an account's credentials; a token must permit the action.
+    May(Kind, Action),
+    /// Whoever shows an account's credentials; a token must permit the use of the tool.
+    Use(Tool),
     /// Whoever names an account: services behind loopback only.
     Header,
 }
 
-/// One path and its methods.
+impl Access {
+    /// Whether a client has to show credentials.
+    pub fn wants_credentials(self) -> bool {
+        matches!(self, Self::Account | Self::May(..) | Self::Use(_))
+    }
+
+    /// Errors of those who may not.
+    pub fn errors(self) -> &'static [Code] {
+        match self {
+            Self::Open => &[],
+            Self::Header => &[Code::AccountHeaderMissing, Code::AccountHeaderBad],
+            _ => &[
+                Code::AuthorizationFailed,
+                Code::AuthorizationNeeded,
+                Code::AccessDenied,
+            ],
+        }
+    }
+}
+
+/// One path and its operations.
 pub struct Resource {
     template: &'static str,
-    methods: Vec<(Method, Access, Handler)>,
+    tag: &'static str,
+    operations: Vec<Operation>,
+    segments: Vec<(&'static str, RefOr<Schema>)>,
 }
 
 impl Resource {
@@ -54,39 +74,106 @@ impl Resource {
     pub fn at(template: &'static str) -> Self {
         Self {
             template,
-            methods: Vec::new(),
+            tag: "",
+            operations: Vec::new(),
+            segments: Vec::new(),
         }
     }
 
-    /// Adds a method.
-    pub fn on<F, R>(mut self, method: Method, access: Access, handler: F) -> Self
-    where
-        F: Fn(Call) -> R + Send + Sync + 'static,
-        R: Future<Output = Answer> + Send + 'static,
-    {
-        let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
-        self.methods.push((method, access, handler));
+    /// The group in API documents.
+    pub fn tagged(mut self, tag: &'static str) -> Self {
+        self.tag = tag;
         self
+    }
+
+    /// Adds an operation.
+    pub fn serve(mut self, operation: Operation) -> Self {
+        self.operations.push(operation);
+        self
+    }
+
+    /// Adds a method that API documents do not tell of.
+    pub fn on<A: 'static, E: Endpoint<A>>(
+        self,
+        method: Method,
+        access: Access,
+        endpoint: E,
+    ) -> Self {
+        self.serve(Operation::new(method, "", access, endpoint))
+    }
+
+    /// Describes a segment of the path that is no id.
+    pub fn segment(mut self, name: &'static str, schema: impl Into<RefOr<Schema>>) -> Self {
+        self.segments.push((name, schema.into()));
+        self
+    }
+
+    /// The path template.
+    pub fn template(&self) -> &'static str {
+        self.template
+    }
+
+    /// The group in API documents; from the path where none was given.
+    pub fn tag(&self) -> &'static str {
+        if self.tag.is_empty() {
+            let named = |segment: &&str| !segment.is_empty() && segment.parse::<u8>().is_err();
+            self.template.split('/').find(named).unwrap_or("service")
+        } else {
+            self.tag
+        }
+    }
+
+    /// The operations that API documents tell of.
+    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations
+            .iter()
+            .filter(|operation| !operation.id.is_empty())
+    }
+
+    /// The segments of the path that vary.
+    pub fn path_parameters(&self) -> impl Iterator<Item = Parameter> {
+        let names = self
+            .template
+            .split('/')
+            .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+        names.map(|name| {
+            let known = self.segments.iter().find(|(known, _)| *known == name);
+            let schema = match known {
+                Some((_, schema)) => schema.clone(),
+                None => openapi::uuid().into(),
+            };
+            let text = format!(
+                "The {} in question.",
+                name.trim_end_matches("_id").replace('_', " ")
+            );
+            openapi::path_parameter(name, &text, schema)
+        })
     }
 
     fn allowed(&self) -> String {
         let mut names: Vec<&str> = self
-            .methods
+            .operations
             .iter()
-            .map(|(method, ..)| method.as_str())
+            .map(|operation| operation.method.as_str())
             .collect();
         names.push("OPTIONS");
         names.join(", ")
     }
 
-    async fn answer(&self, mut call: Call) -> Answer {
+    /// The values of the varying segments of `path`, if it is one of this resource.
+    pub fn capture(&self, path: &str) -> Option<HashMap<&'static str, String>> {
+        capture(self.template, path)
+    }
+
+    /// Answers a request for this path.
+    pub async fn answer(&self, mut call: Call) -> Answer {
         if call.method == Method::OPTIONS {
             return self.options();
         }
-        let Some((_, access, handler)) = self
-            .methods
+        let Some(operation) = self
+            .operations
             .iter()
-            .find(|(method, ..)| *method == call.method)
+            .find(|operation| operation.method == call.method)
         else {
             let mut response = call::refused(&Code::MethodNotAllowed.plain());
             set_allow(&mut response, &self.allowed());
@@ -94,9 +181,9 @@ impl Resource {
         };
         call.caller = call
             .api
-            .authenticate(*access, &call.headers, call.origin.peer)
+            .authenticate(operation.access, &call.headers, call.origin.peer)
             .await?;
-        handler(call).await
+        operation.run(call).await
     }
 
     fn options(&self) -> Answer {
@@ -104,80 +191,12 @@ impl Resource {
         set_allow(&mut response, &self.allowed());
         Ok(response)
     }
-
-    /// The filter of this resource.
-    pub fn filter(self, api: &Arc<Api>) -> BoxedFilter<(Response,)> {
-        let (api, template) = (Arc::clone(api), self.template);
-        let this = Arc::new(self);
-        matching(template)
-            .and(warp::method())
-            .and(raw_query())
-            .and(warp::header::headers_cloned())
-            .and(warp::ext::get::<Origin>())
-            .and(warp::body::stream().map(Body::new))
-            .then(
-                move |params, method, query: String, headers: HeaderMap, origin, body: Body| {
-                    let (api, this) = (Arc::clone(&api), Arc::clone(&this));
-                    let query = Query::parse(&query);
-                    let call = Call {
-                        api,
-                        method,
-                        params,
-                        query,
-                        headers,
-                        origin,
-                        caller: None,
-                        body: body.clone(),
-                        rooms: Mutex::default(),
-                    };
-                    async move { guarded(this.template, body, this.answer(call)).await }
-                },
-            )
-            .boxed()
-    }
-}
-
-/// Runs a handler: a panic becomes an internal error, an unread body is let go of, and the
-/// response carries its route.
-async fn guarded(
-    template: &'static str,
-    body: Body,
-    answer: impl Future<Output = Answer>,
-) -> Response {
-    let result = AssertUnwindSafe(answer)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(ApiError::internal(template, &"handler panicked")));
-    let mut response = result.unwrap_or_else(|error| call::refused(&error));
-    if !response.status().is_success() {
-        body.discard();
-    }
-    response.extensions_mut().insert(RouteLabel(template));
-    response
 }
 
 fn set_allow(response: &mut Response, methods: &str) {
     if let Ok(value) = HeaderValue::from_str(methods) {
         response.headers_mut().insert(header::ALLOW, value);
     }
-}
-
-/// The query string, empty when there is none.
-pub fn raw_query() -> BoxedFilter<(String,)> {
-    warp::query::raw()
-        .or(warp::any().map(String::new))
-        .unify()
-        .boxed()
-}
-
-/// Matches a path template and gives the values of its segments.
-pub fn matching(template: &'static str) -> BoxedFilter<(HashMap<&'static str, String>,)> {
-    warp::path::full()
-        .and_then(move |path: FullPath| {
-            let found = capture(template, path.as_str()).ok_or_else(warp::reject::not_found);
-            std::future::ready(found)
-        })
-        .boxed()
 }
 
 fn capture(template: &'static str, path: &str) -> Option<HashMap<&'static str, String>> {
@@ -205,32 +224,6 @@ fn capture(template: &'static str, path: &str) -> Option<HashMap<&'static str, S
 
 fn is_id(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
-}
-
-/// Joins filters into one tree; what none of them matches is answered with the contract's 404.
-pub fn tree(mut filters: Vec<BoxedFilter<(Response,)>>) -> BoxedFilter<(Response,)> {
-    // Pairs of pairs keep the depth logarithmic in the number of resources.
-    while filters.len() > 1 {
-        let mut paired = Vec::with_capacity(filters.len().div_ceil(2));
-        let mut rest = filters.into_iter();
-        while let Some(first) = rest.next() {
-            paired.push(match rest.next() {
-                Some(second) => first.or(second).unify().boxed(),
-                None => first,
-            });
-        }
-        filters = paired;
-    }
-    let all = filters.pop().unwrap_or_else(|| {
-        warp::any()
-            .and_then(|| std::future::ready(Err::<Response, Rejection>(warp::reject::not_found())))
-            .boxed()
-    });
-    let unknown = warp::body::stream().map(|chunks| {
-        Body::new(chunks).discard();
-        call::refused(&Code::PageNotFound.plain())
-    });
-    all.or(unknown).unify().boxed()
 }
 
 #[cfg(test)]

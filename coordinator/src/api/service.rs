@@ -24,6 +24,38 @@ pub enum Service {
     Streams,
 }
 
+impl Service {
+    /// Its name in documents.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Api => "Goshawk API",
+            Self::Sender => "Goshawk Sender",
+            Self::Handlers => "Goshawk Handlers",
+            Self::Streams => "Goshawk Streams",
+        }
+    }
+
+    /// What it is for.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Api => "Everything for clients: faces, lists, handlers, events, matching, accounts and tokens.",
+            Self::Sender => "Events as they happen, over WebSocket. For services on the same machine.",
+            Self::Handlers => "Handlers and events from pictures. For services on the same machine.",
+            Self::Streams => "Video streams and their processing. For services on the same machine.",
+        }
+    }
+
+    /// Version of the published contract that it follows.
+    pub fn contract_version(self) -> &'static str {
+        match self {
+            Self::Api => "6.39.0",
+            Self::Sender => "2.12.7",
+            Self::Handlers => "2.16.1",
+            Self::Streams => "1.1.18",
+        }
+    }
+}
+
 /// Version of the published contract that the whole of us follows.
 const PLATFORM: (u32, u32, u32) = (5, 39, 0);
 

@@ -6,6 +6,18 @@ use serde_json::Value;
 
 use crate::errors::{ApiError, Code};
 
+/// Levels of a MessagePack body.
+const MSGPACK_DEPTH: usize = 64;
+
+/// How the messages of our own formats begin; they never repeat the value.
+const FORMATS: &[&str] = &[
+    "ensure this value",
+    "string does not match",
+    "value is not",
+    "unexpected value; permitted",
+    "invalid ",
+];
+
 /// `value` as a `T` within its bounds. Unknown fields are refused; `known` names further paths
 /// that the contract allows and that mean nothing here.
 pub fn typed<T: DeserializeOwned + Check>(value: Value, code: Code) -> Result<T, ApiError> {
@@ -27,15 +39,69 @@ pub fn unchecked<T: DeserializeOwned>(value: Value, code: Code) -> Result<T, Api
         extra.get_or_insert_with(|| path.to_string());
     });
     match (result, extra) {
-        (Ok(_), Some(extra)) => {
-            // Paths through options carry a `?` segment.
-            let path: Vec<&str> = extra.split('.').filter(|segment| *segment != "?").collect();
-            let path: String = path.join(".").chars().take(256).collect();
-            Err(code.at(&path, "extra fields not permitted"))
-        }
+        (Ok(_), Some(extra)) => Err(unexpected(code, &extra)),
         (Ok(typed), None) => Ok(typed),
         (Err(error), _) => Err(mismatch(code, &track.path().to_string(), &error)),
     }
+}
+
+/// A JSON object as a `T`: every mistake is named by its path, unknown fields are refused, and no
+/// tree of values is built in between. At most 128 levels deep.
+pub fn from_json<T: DeserializeOwned>(bytes: &[u8], code: Code) -> Result<T, ApiError> {
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        // What is not even JSON should be told so.
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
+            .map_err(|error| mismatch(code, "", &error))?;
+        return Err(code.at("", "value is not a valid dict"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let (mut extra, mut track) = (None, serde_path_to_error::Track::new());
+    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    let read = serde_ignored::deserialize(tracked, |path| {
+        extra.get_or_insert_with(|| path.to_string());
+    });
+    let read = read.and_then(|value| reader.end().map(|()| value));
+    let value = read.map_err(|error| mismatch(code, &track.path().to_string(), &error))?;
+    extra.map_or(Ok(value), |path| Err(unexpected(code, &path)))
+}
+
+/// As [`from_json`], from MessagePack at most 64 levels deep.
+pub fn from_msgpack<T: DeserializeOwned>(bytes: &[u8], code: Code) -> Result<T, ApiError> {
+    // A fixmap, map 16 or map 32: a list would pass for an object of defaults.
+    if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
+        return Err(code.at("", "value is not a valid dict"));
+    }
+    let mut reader =
+        rmp_serde::Deserializer::new(std::io::Cursor::new(bytes)).with_human_readable();
+    reader.set_max_depth(MSGPACK_DEPTH);
+    let (mut extra, mut track) = (None, serde_path_to_error::Track::new());
+    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    let read = serde_ignored::deserialize(tracked, |path| {
+        extra.get_or_insert_with(|| path.to_string());
+    });
+    let value = read.map_err(|error: rmp_serde::decode::Error| {
+        use rmp_serde::decode::Error;
+        let path = track.path().to_string();
+        match error {
+            Error::Syntax(text) | Error::Uncategorized(text) => misfit(code, &path, &text),
+            Error::DepthLimitExceeded => code.at("", "too many levels"),
+            Error::TypeMismatch(_) | Error::OutOfRange | Error::Utf8Error(_) => {
+                misfit(code, &path, "unexpected value")
+            }
+            _ => code.at("", "invalid msgpack"),
+        }
+    })?;
+    if reader.get_ref().position() != bytes.len() as u64 {
+        return Err(code.at("", "invalid msgpack: bytes after the body"));
+    }
+    extra.map_or(Ok(value), |path| Err(unexpected(code, &path)))
+}
+
+fn unexpected(code: Code, path: &str) -> ApiError {
+    // Paths through options carry a `?` segment.
+    let path: Vec<&str> = path.split('.').filter(|segment| *segment != "?").collect();
+    let path: String = path.join(".").chars().take(256).collect();
+    code.at(&path, "extra fields not permitted")
 }
 
 /// A body as a `T` without the tree of values in between, which takes many times the room of its
@@ -59,17 +125,22 @@ pub fn invalid(code: Code, wrong: &Invalid) -> ApiError {
 /// serde's message names the value at fault, which may be an address with a password; only what
 /// was expected goes out.
 fn mismatch(code: Code, path: &str, error: &serde_json::Error) -> ApiError {
-    let path = path.replace(['[', ']'], ".").replace("..", ".");
-    let path = path.trim_matches('.').replace(".?", "");
     if error.is_syntax() || error.is_eof() {
         let (line, column) = (error.line(), error.column());
         return code.at("", format!("invalid json at line {line} column {column}"));
     }
     let text = error.to_string();
-    let text = match text.split_once(" at line ") {
-        Some((text, _)) => text.to_owned(),
-        None => text,
-    };
+    // Only serde_json adds the place; it comes last.
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(text, _)| text);
+    misfit(code, path, text)
+}
+
+/// The error of a value at `path` that does not fit, from serde's message about it.
+fn misfit(code: Code, path: &str, text: &str) -> ApiError {
+    let path = path.replace(['[', ']'], ".").replace("..", ".");
+    let path = path.trim_matches('.').replace(".?", "");
     if let Some(field) = text
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split('`').next())
@@ -88,9 +159,11 @@ fn mismatch(code: Code, path: &str, error: &serde_json::Error) -> ApiError {
         };
         return code.at(&path, "field required");
     }
+    let ours = FORMATS.iter().any(|start| text.starts_with(start));
     let message = match text.split_once("expected ") {
+        _ if ours => text.to_owned(),
         Some((_, expected)) => format!("unexpected value; expected {expected}"),
-        None if text.contains("is none of") || text.contains("neither") => text,
+        None if text.contains("is none of") || text.contains("neither") => text.to_owned(),
         None => "unexpected value".to_owned(),
     };
     code.at(&path, message)

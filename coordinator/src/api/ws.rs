@@ -1,70 +1,67 @@
 //! WebSocket handshakes: `/6/ws` on the API, `/1/ws` and `/2/ws` on the Sender.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use goshawk_coordinator_core::event_filter::EventFilters;
-use http::HeaderMap;
-use warp::{Filter, Reply, filters::BoxedFilter, reply::Response, ws::Ws};
+use goshawk_coordinator_core::{
+    event_filter::EventFilters,
+    permission::{Action, Resource as Kind},
+};
+use http::StatusCode;
+use warp::{Reply, reply::Response};
 
 use super::{
-    Api,
-    call::{self, Origin},
-    query::Query,
-    routes::{Access, RouteLabel, matching, raw_query},
+    call::Call,
+    openapi,
+    operation::Operation,
+    routes::{Access, Resource},
 };
 use crate::{
     errors::{ApiError, Code},
     sender::{MAX_INCOMING, Wish},
 };
 
-/// The handshake at `template`.
-pub fn handshake(
-    template: &'static str,
-    access: Access,
-    api: &Arc<Api>,
-) -> BoxedFilter<(Response,)> {
-    let api = Arc::clone(api);
-    matching(template)
-        .and(warp::method())
-        .and(raw_query())
-        .and(warp::header::headers_cloned())
-        .and(warp::ext::get::<Origin>())
-        .and(warp::ws().map(Some).or(warp::any().map(|| None)).unify())
-        .then(
-            move |_, method: http::Method, query: String, headers, origin, socket| {
-                let api = Arc::clone(&api);
-                async move {
-                    let answer = match method {
-                        http::Method::GET => {
-                            open(api, access, &query, &headers, &origin, socket).await
-                        }
-                        _ => Err(Code::MethodNotAllowed.plain()),
-                    };
-                    let mut response = answer.unwrap_or_else(|error| call::refused(&error));
-                    response.extensions_mut().insert(RouteLabel(template));
-                    response
-                }
-            },
-        )
-        .boxed()
+/// The resource of the API.
+pub fn resources() -> Vec<Resource> {
+    vec![handshake("/6/ws", Access::May(Kind::Event, Action::View))]
 }
 
-async fn open(
-    api: Arc<Api>,
-    access: Access,
-    query: &str,
-    headers: &HeaderMap,
-    origin: &Origin,
-    socket: Option<Ws>,
-) -> Result<Response, ApiError> {
-    let caller = api.authenticate(access, headers, origin.peer).await?;
-    let account = caller
-        .ok_or_else(|| Code::AuthorizationNeeded.plain())?
-        .account_id;
-    let filters = EventFilters::from_subscription(Query::parse(query).pairs())?;
+/// The resources of the Sender.
+pub fn internal_resources() -> Vec<Resource> {
+    vec![
+        handshake("/1/ws", Access::Header),
+        handshake("/2/ws", Access::Header),
+    ]
+}
+
+fn handshake(template: &'static str, access: Access) -> Resource {
+    let id = match template {
+        "/1/ws" => "wsHandshakePrevious",
+        _ => "wsHandshake",
+    };
+    Resource::at(template).serve(
+        Operation::get(id, access, open)
+            .about("Opens a WebSocket that tells of events as they happen.")
+            .gives(
+                StatusCode::SWITCHING_PROTOCOLS,
+                "The connection is a WebSocket from here on.",
+                &[],
+                openapi::raw,
+            )
+            .fails(&[Code::BadQuery, Code::BadContentType]),
+    )
+}
+
+async fn open(call: Call) -> Result<Response, ApiError> {
+    let account = call.account()?;
+    let filters = EventFilters::from_subscription(call.query.pairs())?;
+    let socket = call
+        .socket
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     let socket = socket
         .ok_or_else(|| ApiError::new(Code::BadContentType, "A WebSocket handshake is expected"))?;
-    let sender = Arc::clone(&api.sender);
+    let sender = Arc::clone(&call.api.sender);
     let ticket = sender.admit()?;
     let wish = Wish { account, filters };
     let socket = socket

@@ -3,17 +3,14 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use tokio::net::TcpListener;
-use warp::{filters::BoxedFilter, reply::Response};
 
 use super::StartError;
 use crate::{
     api::{
-        Api, accounts, agents, attributes, detector, disabled, events, extractor, faces, handlers,
-        lists, matcher, pictures,
-        routes::{Access, Resource, tree},
+        Api, router,
         server::{Pages, Server, ServerLimits},
-        service::{self, Service},
-        streams, ws,
+        service::Service,
+        table,
     },
     config::Config,
     metrics::HttpMetrics,
@@ -28,52 +25,6 @@ pub async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener,
             address,
             source,
         })
-}
-
-fn filters(resources: Vec<Resource>, api: &Arc<Api>) -> Vec<BoxedFilter<(Response,)>> {
-    resources
-        .into_iter()
-        .map(|resource| resource.filter(api))
-        .collect()
-}
-
-/// What a service answers.
-pub fn service_tree(service: Service, api: &Arc<Api>) -> BoxedFilter<(Response,)> {
-    let mut all = filters(service::resources(service), api);
-    let own = match service {
-        Service::Api => {
-            all.push(ws::handshake("/6/ws", Access::Account, api));
-            [
-                accounts::resources(),
-                lists::resources(),
-                attributes::resources(),
-                faces::resources(),
-                pictures::resources(),
-                detector::resources(),
-                extractor::resources(),
-                handlers::resources(),
-                events::resources(),
-                matcher::resources(),
-                agents::resources(),
-                disabled::resources(),
-            ]
-            .into_iter()
-            .flatten()
-            .collect()
-        }
-        Service::Sender => {
-            all.push(ws::handshake("/1/ws", Access::Header, api));
-            all.push(ws::handshake("/2/ws", Access::Header, api));
-            Vec::new()
-        }
-        Service::Handlers => handlers::internal_resources()
-            .into_iter()
-            .chain(events::internal_resources())
-            .collect(),
-        Service::Streams => streams::resources(),
-    };
-    all.extend(filters(own, api));
-    tree(all)
 }
 
 /// A service on its listener.
@@ -103,7 +54,7 @@ pub fn server(
     Server {
         name,
         listener,
-        tree: service_tree(service, api),
+        tree: router::filter(table::resources(service), api),
         limits,
         pages,
         metrics: Arc::clone(metrics),

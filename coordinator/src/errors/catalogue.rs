@@ -46,6 +46,8 @@ catalogue! {
     Internal = 11009, INTERNAL_SERVER_ERROR, "Internal server error", "Internal server error";
     /// Processing took too long.
     ProcessingTimeout = 37001, SERVICE_UNAVAILABLE, "Internal server error", "Service did not process a request within {} seconds";
+    /// A part of the installation did not answer in time.
+    Timeout = 9, GATEWAY_TIMEOUT, "Request timed out", "Request timed out";
     /// The client did not send its request in time.
     RequestTimeout = 37002, REQUEST_TIMEOUT, "Request timeout", "Service did not receive a complete request message within {} seconds";
     /// The body is over the limit.

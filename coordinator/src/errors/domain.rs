@@ -31,6 +31,9 @@ impl From<StoreError> for ApiError {
 
 impl From<BadParameter> for ApiError {
     fn from(bad: BadParameter) -> Self {
+        if bad.target {
+            return Self::new(Code::BadTarget, bad.message);
+        }
         Code::BadQuery.with(bad.name)
     }
 }
