@@ -18,7 +18,6 @@ use crate::{
     api::{
         Api,
         body::{BodyLimits, BodyMemory},
-        service::Service,
     },
     auth::Authenticator,
     blobs::{BlobError, Blobs},
@@ -34,6 +33,7 @@ use crate::{
         FaceObserver, Store, StoreError, StoreHandle,
         sled::{SledOptions, SledStore},
     },
+    tls::TlsError,
 };
 use endpoints::Endpoints;
 
@@ -64,6 +64,14 @@ pub enum StartError {
         address: SocketAddr,
         /// Why not.
         source: io::Error,
+    },
+    /// A certificate cannot be used.
+    #[error("{service}.tls: {source}")]
+    Tls {
+        /// The service that should use it.
+        service: &'static str,
+        /// Why not.
+        source: TlsError,
     },
     /// The store cannot be opened or read.
     #[error(transparent)]
@@ -242,8 +250,8 @@ impl App {
             sender: Arc::clone(&sender),
         });
         let servers = TaskTracker::new();
-        let endpoints =
-            listen(&config, &api, &http, &servers, &intake, ingest.local_addr()).await?;
+        let listening = services::listen(&config, &api, &http, &servers, &intake).await?;
+        let endpoints = listening.endpoints(ingest.local_addr());
         endpoints
             .write(&config.data_dir)
             .map_err(|source| StartError::DataDir {
@@ -324,40 +332,4 @@ fn body_limits(config: &Config) -> BodyLimits {
         image: bytes(config.max_image),
         read_timeout: config.request_timeout,
     }
-}
-
-async fn listen(
-    config: &Config,
-    api: &Arc<Api>,
-    http: &Arc<HttpMetrics>,
-    servers: &TaskTracker,
-    stop: &CancellationToken,
-    agents: SocketAddr,
-) -> Result<Endpoints, StartError> {
-    let wanted = [
-        (Service::Api, "api.listen", config.api_listen),
-        (Service::Sender, "sender.listen", config.sender_listen),
-        (Service::Handlers, "handlers.listen", config.handlers_listen),
-        (Service::Streams, "streams.listen", config.streams_listen),
-    ];
-    let mut origins = Vec::with_capacity(wanted.len());
-    for (service, key, address) in wanted {
-        let listener = services::bind(key, address).await?;
-        let bound = listener.local_addr().map_err(|source| StartError::Listen {
-            key,
-            address,
-            source,
-        })?;
-        origins.push(endpoints::origin(bound));
-        servers.spawn(services::server(service, listener, api, config, http).run(stop.clone()));
-    }
-    let mut origins = origins.into_iter();
-    let mut next = || origins.next().unwrap_or_default();
-    Ok(Endpoints {
-        api: next(),
-        sender: next(),
-        handlers: next(),
-        streams: next(),
-        agents: endpoints::reachable(agents).to_string(),
-    })
 }

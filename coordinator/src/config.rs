@@ -158,6 +158,20 @@ impl Config {
                 });
             }
         }
+        for (service, pair) in self.tls_pairs() {
+            if let (Some(_), None) | (None, Some(_)) = pair {
+                problems.push(Problem {
+                    key: format!("{service}.tls"),
+                    reason: "a certificate and a key are needed, or neither".to_owned(),
+                });
+            }
+        }
+        if self.tls_watch.is_zero() {
+            problems.push(Problem {
+                key: "tls.watch".to_owned(),
+                reason: "must be more than nothing".to_owned(),
+            });
+        }
         for (key, value) in [
             ("models.workers", self.inference_workers),
             ("models.queue", self.inference_queue),
@@ -182,6 +196,17 @@ impl Config {
         } else {
             Err(Problems(problems))
         }
+    }
+
+    /// Certificate and key of every HTTP service.
+    pub fn tls_pairs(&self) -> [(&'static str, (Option<&PathBuf>, Option<&PathBuf>)); 4] {
+        [
+            ("api", &self.api_certificate, &self.api_key),
+            ("sender", &self.sender_certificate, &self.sender_key),
+            ("handlers", &self.handlers_certificate, &self.handlers_key),
+            ("streams", &self.streams_certificate, &self.streams_key),
+        ]
+        .map(|(service, certificate, key)| (service, (certificate.as_ref(), key.as_ref())))
     }
 
     /// Folder of the model pack.
@@ -212,6 +237,25 @@ mod tests {
         let config = load("").unwrap();
         assert_eq!(config.api_listen.port(), 5000);
         assert_eq!(config.pack_dir(), PathBuf::from(".goshawk/models"));
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key() {
+        let told = |file: &str| {
+            load(file)
+                .map(drop)
+                .map_err(|problems| problems.0[0].key.clone())
+        };
+        assert_eq!(told("[api.tls]\nkey = \"k\""), Err("api.tls".to_owned()));
+        assert_eq!(
+            told("[streams.tls]\ncertificate = \"c\""),
+            Err("streams.tls".to_owned())
+        );
+        assert_eq!(
+            told("[sender.tls]\ncertificate = \"c\"\nkey = \"k\""),
+            Ok(())
+        );
+        assert_eq!(told("[tls]\nwatch = \"0s\""), Err("tls.watch".to_owned()));
     }
 
     #[test]

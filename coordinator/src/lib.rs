@@ -16,5 +16,7 @@ pub mod matcher;
 pub mod metrics;
 pub mod pki;
 pub mod process;
+pub mod room;
 pub mod sender;
 pub mod store;
+pub mod tls;

@@ -1,27 +1,32 @@
 //! Counters in the Prometheus text format. Labels take their values from code, never from
 //! clients, so that their number stays bounded.
 
+mod listeners;
+mod process;
+mod requests;
+
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
-use http::Method;
 use prometheus_client::{
     collector::Collector,
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::{Histogram, exponential_buckets},
-    },
+    encoding::text::{encode_eof, encode_registry},
+    metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
 
-/// Everything that `/metrics` shows.
-pub struct Metrics(Mutex<Registry>);
+use listeners::ListenerFamilies;
+pub use listeners::ListenerMetrics;
+pub use requests::HttpMetrics;
+
+/// Everything that `/metrics` shows: our own under `goshawk_coordinator_`, and what others have
+/// named as they named it.
+pub struct Metrics {
+    ours: Mutex<Registry>,
+    plain: Mutex<Registry>,
+}
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,14 +36,24 @@ impl fmt::Debug for Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self(Mutex::new(Registry::with_prefix("goshawk_coordinator")))
+        let mut plain = Registry::default();
+        plain.register_collector(Box::new(process::ProcessCollector));
+        Self {
+            ours: Mutex::new(Registry::with_prefix("goshawk_coordinator")),
+            plain: Mutex::new(plain),
+        }
     }
 }
 
 impl Metrics {
-    /// Adds metrics to the page.
+    /// Adds metrics of ours to the page; their names get the prefix.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
-        add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        add(&mut self.ours.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Adds metrics whose names are given from outside.
+    pub fn register_plain(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.plain.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Adds a collector that is asked at every scrape.
@@ -49,77 +64,12 @@ impl Metrics {
     /// The page.
     pub fn page(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
-        encode(
-            &mut page,
-            &self.0.lock().unwrap_or_else(PoisonError::into_inner),
-        )?;
+        for registry in [&self.plain, &self.ours] {
+            let registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
+            encode_registry(&mut page, &registry)?;
+        }
+        encode_eof(&mut page)?;
         Ok(page)
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    service: &'static str,
-    path: String,
-    status_code: u16,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RouteLabels {
-    service: &'static str,
-    path: String,
-}
-
-/// Requests of all services.
-pub struct HttpMetrics {
-    requests: Family<RequestLabels, Counter>,
-    seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
-}
-
-impl HttpMetrics {
-    /// Registers the counters.
-    pub fn new(metrics: &Metrics) -> Self {
-        let this = Self {
-            requests: Family::default(),
-            seconds: Family::new_with_constructor(|| {
-                Histogram::new(exponential_buckets(0.001, 4.0, 9))
-            }),
-        };
-        metrics.register(|registry| {
-            registry.register("http_requests", "Requests answered", this.requests.clone());
-            registry.register(
-                "http_request_seconds",
-                "Time to answer",
-                this.seconds.clone(),
-            );
-        });
-        this
-    }
-
-    /// Counts one answered request; `route` is the template, not the path.
-    pub fn record(
-        &self,
-        service: &'static str,
-        method: &Method,
-        route: &'static str,
-        status: u16,
-        took: Duration,
-    ) {
-        let method = match method.as_str() {
-            known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
-            _ => "OTHER",
-        };
-        let path = format!("{method}:{route}");
-        self.requests
-            .get_or_create(&RequestLabels {
-                service,
-                path: path.clone(),
-                status_code: status,
-            })
-            .inc();
-        self.seconds
-            .get_or_create(&RouteLabels { service, path })
-            .observe(took.as_secs_f64());
     }
 }
 
@@ -167,26 +117,5 @@ impl SenderMetrics {
             );
         });
         this
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_counted_by_template() {
-        let metrics = Metrics::default();
-        let http = HttpMetrics::new(&metrics);
-        http.record(
-            "api",
-            &Method::GET,
-            "/6/lists/{list_id}",
-            200,
-            Duration::from_millis(3),
-        );
-        let page = metrics.page().unwrap();
-        let line = "goshawk_coordinator_http_requests_total{service=\"api\",path=\"GET:/6/lists/{list_id}\",status_code=\"200\"} 1";
-        assert!(page.contains(line), "{page}");
     }
 }

@@ -1,6 +1,7 @@
 //! Request bodies, never larger or slower than allowed.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -8,7 +9,11 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::gauge::ConstGauge,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::errors::{ApiError, Code};
@@ -65,6 +70,34 @@ impl BodyMemory {
     }
 }
 
+impl fmt::Debug for BodyMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BodyMemory")
+    }
+}
+
+impl Collector for BodyMemory {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let kibibytes = self.total - self.kibibytes.available_permits().min(self.total);
+        for (name, help, kibibytes) in [
+            (
+                "http_body_bytes",
+                "Memory taken by request bodies",
+                kibibytes,
+            ),
+            (
+                "http_body_bytes_limit",
+                "Memory for request bodies",
+                self.total,
+            ),
+        ] {
+            let gauge = ConstGauge::new((kibibytes as u64) << 10);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
 /// The body of one request, still on the wire. Clones share it; the first to read it gets it.
 #[derive(Clone)]
 pub struct Body(Arc<Mutex<Option<Chunks>>>);
@@ -94,10 +127,12 @@ impl Body {
             linger(chunks);
             return Err(Code::PayloadTooLarge.plain());
         }
+        let late = || Code::RequestTimeout.with(timeout.as_secs());
         let collect = collect(&mut chunks, limit, declared);
         let result = match tokio::time::timeout(timeout, collect).await {
-            Ok(result) => result,
-            Err(_) => Err(Code::RequestTimeout.with(timeout.as_secs())),
+            Ok(Ok(Some(all))) => Ok(all),
+            Ok(Ok(None)) | Err(_) => Err(late()),
+            Ok(Err(error)) => Err(error),
         };
         if result.is_err() {
             linger(chunks);
@@ -113,11 +148,12 @@ impl Body {
     }
 }
 
+/// The whole body; nothing when it broke off.
 async fn collect(
     chunks: &mut Chunks,
     limit: usize,
     declared: Option<u64>,
-) -> Result<Bytes, ApiError> {
+) -> Result<Option<Bytes>, ApiError> {
     let first = declared.map_or(0, |bytes| {
         usize::try_from(bytes)
             .unwrap_or(limit)
@@ -126,19 +162,23 @@ async fn collect(
     });
     let mut all = BytesMut::with_capacity(first);
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| {
-            tracing::debug!("request body broke off: {error}");
-            Code::RequestTimeout.with(0)
-        })?;
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                tracing::debug!("request body broke off: {error}");
+                return Ok(None);
+            }
+        };
         if all.len() + chunk.len() > limit {
             return Err(Code::PayloadTooLarge.plain());
         }
         all.extend_from_slice(&chunk);
     }
-    Ok(all.freeze())
+    Ok(Some(all.freeze()))
 }
 
-fn linger(mut chunks: Chunks) {
+/// Reads on and throws away what a client sends: see `LINGER`.
+pub(super) fn linger<T, E>(mut chunks: impl Stream<Item = Result<T, E>> + Send + Unpin + 'static) {
     tokio::spawn(async move {
         let drain = async { while let Some(Ok(_)) = chunks.next().await {} };
         // Running out of time is the expected end for a client that keeps pushing.

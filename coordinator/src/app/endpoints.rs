@@ -9,6 +9,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::api::call::Scheme;
+
 /// Name of the file.
 pub const FILE: &str = "endpoints.json";
 
@@ -37,8 +39,8 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// The origin of an HTTP service.
-pub fn origin(address: SocketAddr) -> String {
-    format!("http://{}", reachable(address))
+pub fn origin(scheme: Scheme, address: SocketAddr) -> String {
+    format!("{}://{}", scheme.as_str(), reachable(address))
 }
 
 impl Endpoints {
@@ -82,10 +84,13 @@ mod tests {
     #[test]
     fn unspecified_addresses_are_written_as_loopback() {
         assert_eq!(
-            origin("0.0.0.0:5000".parse().unwrap()),
+            origin(Scheme::Http, "0.0.0.0:5000".parse().unwrap()),
             "http://127.0.0.1:5000"
         );
-        assert_eq!(origin("10.1.2.3:80".parse().unwrap()), "http://10.1.2.3:80");
+        assert_eq!(
+            origin(Scheme::Https, "10.1.2.3:80".parse().unwrap()),
+            "https://10.1.2.3:80"
+        );
         assert_eq!(reachable("[::]:7".parse().unwrap()).to_string(), "[::1]:7");
     }
 }
