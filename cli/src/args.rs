@@ -1,160 +1,216 @@
-//! The command line.
+//! The command line: what all commands share, and the list of commands.
+//!
+//! The arguments of a command are defined beside the command.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::{
+    commands::{
+        accounts::Accounts, agents::Agents, docs::Docs, events::Events, faces::Faces,
+        handlers::Handlers, lists::Lists, login::Login, matching::Match, profiles::Profiles,
+        service, streams::Streams, tokens::Tokens, verify::Verify,
+    },
+    output::Format,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused by the coordinator, not found, or failed on this side
+  2  the command line or the configuration makes no sense
+  3  no coordinator answers, or what answers is none
+  4  no credentials, or they are not accepted
+
+Environment:
+  GOSHAWK_URL, GOSHAWK_STREAMS_URL       addresses of the services
+  GOSHAWK_LOGIN, GOSHAWK_PASSWORD        credentials
+  GOSHAWK_TOKEN                          a token in their place
+  GOSHAWK_PROFILE, GOSHAWK_CONFIG        which profile, and the file it is in
+  GOSHAWK_CA_FILE                        authorities to trust
+
+A flag goes before the environment, the environment before the profile; a profile that is named
+with --profile goes before the environment. `goshawk login` writes a profile.";
+
 /// Operator commands for a Goshawk coordinator.
-///
-/// Credentials come from GOSHAWK_LOGIN and GOSHAWK_PASSWORD or from a file readable by its owner
-/// alone (default: ~/.config/goshawk/credentials.toml with `login` and `password`).
 #[derive(Debug, Parser)]
-#[command(name = "goshawk", version)]
+#[command(name = "goshawk", version, after_long_help = EXIT_CODES)]
 pub struct Args {
     #[command(flatten)]
-    pub server: Server,
-    /// Print JSON, one document per result, for scripts.
-    #[arg(long, global = true)]
-    pub json: bool,
+    pub connection: Connection,
+    #[command(flatten)]
+    pub printing: Printing,
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Where the coordinator is.
+/// Where the coordinator is and who we are there.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Server {
-    /// Address of the API service.
+#[command(next_help_heading = "Connection")]
+pub struct Connection {
+    /// Address of the API service [default: http://127.0.0.1:5000].
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// Address of the Streams service [default: port 5160 beside the API].
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    pub streams_url: Option<String>,
+    /// Profile of the configuration file.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Configuration file [default: ~/.config/goshawk/config.toml].
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub config: Option<PathBuf>,
+    /// Login of the account; its password comes from a file, the environment, the profile, or is
+    /// asked for.
+    #[arg(long, global = true, value_name = "LOGIN", hide_short_help = true)]
+    pub login: Option<String>,
+    /// File whose first line is the password; `-` is standard input.
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub password_file: Option<PathBuf>,
+    /// File whose first line is a token, in place of login and password; `-` is standard input.
     #[arg(
         long,
         global = true,
-        env = "GOSHAWK_API",
-        default_value = "http://127.0.0.1:5000"
+        value_name = "FILE",
+        hide_short_help = true,
+        conflicts_with_all = ["login", "password_file"],
     )]
-    pub api: String,
-    /// Address of the Streams service, reachable from the coordinator's own machine only.
+    pub token_file: Option<PathBuf>,
+    /// PEM file with the authorities to trust, in place of the public ones.
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub ca_file: Option<PathBuf>,
+    /// Send credentials over plain http even to another machine.
+    #[arg(long, global = true, hide_short_help = true)]
+    pub insecure_http: bool,
+    /// Longest wait for an answer in seconds, 1 to 3600.
     #[arg(
         long,
         global = true,
-        env = "GOSHAWK_STREAMS",
-        default_value = "http://127.0.0.1:5160"
+        value_name = "SECONDS",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        hide_short_help = true,
     )]
-    pub streams: String,
-    /// File with `login` and `password`; must not be readable by others.
-    #[arg(long, global = true, env = "GOSHAWK_CREDENTIALS")]
-    pub credentials: Option<PathBuf>,
+    pub timeout: u64,
 }
 
+/// How results are printed.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct Printing {
+    /// How results are printed.
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    output: Format,
+    /// The same as `--output json`.
+    #[arg(long, global = true, conflicts_with = "output")]
+    json: bool,
+    /// Print results and errors only: no titles, notes or progress.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+impl Printing {
+    /// How results are printed.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.output }
+    }
+}
+
+/// Everything that `goshawk` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Cameras and files that agents watch.
+    /// Check credentials and keep them in a profile.
+    #[command(visible_alias = "configure")]
+    Login(Login),
+    /// Profiles of the configuration file.
     #[command(subcommand)]
-    Streams(Streams),
-    /// Edge agents: inviting, listing and cutting off.
+    Profiles(Profiles),
+    /// The account that we are.
+    Whoami,
+    /// What the coordinator knows about our credentials: kind of account and permissions.
+    Verify(Verify),
+    /// Accounts of the installation, and our own.
     #[command(subcommand)]
-    Agents(Agents),
+    Accounts(Accounts),
+    /// Tokens: what programs may do in our name.
+    #[command(subcommand)]
+    Tokens(Tokens),
     /// Lists of people.
     #[command(subcommand)]
     Lists(Lists),
     /// People.
     #[command(subcommand)]
     Faces(Faces),
+    /// What happens to what is seen.
+    #[command(subcommand)]
+    Handlers(Handlers),
+    /// Cameras and files that agents watch.
+    #[command(subcommand)]
+    Streams(Streams),
+    /// Edge agents: inviting, listing and cutting off.
+    #[command(subcommand)]
+    Agents(Agents),
     /// What has been seen.
     #[command(subcommand)]
     Events(Events),
+    /// Who is most alike to a face, an event or a picture.
+    Match(Match),
+    /// The coordinator itself: version, health, settings, metrics.
+    #[command(subcommand)]
+    Service(service::Service),
+    /// The API's OpenAPI document.
+    Spec(service::Spec),
+    /// How to save the coordinator's data.
+    Backup,
+    /// Completions for a shell, on standard output.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages for all commands into a folder.
+    Man(Docs),
     /// Run everything on this machine: a camera, an agent, a coordinator and a subscriber.
     Demo(Demo),
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Streams {
-    /// Start watching a camera (rtsp://…) or a video file.
-    Add {
-        /// Address of the camera or path of the file.
-        reference: String,
-        /// Name shown in events.
-        #[arg(long, default_value = "")]
-        name: String,
-        /// How it is read.
-        #[arg(long, default_value = "auto", value_parser = ["auto", "tcp", "udp", "videofile"])]
-        r#type: String,
-        /// Handler that events go through.
-        #[arg(long, conflicts_with = "list", required_unless_present = "list")]
-        handler: Option<String>,
-        /// Match against this list (name or id); a handler is made for it when there is none.
-        #[arg(long)]
-        list: Option<String>,
-        /// Least similarity of a match, 0 to 1, for a handler made here.
-        #[arg(long, default_value_t = 0.6)]
-        threshold: f32,
-    },
-    /// All streams.
-    List,
-    /// One stream whole.
-    Show {
-        /// Stream id.
-        id: String,
-    },
-    /// Stop watching and forget.
-    Remove {
-        /// Stream id.
-        id: String,
-    },
+/// How many results a list prints.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Limit {
+    /// Most results; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u64,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Agents {
-    /// A one-time token with which a new agent enrols.
-    JoinToken {
-        /// Seconds for which it can be used.
-        #[arg(long, default_value_t = 3600)]
-        valid_for: u64,
-    },
-    /// All agents.
-    List,
-    /// Cut an agent off for good.
-    Revoke {
-        /// Agent id.
-        id: String,
-    },
+impl Limit {
+    /// No more than this; `None` for all.
+    pub fn get(&self) -> Option<u64> {
+        Some(self.limit).filter(|limit| *limit > 0)
+    }
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Lists {
-    /// Make a list.
-    Add {
-        /// Its name, at most 128 characters.
-        name: String,
-    },
-    /// All lists.
-    List,
-    /// Delete a list; its faces stay.
-    Remove {
-        /// Name or id.
-        list: String,
-    },
+/// Query parameters of the API as they are.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Filters {
+    /// Any query parameter of the API, such as `create_time__lt=2026-01-01T00:00:00Z`; may be given
+    /// several times.
+    #[arg(long = "filter", value_name = "NAME=VALUE", value_parser = pair)]
+    pub filters: Vec<(String, String)>,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Faces {
-    /// Import a folder of pictures, one face a picture. Safe to run again: what is already there
-    /// is skipped.
-    Import {
-        /// Folder; sub-folders are searched too.
-        dir: PathBuf,
-        /// List (name or id) to attach the faces to; made when there is none of that name.
-        #[arg(long)]
-        list: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Events {
-    /// Print events as they come, until interrupted.
-    Tail {
-        /// Stop after this many.
-        #[arg(long)]
-        count: Option<u64>,
-    },
+/// `NAME=VALUE` as a pair.
+pub fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("want NAME=VALUE".to_owned()),
+    }
 }
 
 /// Options of `goshawk demo`.
@@ -169,4 +225,64 @@ pub struct Demo {
     /// Give up when the events have not come within this many seconds.
     #[arg(long, env = "DEMO_TIMEOUT", default_value_t = 240)]
     pub timeout: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn json_is_short_for_an_output() {
+        for (line, format) in [
+            ("goshawk whoami", Format::Table),
+            ("goshawk whoami --json", Format::Json),
+            ("goshawk --output jsonl whoami", Format::Jsonl),
+        ] {
+            assert_eq!(parsed(line).unwrap().printing.format(), format, "{line}");
+        }
+        assert!(parsed("goshawk whoami --json --output jsonl").is_err());
+    }
+
+    #[test]
+    fn no_secret_can_be_given_on_the_command_line() {
+        for line in [
+            "goshawk --password hunter2 whoami",
+            "goshawk --token abc whoami",
+            "goshawk login --password hunter2",
+            "goshawk accounts create a@b.cd --password hunter2",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "goshawk",
+            "goshawk whoami --timeout 0",
+            "goshawk lists show",
+            "goshawk faces list --filter x",
+            "goshawk faces list --filter =x",
+            "goshawk tokens create",
+            "goshawk tokens create --expires never --grant face=view --grant-all",
+            "goshawk whoami --token-file a --login b",
+            "goshawk tokens revoke ../../accounts",
+            "goshawk match --list staff",
+            "goshawk match --face 1 --picture a.jpg --list staff",
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
 }

@@ -16,11 +16,17 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    agents,
-    args::{self, Faces, Server},
+    args,
     client::{Client, text},
-    events::{self, Subscription},
-    faces, streams,
+    commands::{
+        agents,
+        events::tail::{self, Subscription},
+        faces::import::{self, Import},
+        streams,
+    },
+    output::{Format, Output},
+    secret::Secret,
+    settings::{Credentials, Layer, Settings},
 };
 use process::{Log, Process};
 
@@ -120,25 +126,19 @@ impl Stage {
         step("coordinator", "API, streams, matching, storage, WebSocket");
         let (coordinator, endpoints) = start_coordinator(&home, &password).await?;
         let api = text(&endpoints, "api")?;
-        let server = Server {
-            api: api.clone(),
-            streams: text(&endpoints, "streams")?,
-            credentials: None,
-        };
-        let client = Client::with_credentials(&server, LOGIN.to_owned(), password)?;
+        let client = client(&endpoints, password)?;
         println!("           {api}");
 
         step(
             "enrolment",
             "one of the two people goes onto a list, from another picture",
         );
-        let import = Faces::Import {
+        let command = Import {
             dir: home.path("clip/enrol"),
             list: LIST.to_owned(),
         };
-        if faces::run(&client, import, false).await? > 0 {
-            bail!("the person could not be enrolled");
-        }
+        let mut output = Output::new(Format::Table, false);
+        import::run(&client, command, &mut output).await?;
 
         step(
             "agent",
@@ -150,7 +150,8 @@ impl Stage {
         let account = client.account_id().await?;
         let subscription = Subscription::open(&client).await?;
         let handler = streams::handler_for_list(&client, LIST, 0.6).await?;
-        let stream = streams::add(&client, &account, &camera_url, "tcp", "demo", &handler).await?;
+        let made = streams::add(&client, &account, &camera_url, "tcp", "demo", &handler).await?;
+        let stream = text(&made, "stream_id")?;
         step(
             "stream",
             &format!("{stream} is assigned to the agent; events follow as tracks end"),
@@ -187,7 +188,7 @@ impl Stage {
             match event {
                 Ok(event) => {
                     let event = event?.context("the coordinator closed the subscription")?;
-                    println!("{}", events::line(&event));
+                    println!("{}", tail::line(&event));
                     seen += 1;
                 }
                 Err(_) => {
@@ -247,6 +248,22 @@ impl Stage {
 
 fn step(name: &str, what: &str) {
     println!("{name:<10} {what}");
+}
+
+/// A client of the coordinator that listens at `endpoints`.
+fn client(endpoints: &Value, password: String) -> anyhow::Result<Client> {
+    let layer = Layer {
+        url: Some(text(endpoints, "api")?),
+        streams_url: Some(text(endpoints, "streams")?),
+        ..Layer::default()
+    };
+    let limit = Duration::from_secs(60);
+    let settings = Settings::resolve(layer, Layer::default(), None, false, limit)?;
+    let credentials = Credentials::Basic {
+        login: LOGIN.to_owned(),
+        password: Secret::new(password),
+    };
+    Ok(Client::with(&settings, Some(credentials))?)
 }
 
 async fn start_camera(home: &Home) -> anyhow::Result<(Process, String)> {

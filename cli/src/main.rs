@@ -1,8 +1,10 @@
 //! `goshawk`: operator commands over the coordinator's public HTTP and WebSocket API.
 //!
 //! * [`args`]: the command line;
-//! * [`client`]: requests, credentials and errors in people's words;
-//! * [`streams`], [`agents`], [`lists`], [`faces`], [`events`]: one module per command;
+//! * [`settings`], [`profile`], [`secret`]: which coordinator, and who we are there;
+//! * [`client`]: requests and answers;
+//! * [`output`], [`failure`]: what is printed, and the exit code;
+//! * [`commands`]: one module for each command;
 //! * [`demo`]: everything at once on this machine.
 #![forbid(unsafe_code)]
 #![allow(
@@ -11,50 +13,85 @@
     reason = "a command line prints"
 )]
 
-mod agents;
 mod args;
 mod client;
+mod commands;
 mod demo;
-mod events;
-mod faces;
-mod lists;
-mod streams;
+mod failure;
+mod output;
+mod profile;
+mod secret;
+mod settings;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::{
-    args::{Args, Command},
-    client::Client,
+    args::{Args, Command, Connection},
+    client::{Client, Need},
+    commands::{
+        accounts, agents, docs, events, faces, handlers, lists, login, matching, profiles, service,
+        streams, tokens, verify,
+    },
+    failure::Failure,
+    output::{Format, Output},
+    settings::Settings,
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> std::process::ExitCode {
-    let args = Args::parse();
-    match run(args).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("goshawk: {error:#}");
-            std::process::ExitCode::FAILURE
+async fn main() -> ExitCode {
+    let Args {
+        connection,
+        printing,
+        command,
+    } = Args::parse();
+    let format = printing.format();
+    let mut output = Output::new(format, printing.quiet);
+    match run(&connection, command, &mut output).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell(&failure, format);
+            failure.exit_code()
         }
     }
 }
 
-async fn run(args: Args) -> anyhow::Result<std::process::ExitCode> {
-    let json = args.json;
-    match args.command {
-        Command::Demo(options) => demo::run(options).await?,
-        Command::Streams(command) => {
-            streams::run(&Client::new(&args.server)?, command, json).await?
-        }
-        Command::Agents(command) => agents::run(&Client::new(&args.server)?, command, json).await?,
-        Command::Lists(command) => lists::run(&Client::new(&args.server)?, command, json).await?,
-        Command::Faces(command) => {
-            let failed = faces::run(&Client::new(&args.server)?, command, json).await?;
-            if failed > 0 {
-                return Ok(std::process::ExitCode::from(2));
-            }
-        }
-        Command::Events(command) => events::run(&Client::new(&args.server)?, command, json).await?,
+/// Errors go to standard error: as a sentence, or as a line of JSON where results are JSON.
+fn tell(failure: &Failure, format: Format) {
+    match (failure, format) {
+        (Failure::Closed, _) => {}
+        (_, Format::Table) => eprintln!("goshawk: {}", output::clean(&failure.to_string())),
+        (_, Format::Json | Format::Jsonl) => eprintln!("{}", failure.document()),
     }
-    Ok(std::process::ExitCode::SUCCESS)
+}
+
+async fn run(flags: &Connection, command: Command, output: &mut Output) -> Result<(), Failure> {
+    let with = |need| Client::new(&Settings::load(flags)?, need);
+    let client = || with(Need::Credentials);
+    let open = || with(Need::Nothing);
+    match command {
+        Command::Login(command) => login::run(flags, command, output).await,
+        Command::Profiles(command) => profiles::run(flags, command, output),
+        Command::Whoami => verify::whoami(&client()?, output).await,
+        Command::Verify(command) => verify::run(&client()?, command, output).await,
+        Command::Accounts(command) => accounts::run(&client()?, command, output).await,
+        Command::Tokens(command) => tokens::run(&client()?, command, output).await,
+        Command::Lists(command) => lists::run(&client()?, command, output).await,
+        Command::Faces(command) => faces::run(&client()?, command, output).await,
+        Command::Handlers(command) => handlers::run(&client()?, command, output).await,
+        Command::Streams(command) => streams::run(&client()?, command, output).await,
+        Command::Agents(command) => agents::run(&client()?, command, output).await,
+        Command::Events(command) => events::run(&client()?, command, output).await,
+        Command::Match(command) => matching::run(&client()?, command, output).await,
+        Command::Service(command) => service::run(&open()?, command, output).await,
+        Command::Spec(command) => service::spec(&open()?, command, output).await,
+        Command::Backup => service::backup(output),
+        Command::Completions { shell } => docs::completions(shell, output),
+        Command::Man(command) => docs::man(&command, output),
+        Command::Demo(options) => {
+            let done = demo::run(options).await;
+            done.map_err(|error| Failure::Failed(format!("{error:#}")))
+        }
+    }
 }

@@ -1,83 +1,114 @@
-//! What has been seen, as it comes over the WebSocket.
+//! Events as they come over the WebSocket.
 
 use std::time::Duration;
 
-use anyhow::Context;
+use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
+    WebSocketStream,
+    tungstenite::{Bytes, Message, protocol::Role},
 };
 
-use crate::{args::Events, client::Client};
+use crate::{
+    args::Filters,
+    client::Client,
+    failure::Failure,
+    output::{Format, Output, clean},
+};
 
-/// Runs an `events` command.
-pub async fn run(client: &Client, command: Events, as_json: bool) -> anyhow::Result<()> {
-    let Events::Tail { count } = command;
-    let mut seen = 0;
-    let mut pause = Duration::from_secs(1);
-    loop {
-        match Subscription::open(client).await {
+/// Pause before the first and the last attempt to connect again.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// Silence after which the coordinator is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// `goshawk events tail`.
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// Stop after this many.
+    #[arg(long)]
+    count: Option<u64>,
+    #[command(flatten)]
+    filters: Filters,
+}
+
+/// Prints events until the wanted number has come. A connection that breaks is opened again.
+pub async fn run(client: &Client, command: Tail, output: &mut Output) -> Result<(), Failure> {
+    let (mut seen, mut pause, mut connected) = (0, PAUSES.0, false);
+    while command.count.is_none_or(|count| seen < count) {
+        match Subscription::open_with(client, &command.filters.filters).await {
             Ok(mut subscription) => {
-                pause = Duration::from_secs(1);
-                eprintln!("waiting for events; stop with Ctrl-C");
+                (pause, connected) = (PAUSES.0, true);
+                output.note("waiting for events; stop with Ctrl-C");
                 while let Some(event) = subscription.next().await? {
-                    println!(
-                        "{}",
-                        if as_json {
-                            event.to_string()
-                        } else {
-                            line(&event)
-                        }
-                    );
+                    print(&event, output)?;
                     seen += 1;
-                    if Some(seen) == count {
+                    if Some(seen) == command.count {
                         return Ok(());
                     }
                 }
-                eprintln!("the coordinator closed the connection; connecting again");
+                output.note("the coordinator closed the connection; connecting again");
             }
-            Err(error) if seen > 0 => eprintln!("{error:#}; trying again in {pause:?}"),
+            Err(error @ Failure::Unreachable(_)) if connected => {
+                output.note(format!("{error}; trying again in {pause:?}"));
+            }
             Err(error) => return Err(error),
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(30));
+        pause = (pause * 2).min(PAUSES.1);
+    }
+    Ok(())
+}
+
+/// Events have no end, so that both kinds of JSON are a line for each.
+fn print(event: &Value, output: &mut Output) -> Result<(), Failure> {
+    match output.format() {
+        Format::Table => output.text(&line(event)),
+        Format::Json | Format::Jsonl => output.text(&event.to_string()),
     }
 }
 
 /// A subscription to the events of an account.
 pub struct Subscription {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<reqwest::Upgraded>,
 }
 
 impl Subscription {
     /// Subscribes to everything the account may see.
-    pub async fn open(client: &Client) -> anyhow::Result<Self> {
-        let mut request = client.websocket("/6/ws").into_client_request()?;
-        let authorization = client
-            .authorization()
-            .parse()
-            .context("login or password cannot be sent")?;
-        request.headers_mut().insert("Authorization", authorization);
-        let (socket, _) = connect_async(request)
-            .await
-            .context("cannot subscribe to events")?;
+    pub async fn open(client: &Client) -> Result<Self, Failure> {
+        Self::open_with(client, &[]).await
+    }
+
+    /// Subscribes to what fits the filters.
+    async fn open_with(client: &Client, filters: &[(String, String)]) -> Result<Self, Failure> {
+        let request = client.get("/6/ws").filters(filters);
+        let connection = request.upgrade().await?;
+        let socket = WebSocketStream::from_raw_socket(connection, Role::Client, None).await;
         Ok(Self { socket })
     }
 
-    /// The next event; `None` when the coordinator closed the connection.
-    pub async fn next(&mut self) -> anyhow::Result<Option<Value>> {
+    /// The next event; `None` when the connection ended, or nothing came even after a ping.
+    pub async fn next(&mut self) -> Result<Option<Value>, Failure> {
+        let mut asked = false;
         loop {
-            match self.socket.next().await {
+            let Ok(message) = tokio::time::timeout(SILENCE, self.socket.next()).await else {
+                if std::mem::replace(&mut asked, true) {
+                    return Ok(None);
+                }
+                // A ping that cannot be sent shows as the end of the connection.
+                drop(self.socket.send(Message::Ping(Bytes::new())).await);
+                continue;
+            };
+            asked = false;
+            match message {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return Ok(None),
                 Some(Ok(Message::Text(text))) => {
-                    return Ok(Some(
-                        serde_json::from_str(&text).context("a message is not JSON")?,
-                    ));
+                    let event = serde_json::from_str(&text);
+                    return event.map(Some).map_err(|_| {
+                        Failure::Unreachable("a message of the coordinator is not JSON".to_owned())
+                    });
                 }
-                Some(Ok(Message::Ping(data))) => self.socket.send(Message::Pong(data)).await?,
+                Some(Ok(Message::Ping(data))) => drop(self.socket.send(Message::Pong(data)).await),
                 Some(Ok(_)) => {}
             }
         }
@@ -111,11 +142,12 @@ pub fn line(message: &Value) -> String {
         Some((name, similarity)) => format!("{name} ({similarity:.2})"),
         None => "nobody on the list".to_owned(),
     };
-    format!(
+    let line = format!(
         "{time}  stream {}  track …{track}  liveness {}  → {best}",
         show("source"),
         liveness(event).unwrap_or("unknown"),
-    )
+    );
+    clean(&line).replace('\n', "\u{fffd}")
 }
 
 /// The most similar candidate over all match policies: its name (user data, or id) and similarity.
