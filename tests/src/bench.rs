@@ -1,12 +1,14 @@
 //! Benchmarks over the real binaries: rows, their table and their files.
 //!
 //! * [`agent`]: the whole path of the agent on a 1080p clip, beside a Python peer;
+//! * [`api`]: requests a second through the API, beside a bare handler;
 //! * [`ingest`]: events into the durable store, and the time to a subscriber.
 //!
 //! A ratio says how many times better than the peer we are: the median over interleaved runs, peer
 //! and ours in turn. Absolute figures are for reading, ratios for judging.
 
 pub mod agent;
+pub mod api;
 pub mod ingest;
 
 use std::path::Path;

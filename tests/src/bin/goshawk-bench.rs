@@ -11,13 +11,17 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use goshawk_e2e::{
-    bench::{Row, agent, ingest, table, write},
+    bench::{Row, agent, api, ingest, table, write},
     stack::home,
 };
 
 type Benchmark = fn(&Path) -> anyhow::Result<Vec<Row>>;
 
-const BENCHMARKS: &[(&str, Benchmark)] = &[("agent", agent::run), ("ingest", ingest::run)];
+const BENCHMARKS: &[(&str, Benchmark)] = &[
+    ("agent", agent::run),
+    ("api", api::run),
+    ("ingest", ingest::run),
+];
 
 fn main() -> anyhow::Result<()> {
     let only = std::env::args().nth(1);

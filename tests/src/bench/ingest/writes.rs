@@ -15,7 +15,7 @@ use super::{
 use crate::{api::Api, stack::Coordinator};
 
 /// Interleaved runs of ours and the limit.
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 /// Clients at once.
 const CLIENTS: [usize; 3] = [1, 16, 128];
 /// How long clients write in one run.
