@@ -3,13 +3,32 @@
 //! A blob's place is `account/kind/xx/id`, so that one account can never name another's; writes
 //! are atomic (a file appears whole or not at all) and durable (file and folder are synced) before
 //! they are acknowledged. What is put must be a picture by its first bytes.
+//!
+//! A kept picture ends in a checksum (see `seal`) that every reading verifies: what has changed on
+//! the disk is an error, never an answer. On a full disk pictures are refused while the reserve
+//! of [`crate::room`] is still there; reading and removing go on.
 
-use std::{path::Path, sync::Arc};
+mod archive;
+mod seal;
+
+use std::{
+    error::Error,
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use goshawk_proto::id::AccountId;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem};
+use tokio::sync::RwLock;
 use uuid::Uuid;
+
+use crate::room::{self, Need, NoRoom, Room};
+pub use archive::Held;
 
 /// Largest blob in bytes.
 pub const MAX_BLOB_BYTES: usize = 32 << 20;
@@ -26,6 +45,8 @@ pub enum BlobKind {
 }
 
 impl BlobKind {
+    const ALL: [Self; 3] = [Self::FaceSample, Self::BodySample, Self::Image];
+
     fn folder(self) -> &'static str {
         match self {
             Self::FaceSample => "faces",
@@ -52,6 +73,20 @@ impl BlobKey {
         let parts = [&self.account.to_string(), self.kind.folder(), &id[..2], &id];
         parts.into_iter().collect()
     }
+
+    /// The blob of a place; `None` where the place is none of a blob.
+    pub fn of_path(path: &str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let key = Self {
+            account: parts.next()?.parse().ok()?,
+            kind: {
+                let folder = parts.next()?;
+                BlobKind::ALL.into_iter().find(|k| k.folder() == folder)?
+            },
+            id: Uuid::try_parse(parts.nth(1)?).ok()?,
+        };
+        (key.path().as_ref() == path).then_some(key)
+    }
 }
 
 /// Why a blob was not put or got.
@@ -66,15 +101,37 @@ pub enum BlobError {
     /// Over [`MAX_BLOB_BYTES`].
     #[error("{0} bytes are over the limit of {MAX_BLOB_BYTES}")]
     TooLarge(usize),
+    /// The kept bytes are not those that were put.
+    #[error("the checksum of blob {0} is wrong")]
+    Corrupt(Uuid),
+    /// There is no room for it.
+    #[error("image store: {0}")]
+    Full(String),
     /// The store behind failed.
     #[error("image store: {0}")]
     Storage(#[source] object_store::Error),
+}
+
+impl From<NoRoom> for BlobError {
+    fn from(error: NoRoom) -> Self {
+        Self::Full(error.to_string())
+    }
 }
 
 /// The image and sample store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    room: Option<Room>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Damaged blobs that were read.
+    damaged: AtomicU64,
+    /// Whether what is removed is to be held for a backup under way.
+    holding: RwLock<bool>,
 }
 
 impl Blobs {
@@ -93,7 +150,30 @@ impl Blobs {
 
     /// Keeps blobs in any object store.
     pub fn over(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self {
+            store,
+            room: None,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Refuses pictures when there is too little room.
+    #[must_use]
+    pub fn within(self, room: Room) -> Self {
+        Self {
+            room: Some(room),
+            ..self
+        }
+    }
+
+    /// How many damaged blobs were read so far.
+    pub fn damaged(&self) -> u64 {
+        self.shared.damaged.load(Ordering::Relaxed)
+    }
+
+    /// How many pictures were refused because the disk is full.
+    pub fn refused_full(&self) -> u64 {
+        self.room.as_ref().map_or(0, Room::refused)
     }
 
     /// Keeps a picture, replacing one of the same name.
@@ -104,21 +184,29 @@ impl Blobs {
         if media_type(&bytes).is_none() {
             return Err(BlobError::NotPicture);
         }
-        let done = self
-            .store
-            .put(&key.path(), PutPayload::from_bytes(bytes))
-            .await;
-        done.map(|_| ()).map_err(BlobError::Storage)
+        if let Some(room) = &self.room {
+            room.check(Need::Grow)?;
+        }
+        let path = key.path();
+        let trailer = seal::trailer(path.as_ref(), &bytes);
+        let payload = PutPayload::from_iter([bytes, Bytes::copy_from_slice(&trailer)]);
+        let done = self.store.put(&path, payload).await;
+        done.map(|_| ()).map_err(failed)
     }
 
     /// A picture's bytes.
     pub async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
-        let found = self
-            .store
-            .get(&key.path())
-            .await
-            .map_err(|e| translate(key, e))?;
-        found.bytes().await.map_err(|e| translate(key, e))
+        let path = key.path();
+        let found = self.store.get(&path).await;
+        let found = found.map_err(|e| translate(key, e))?;
+        let kept = found.bytes().await.map_err(|e| translate(key, e))?;
+        match seal::content_len(path.as_ref(), &kept) {
+            Some(length) => Ok(kept.slice(..length)),
+            None => {
+                self.shared.damaged.fetch_add(1, Ordering::Relaxed);
+                Err(BlobError::Corrupt(key.id))
+            }
+        }
     }
 
     /// Whether there is one.
@@ -126,15 +214,20 @@ impl Blobs {
         match self.store.head(&key.path()).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(BlobError::Storage(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
     /// Removes a picture.
     pub async fn delete(&self, key: &BlobKey) -> Result<(), BlobError> {
+        // No backup begins between the look and the removal.
+        let holding = self.shared.holding.read().await;
         // Some stores delete what is not there without a word.
         if !self.exists(key).await? {
             return Err(BlobError::NotFound(key.id));
+        }
+        if *holding {
+            self.hold_back(&key.path()).await?;
         }
         self.store
             .delete(&key.path())
@@ -146,8 +239,20 @@ impl Blobs {
 fn translate(key: &BlobKey, error: object_store::Error) -> BlobError {
     match error {
         object_store::Error::NotFound { .. } => BlobError::NotFound(key.id),
-        other => BlobError::Storage(other),
+        other => failed(other),
     }
+}
+
+/// What the store behind says; a full disk is told from other faults.
+fn failed(error: object_store::Error) -> BlobError {
+    let mut source: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        if cause.downcast_ref::<io::Error>().is_some_and(room::is_full) {
+            return BlobError::Full(cause.to_string());
+        }
+        source = cause.source();
+    }
+    BlobError::Storage(error)
 }
 
 /// The media type of a picture by its first bytes; `None` where it is none that we keep.
@@ -166,65 +271,4 @@ pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(account: u128, kind: BlobKind) -> BlobKey {
-        BlobKey {
-            account: AccountId(Uuid::from_u128(account)),
-            kind,
-            id: Uuid::from_u128(7),
-        }
-    }
-
-    const PICTURE: Bytes = Bytes::from_static(b"\xff\xd8\xff\xe0 a picture");
-
-    #[tokio::test]
-    async fn a_blob_is_put_got_and_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path()).unwrap();
-        let one = key(1, BlobKind::FaceSample);
-        assert!(!blobs.exists(&one).await.unwrap());
-        assert!(matches!(blobs.get(&one).await, Err(BlobError::NotFound(_))));
-        blobs.put(&one, PICTURE).await.unwrap();
-        blobs.put(&one, PICTURE).await.unwrap();
-        // Another process finds it.
-        let again = Blobs::open(dir.path()).unwrap();
-        assert_eq!(again.get(&one).await.unwrap(), PICTURE);
-        blobs.delete(&one).await.unwrap();
-        assert!(matches!(
-            blobs.delete(&one).await,
-            Err(BlobError::NotFound(_))
-        ));
-    }
-
-    #[tokio::test]
-    async fn accounts_and_kinds_do_not_meet() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path()).unwrap();
-        blobs.put(&key(1, BlobKind::Image), PICTURE).await.unwrap();
-        for other in [
-            key(2, BlobKind::Image),
-            key(1, BlobKind::FaceSample),
-            key(1, BlobKind::BodySample),
-        ] {
-            assert!(!blobs.exists(&other).await.unwrap(), "{other:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn only_pictures_of_a_sane_size_are_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path()).unwrap();
-        let one = key(1, BlobKind::Image);
-        for bytes in [&b""[..], b"<html>", b"P9", b"GIF89a"] {
-            let put = blobs.put(&one, Bytes::from_static(bytes)).await;
-            assert!(matches!(put, Err(BlobError::NotPicture)));
-        }
-        let huge = Bytes::from(vec![0xff; MAX_BLOB_BYTES + 1]);
-        assert!(matches!(
-            blobs.put(&one, huge).await,
-            Err(BlobError::TooLarge(_))
-        ));
-    }
-}
+mod tests;

@@ -238,7 +238,10 @@ impl ProcessError {
                 }
             },
             Self::Blob(error) => match error {
-                BlobError::Storage(_) | BlobError::NotFound(_) => Verdict::Wait(SHORT),
+                BlobError::Full(_) => Verdict::Wait(crate::room::RETRY_WHEN_FULL),
+                BlobError::Storage(_) | BlobError::NotFound(_) | BlobError::Corrupt(_) => {
+                    Verdict::Wait(SHORT)
+                }
                 BlobError::NotPicture | BlobError::TooLarge(_) => Verdict::Hopeless,
             },
             Self::Extract(ExtractError::Busy | ExtractError::Model(_)) => Verdict::Wait(SHORT),

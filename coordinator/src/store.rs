@@ -1,19 +1,22 @@
 //! The durable store: one trait per aggregate, every method bound to an account.
 //!
 //! Methods block (disk, locks) and are durable when they return `Ok`: the change would survive a
-//! loss of power. Async code reaches them through [`StoreHandle`], which bounds how many run at
-//! once. [`sled`] is the embedded implementation; `conformance` is what every one must pass.
+//! loss of power. `Unavailable` from a change means that it was not acknowledged; it may be there
+//! after the next start, as a whole or not at all, unless the disk is full: then it was refused
+//! before anything was written. Async code reaches them through [`StoreHandle`], which bounds how
+//! many run at once. [`sled`] is the embedded implementation; `conformance` is what every one must pass.
 
+pub mod accounts;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod handle;
 pub mod incoming;
+pub mod journal;
 pub mod sled;
 
 use std::{sync::Arc, time::Duration};
 
 use goshawk_coordinator_core::{
-    account::Account,
     candidates::FaceFilters,
     event::StoredEvent,
     event_filter::{EventFilters, EventQuery},
@@ -28,8 +31,10 @@ use goshawk_proto::{
     time::Timestamp,
 };
 
+pub use accounts::{AccountQuery, AccountStore, TokenQuery, TokenStore};
 pub use handle::StoreHandle;
 pub use incoming::{DeadLetter, Finish, IncomingRow, IncomingStore, MAX_DEAD, Outgoing, Received};
+pub use journal::{EventJournal, JOURNAL_MAX, JournalEntry};
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,20 +101,6 @@ impl StoreError {
 
 /// What a store method returns.
 pub type Stored<T> = Result<T, StoreError>;
-
-/// Accounts.
-pub trait AccountStore {
-    /// Keeps a new account; [`StoreError::Conflict`] when id or login is taken.
-    fn create_account(&self, account: &Account) -> Stored<()>;
-    /// The account of that id.
-    fn account(&self, id: AccountId) -> Stored<Account>;
-    /// The account of that login.
-    fn account_by_login(&self, login: &str) -> Stored<Account>;
-    /// All accounts by id, for administrators.
-    fn accounts(&self, page: Page) -> Stored<Vec<Account>>;
-    /// Replaces an account of the same id; a changed login must be free.
-    fn replace_account(&self, account: &Account) -> Stored<()>;
-}
 
 /// What a listing of streams asks for; an absent condition holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -233,7 +224,8 @@ pub trait FaceStore {
     ) -> Stored<()>;
     /// Removes a face.
     fn delete_face(&self, account: AccountId, id: FaceId) -> Stored<()>;
-    /// Calls `each` with every face of every account, for rebuilding the matcher.
+    /// Calls `each` with every face of every account, for rebuilding the matcher. A damaged one
+    /// is logged, counted and left out.
     fn each_face(&self, each: &mut dyn FnMut(FaceRecord)) -> Stored<()>;
 }
 
@@ -306,12 +298,14 @@ pub trait EventStore {
 /// The whole store.
 pub trait Store:
     AccountStore
+    + TokenStore
     + StreamStore
     + HandlerStore
     + FaceStore
     + ListStore
     + AttributeStore
     + EventStore
+    + EventJournal
     + IncomingStore
     + Send
     + Sync
@@ -320,12 +314,14 @@ pub trait Store:
 
 impl<T> Store for T where
     T: AccountStore
+        + TokenStore
         + StreamStore
         + HandlerStore
         + FaceStore
         + ListStore
         + AttributeStore
         + EventStore
+        + EventJournal
         + IncomingStore
         + Send
         + Sync

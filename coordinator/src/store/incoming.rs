@@ -114,7 +114,8 @@ pub trait IncomingStore {
     /// Whether any account had this event; durable when this returns. Slower than
     /// [`Self::receive`]: for events whose stream, and so whose account, is not known any more.
     fn was_received(&self, event: EventId) -> Stored<bool>;
-    /// Events to be processed with a place after `after`, in order.
+    /// Events to be processed with a place after `after`, in order. Damaged ones stay where they
+    /// are, logged, counted and left out, and so with the other queues.
     fn incoming(&self, after: Option<u64>, most: usize) -> Stored<Vec<IncomingRow>>;
     /// How many events wait.
     fn incoming_len(&self) -> Stored<u64>;

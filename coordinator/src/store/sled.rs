@@ -5,23 +5,37 @@
 //! a change or nothing. Readers take no lock.
 //!
 //! **Group commit.** After its batch a method waits for the one flusher thread (see `flusher`),
-//! which answers all who wait with a single `fsync`; the mutex is free meanwhile.
+//! which answers all who wait with a single `fsync`; the mutex is free meanwhile. What a method
+//! answers with `Ok` survives a loss of power.
 //!
 //! **Layout.** One tree. Keys are in `keys`, values in `codec`; large values are cut, see
-//! `pieces`.
+//! `pieces`; every value ends in a checksum, see `seal`, that is verified whenever it is read.
+//! Older layouts are brought up at opening, see `migrate`.
+//!
+//! **A full disk.** Changes are refused while the reserve is still there (see [`crate::room`]);
+//! nothing is half done then, reading goes on, and writing resumes with the room. Should a write
+//! fail all the same, sled takes no more until it is opened again: the store then acknowledges
+//! nothing further and says so in [`SledStore::fault`], for the process to start anew. Until then
+//! a reader may see changes that were never acknowledged.
 
 mod accounts;
 mod attributes;
 mod codec;
+mod counters;
 mod events;
 mod faces;
 mod flusher;
 mod handlers;
 mod incoming;
+mod journal;
 mod keys;
 mod lists;
+mod migrate;
 mod pieces;
+mod seal;
+mod snapshot;
 mod streams;
+mod tokens;
 
 use std::{
     path::Path,
@@ -31,23 +45,28 @@ use std::{
 use ::sled::{Db, IVec, Tree};
 
 use super::{FaceChange, FaceObserver, StoreError, Stored};
+use crate::room::{Need, NoRoom, RETRY_WHEN_FULL, Room};
+pub use counters::StoreStats;
+use counters::{Counters, Deltas};
 use flusher::Flusher;
+pub use migrate::SCHEMA;
 use pieces::Changes;
-
-/// Version of the key and row layout that this code reads and writes.
-const SCHEMA: u32 = 1;
+pub use snapshot::{RawRow, Snapshot};
 
 /// How the database is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct SledOptions {
     /// Memory for cached pages in bytes.
     pub cache_bytes: u64,
+    /// Bytes of the disk that are never used up.
+    pub reserve_bytes: u64,
 }
 
 impl Default for SledOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 128 << 20,
+            reserve_bytes: 64 << 20,
         }
     }
 }
@@ -56,8 +75,11 @@ impl Default for SledOptions {
 pub struct SledStore {
     db: Db,
     rows: Tree,
-    writer: Mutex<()>,
+    /// Held by the one writer; in it, what a snapshot under way still needs of the past.
+    writer: Mutex<Option<snapshot::Past>>,
     flusher: Flusher,
+    room: Room,
+    counters: Counters,
     observer: RwLock<Option<Arc<dyn FaceObserver>>>,
 }
 
@@ -66,6 +88,7 @@ pub struct SledStore {
 struct Change {
     rows: Changes,
     faces: Vec<FaceChange>,
+    deltas: Deltas,
 }
 
 impl Change {
@@ -79,35 +102,24 @@ impl Change {
 }
 
 impl SledStore {
-    /// Opens or makes the database in `dir`. A database of another layout is refused.
+    /// Opens or makes the database in `dir`, brought up to the layout [`SCHEMA`]. One of a newer
+    /// layout is refused.
     pub fn open(dir: &Path, options: SledOptions) -> Stored<Arc<Self>> {
         let db = open_database(dir, options).map_err(fault)?;
         let rows = db.open_tree("rows").map_err(fault)?;
         let flusher = Flusher::start(db.clone(), dir)?;
+        migrate::run(&rows, &|| flusher.flush())?;
         let store = Self {
             db,
             rows,
-            writer: Mutex::new(()),
+            writer: Mutex::new(None),
             flusher,
+            room: Room::new(dir, Some(dir.join("db")), options.reserve_bytes),
+            counters: Counters::default(),
             observer: RwLock::new(None),
         };
-        store.check_schema()?;
+        store.count_queues()?;
         Ok(Arc::new(store))
-    }
-
-    fn check_schema(&self) -> Stored<()> {
-        let found = self.rows.get(keys::SCHEMA).map_err(fault)?;
-        match found.as_deref() {
-            None => self.write(|change| {
-                change.put(keys::SCHEMA, SCHEMA.to_be_bytes());
-                Ok(())
-            }),
-            Some(bytes) if bytes == SCHEMA.to_be_bytes() => Ok(()),
-            Some(bytes) => Err(StoreError::Corrupt {
-                what: "schema version",
-                message: format!("the database has layout {bytes:?}, this program reads {SCHEMA}"),
-            }),
-        }
     }
 
     /// Tells `observer` of every later change to faces, in commit order.
@@ -128,8 +140,18 @@ impl SledStore {
         self.db.size_on_disk().map_err(fault)
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        // The mutex guards no data of its own: after a panic the committed state is still whole.
+    /// Why nothing can be written until the database is opened again; `None` while all is well.
+    pub fn fault(&self) -> Option<String> {
+        self.flusher.broken()
+    }
+
+    /// Room on the disk of the database.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<snapshot::Past>> {
+        // After a panic the committed state is still whole, and so is what was kept of the past.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,14 +171,21 @@ impl SledStore {
 
     fn apply<T>(&self, plan: impl FnOnce(&mut Change) -> Stored<T>) -> Stored<(T, bool)> {
         self.flusher.check()?;
-        let lock = self.lock();
+        let mut writer = self.lock();
         let mut change = Change::default();
         let out = plan(&mut change)?;
         let changed = !change.rows.is_empty();
         if changed {
+            self.room.check(need(&change.rows)).map_err(no_room)?;
+            let laid = self.lay(change.rows)?;
+            if let Some(past) = writer.as_mut() {
+                past.keep(&laid, &self.rows)?;
+            }
+            let batch = pieces::batch(laid);
             self.rows
-                .apply_batch(self.lay(change.rows)?)
-                .map_err(fault)?;
+                .apply_batch(batch)
+                .map_err(|error| self.ended(error))?;
+            self.counters.apply(&change.deltas);
         }
         if !change.faces.is_empty() {
             let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner);
@@ -164,18 +193,44 @@ impl SledStore {
                 observer.changed(&change.faces);
             }
         }
-        drop(lock);
+        drop(writer);
         Ok((out, changed))
+    }
+
+    /// A failed write ends all writing: a part of the batch may be applied in memory.
+    fn ended(&self, error: ::sled::Error) -> StoreError {
+        self.flusher.fail(&error.to_string());
+        fault(error)
     }
 
     fn get(&self, key: impl AsRef<[u8]>) -> Stored<Option<IVec>> {
         let key = key.as_ref();
-        let found = self.rows.get(key).map_err(fault)?;
-        found.map_or(Ok(None), |value| self.whole(key, value))
+        match self.rows.get(key).map_err(fault)? {
+            None => Ok(None),
+            Some(value) => self.whole(key, self.unseal(key, &value)?),
+        }
     }
 
     fn has(&self, key: impl AsRef<[u8]>) -> Stored<bool> {
-        self.rows.contains_key(key).map_err(fault)
+        let key = key.as_ref();
+        let found = self.rows.get(key).map_err(fault)?;
+        found.map_or(Ok(false), |value| self.unseal(key, &value).map(|_| true))
+    }
+
+    /// The content of a value, if its checksum is right.
+    fn unseal(&self, key: &[u8], value: &IVec) -> Stored<IVec> {
+        match seal::content_len(key, value) {
+            Some(length) => Ok(value.subslice(0, length)),
+            None => Err(self.damaged(key)),
+        }
+    }
+
+    fn damaged(&self, key: &[u8]) -> StoreError {
+        self.counters.damaged();
+        StoreError::Corrupt {
+            what: keys::what(key),
+            message: format!("the checksum of row {} is wrong", keys::shown(key)),
+        }
     }
 
     /// Rows under a prefix, in key order.
@@ -201,10 +256,13 @@ impl SledStore {
     ) -> impl DoubleEndedIterator<Item = Stored<(IVec, IVec)>> + use<'s> {
         rows.filter_map(|row| match row.map_err(fault) {
             // A row that has gone since it was listed is left out.
-            Ok((key, value)) => match self.whole(&key, value) {
-                Ok(value) => value.map(|value| Ok((key, value))),
-                Err(error) => Some(Err(error)),
-            },
+            Ok((key, value)) => {
+                let value = self.unseal(&key, &value);
+                match value.and_then(|value| self.whole(&key, value)) {
+                    Ok(value) => value.map(|value| Ok((key, value))),
+                    Err(error) => Some(Err(error)),
+                }
+            }
             Err(error) => Some(Err(error)),
         })
     }
@@ -237,6 +295,22 @@ fn open_database(dir: &Path, options: SledOptions) -> Result<Db, ::sled::Error> 
             open()
         }
         other => other,
+    }
+}
+
+/// Whether a change only removes.
+fn need(rows: &Changes) -> Need {
+    if rows.values().all(Option::is_none) {
+        Need::Shrink
+    } else {
+        Need::Grow
+    }
+}
+
+fn no_room(error: NoRoom) -> StoreError {
+    StoreError::Unavailable {
+        after: RETRY_WHEN_FULL,
+        message: error.to_string(),
     }
 }
 

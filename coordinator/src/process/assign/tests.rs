@@ -22,6 +22,7 @@ fn store(dir: &std::path::Path) -> Arc<SledStore> {
         dir,
         SledOptions {
             cache_bytes: 8 << 20,
+            ..SledOptions::default()
         },
     )
     .unwrap()

@@ -228,6 +228,7 @@ impl World {
     pub fn open_with(dir: &Path, adjust: impl FnOnce(&mut ProcessOptions)) -> Self {
         let options = SledOptions {
             cache_bytes: 8 << 20,
+            ..SledOptions::default()
         };
         let store = SledStore::open(&dir.join("db"), options).unwrap();
         let matcher = Matcher::start(MatcherOptions {

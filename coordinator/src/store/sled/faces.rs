@@ -233,7 +233,14 @@ impl FaceStore for SledStore {
 
     fn each_face(&self, each: &mut dyn FnMut(FaceRecord)) -> Stored<()> {
         for row in self.scan(&keys::key(Table::Face, &[])) {
-            each(codec::read(WHAT, &row?.1)?);
+            match row.and_then(|(_, value)| codec::read(WHAT, &value)) {
+                Ok(face) => each(face),
+                // One bad sector must not keep everybody else from being recognised.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(%error, "a face is damaged and cannot be matched");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -6,16 +6,27 @@
 //!
 //! Who waits is answered by a flush that began after it asked, so its change is covered. A failed
 //! flush leaves it unknown what is on the disk; from then on every write is refused until the
-//! process starts again and recovers from the log.
+//! process starts again and recovers from the log. A method that failed here was not acknowledged:
+//! after that start its change is there as a whole or not at all.
+//!
+//! **A flush that does not come back.** When sled's background write fails, it may forget to wake
+//! who waits for it. A second `flush` from another thread finds the failure and wakes them, so
+//! one is sent after [`POKE_AFTER`]. Nobody waits longer than [`GIVE_UP_AFTER`].
 
 use std::{
     fs::File,
     path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use super::super::{StoreError, Stored};
+
+/// How long a flush may take before another one looks what is the matter.
+const POKE_AFTER: Duration = Duration::from_secs(2);
+/// How long a method waits for the disk.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 struct State {
@@ -23,6 +34,8 @@ struct State {
     done: u64,
     broken: Option<String>,
     stop: bool,
+    /// When somebody last looked after a flush that takes long.
+    poked: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -42,6 +55,7 @@ impl Shared {
 pub(super) struct Flusher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    poke: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Flusher {
@@ -53,13 +67,23 @@ impl Flusher {
         File::open(dir)
             .and_then(|dir| dir.sync_all())
             .map_err(failed)?;
-        Self::with(move || {
+        let second = db.clone();
+        let poke = move || {
+            if let Err(error) = second.flush() {
+                tracing::warn!(%error, "a flush that took long has failed");
+            }
+        };
+        let flush = move || {
             db.flush().map_err(|e| e.to_string())?;
             log.sync_data().map_err(|e| e.to_string())
-        })
+        };
+        Self::with(flush, Arc::new(poke))
     }
 
-    fn with(flush: impl FnMut() -> Result<(), String> + Send + 'static) -> Stored<Self> {
+    fn with(
+        flush: impl FnMut() -> Result<(), String> + Send + 'static,
+        poke: Arc<dyn Fn() + Send + Sync>,
+    ) -> Stored<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
         let thread = std::thread::Builder::new()
@@ -69,6 +93,7 @@ impl Flusher {
         Ok(Self {
             shared,
             thread: Some(thread),
+            poke,
         })
     }
 
@@ -77,27 +102,75 @@ impl Flusher {
         refuse(&self.shared.lock())
     }
 
+    /// Why writing makes no sense any more.
+    pub(super) fn broken(&self) -> Option<String> {
+        self.shared.lock().broken.clone()
+    }
+
+    /// Notes that a write failed: nothing is acknowledged from now on.
+    pub(super) fn fail(&self, message: &str) {
+        self.shared.lock().fail(message);
+        self.shared.answer.notify_all();
+    }
+
     /// Waits until everything applied before this call is durable.
     pub(super) fn flush(&self) -> Stored<()> {
+        let began = Instant::now();
         let mut state = self.shared.lock();
         state.asked += 1;
         let ticket = state.asked;
         self.shared.work.notify_one();
         while state.done < ticket && state.broken.is_none() {
-            state = self
+            let (again, waited) = self
                 .shared
                 .answer
-                .wait(state)
+                .wait_timeout(state, POKE_AFTER)
                 .unwrap_or_else(PoisonError::into_inner);
+            state = again;
+            if waited.timed_out() {
+                if began.elapsed() > GIVE_UP_AFTER {
+                    return Err(StoreError::unavailable("the disk does not answer"));
+                }
+                self.look_after(&mut state);
+            }
         }
         refuse(&state)
+    }
+
+    /// Sends a second flush, one at a time.
+    fn look_after(&self, state: &mut State) {
+        if state.poked.is_some_and(|at| at.elapsed() < POKE_AFTER) {
+            return;
+        }
+        // It may wait as long as the first one; its thread ends with it.
+        state.poked = Some(Instant::now() + GIVE_UP_AFTER);
+        let (poke, shared) = (Arc::clone(&self.poke), Arc::clone(&self.shared));
+        let sent = std::thread::Builder::new()
+            .name("store-second-flush".into())
+            .spawn(move || {
+                poke();
+                shared.lock().poked = Some(Instant::now());
+            });
+        if let Err(error) = sent {
+            tracing::warn!(%error, "no thread to look after a slow flush");
+            state.poked = Some(Instant::now());
+        }
+    }
+}
+
+impl State {
+    fn fail(&mut self, message: &str) {
+        if self.broken.is_none() {
+            tracing::error!(message, "the store cannot write; refusing further changes");
+            self.broken = Some(message.to_owned());
+        }
     }
 }
 
 fn refuse(state: &State) -> Stored<()> {
     match &state.broken {
         Some(message) => Err(StoreError::unavailable(format!(
-            "flushing failed: {message}"
+            "writing failed: {message}"
         ))),
         None => Ok(()),
     }
@@ -106,7 +179,7 @@ fn refuse(state: &State) -> Stored<()> {
 fn run(shared: &Shared, mut flush: impl FnMut() -> Result<(), String>) {
     loop {
         let mut state = shared.lock();
-        while state.asked == state.done && !state.stop {
+        while state.asked == state.done && !state.stop && state.broken.is_none() {
             state = shared
                 .work
                 .wait(state)
@@ -118,10 +191,7 @@ fn run(shared: &Shared, mut flush: impl FnMut() -> Result<(), String>) {
         let mut state = shared.lock();
         match outcome {
             Ok(()) => state.done = target,
-            Err(message) => {
-                tracing::error!(%message, "the store cannot be flushed; refusing further writes");
-                state.broken = Some(message);
-            }
+            Err(message) => state.fail(&message),
         }
         shared.answer.notify_all();
         if stop || state.broken.is_some() {
@@ -147,16 +217,20 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    fn nothing() -> Arc<dyn Fn() + Send + Sync> {
+        Arc::new(|| {})
+    }
+
     #[test]
     fn many_who_wait_share_few_flushes() {
         let flushes = Arc::new(AtomicU32::new(0));
         let counted = flushes.clone();
-        let flusher = Flusher::with(move || {
+        let flush = move || {
             std::thread::sleep(std::time::Duration::from_millis(5));
             counted.fetch_add(1, Ordering::SeqCst);
             Ok(())
-        })
-        .unwrap();
+        };
+        let flusher = Flusher::with(flush, nothing()).unwrap();
         std::thread::scope(|scope| {
             for _ in 0..64 {
                 scope.spawn(|| flusher.flush().unwrap());
@@ -170,9 +244,34 @@ mod tests {
 
     #[test]
     fn after_a_failed_flush_nothing_is_acknowledged() {
-        let flusher = Flusher::with(|| Err("disk full".into())).unwrap();
+        let flusher = Flusher::with(|| Err("disk full".into()), nothing()).unwrap();
         assert!(flusher.flush().is_err());
         assert!(flusher.flush().is_err());
         assert!(flusher.check().is_err());
+    }
+
+    #[test]
+    fn after_a_failed_write_nothing_is_acknowledged() {
+        let flusher = Flusher::with(|| Ok(()), nothing()).unwrap();
+        assert_eq!(flusher.flush(), Ok(()));
+        flusher.fail("bad sector");
+        flusher.fail("another");
+        assert_eq!(flusher.broken().as_deref(), Some("bad sector"));
+        assert!(flusher.flush().is_err());
+    }
+
+    /// As sled does when its background write fails: the first flush sleeps on until a second one
+    /// wakes it.
+    #[test]
+    fn a_flush_that_sleeps_is_woken() {
+        let (wake, woken) = std::sync::mpsc::channel();
+        let wake = Mutex::new(wake);
+        let poke = Arc::new(move || wake.lock().unwrap().send(()).unwrap());
+        let flush = move || {
+            woken.recv().unwrap();
+            Err("disk full".to_owned())
+        };
+        let flusher = Flusher::with(flush, poke).unwrap();
+        assert!(flusher.flush().is_err());
     }
 }

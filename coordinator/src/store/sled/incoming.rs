@@ -51,6 +51,7 @@ impl SledStore {
     fn remove_incoming(change: &mut Change, seq: u64) {
         change.remove(place(Table::Incoming, seq));
         change.remove(place(Table::Envelope, seq));
+        change.deltas.waits -= 1;
     }
 
     /// Keys of the dead letters, oldest first, without reading their envelopes.
@@ -68,10 +69,13 @@ impl SledStore {
         for key in &dead[..over] {
             change.remove(&key[..]);
         }
+        change.deltas.dead -= over as i64;
+        change.deltas.dead_dropped += over as u64;
         Ok(over as u64)
     }
 
-    /// Rows of a queue after a place, in order.
+    /// Rows of a queue after a place, in order. A damaged row must not hold up those behind it: it
+    /// stays where it is, is told and counted, and left out.
     fn queue(
         &self,
         table: Table,
@@ -79,7 +83,43 @@ impl SledStore {
     ) -> impl Iterator<Item = Stored<(::sled::IVec, ::sled::IVec)>> {
         let low = place(table, after.map_or(0, |seq| seq.saturating_add(1)));
         let high = keys::after(&keys::key(table, &[]));
-        self.range(low, high)
+        self.range(low, high).filter(|row| !left_out(row))
+    }
+
+    fn incoming_row(&self, key: &[u8], value: &[u8]) -> Stored<Option<IncomingRow>> {
+        let Some(seq) = keys::place_of(key) else {
+            return Ok(None);
+        };
+        let head: Head = codec::read(HEAD, value)?;
+        let raw = match self.envelope(seq) {
+            Ok(raw) => raw,
+            // Finished by somebody else since the row was read.
+            Err(StoreError::NotFound { .. }) if self.head(seq)?.is_none() => return Ok(None),
+            // An envelope that is not there must not block the queue: it decodes to nothing and
+            // is buried with that reason.
+            Err(StoreError::NotFound { .. }) => Bytes::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(IncomingRow {
+            seq,
+            account_id: head.account,
+            agent_id: head.agent,
+            event_id: head.event,
+            received_at: head.received_at,
+            raw,
+            tries: head.tries,
+        }))
+    }
+}
+
+/// Whether a row is damaged; said aloud.
+fn left_out<T>(row: &Stored<T>) -> bool {
+    match row {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, "a row of a queue is damaged and stays where it is");
+            true
+        }
+        _ => false,
     }
 }
 
@@ -104,6 +144,7 @@ impl IncomingStore for SledStore {
                 received_at: now,
                 tries: 0,
             };
+            change.deltas.waits += 1;
             change.put(seen_key(account, event), []);
             change.put(place(Table::Incoming, seq), codec::packed(HEAD, &head)?);
             change.put(place(Table::Envelope, seq), [&[RAW], raw].concat());
@@ -130,33 +171,15 @@ impl IncomingStore for SledStore {
     }
 
     fn incoming(&self, after: Option<u64>, most: usize) -> Stored<Vec<IncomingRow>> {
-        let mut out = Vec::new();
-        for row in self.queue(Table::Incoming, after).take(most) {
-            let (key, value) = row?;
-            let Some(seq) = keys::place_of(&key) else {
-                continue;
-            };
-            let head: Head = codec::read(HEAD, &value)?;
-            let raw = match self.envelope(seq) {
-                Ok(raw) => raw,
-                // Finished by somebody else since the row was read.
-                Err(StoreError::NotFound { .. }) if self.head(seq)?.is_none() => continue,
-                // An envelope that cannot be read must not block the queue: it decodes to nothing
-                // and is buried with that reason.
-                Err(StoreError::NotFound { .. }) => Bytes::new(),
-                Err(error) => return Err(error),
-            };
-            out.push(IncomingRow {
-                seq,
-                account_id: head.account,
-                agent_id: head.agent,
-                event_id: head.event,
-                received_at: head.received_at,
-                raw,
-                tries: head.tries,
-            });
-        }
-        Ok(out)
+        self.queue(Table::Incoming, after)
+            .map(|row| {
+                let (key, value) = row?;
+                self.incoming_row(&key, &value)
+            })
+            .filter(|row| !left_out(row))
+            .filter_map(Result::transpose)
+            .take(most)
+            .collect()
     }
 
     fn incoming_len(&self) -> Stored<u64> {
@@ -194,6 +217,7 @@ impl IncomingStore for SledStore {
             Self::remove_incoming(change, seq);
             let dropped = self.drop_oldest_dead(change, MAX_DEAD - 1)?;
             change.put(place(Table::Dead, seq), codec::packed(DEAD, &letter)?);
+            change.deltas.dead += 1;
             Ok(dropped)
         })
     }
@@ -243,6 +267,7 @@ impl IncomingStore for SledStore {
             }
             if event.stored {
                 self.put_event(change, &event)?;
+                self.journal_event(change, &event)?;
             }
             change.put(seen_key(account, event.event_id), []);
             let mut outgoing = None;
@@ -259,17 +284,17 @@ impl IncomingStore for SledStore {
     }
 
     fn outgoing(&self, after: Option<u64>, most: usize) -> Stored<Vec<Outgoing>> {
-        let rows = self.queue(Table::Outgoing, after).take(most);
-        rows.map(|row| {
-            let (key, value) = row?;
-            let seq =
-                keys::place_of(&key).ok_or_else(|| StoreError::not_found(OUTGOING, "place"))?;
-            Ok(Outgoing {
-                seq,
-                event: codec::read(OUTGOING, &value)?,
+        self.queue(Table::Outgoing, after)
+            .map(|row| {
+                let (key, value) = row?;
+                let seq =
+                    keys::place_of(&key).ok_or_else(|| StoreError::not_found(OUTGOING, "place"))?;
+                let event = codec::read(OUTGOING, &value)?;
+                Ok(Outgoing { seq, event })
             })
-        })
-        .collect()
+            .filter(|row| !left_out(row))
+            .take(most)
+            .collect()
     }
 
     fn sent(&self, seq: u64) -> Stored<()> {

@@ -2,11 +2,16 @@
 //! that sort as they run. Every table of a tenant's objects has the account right after it, so
 //! that a scan can never leave the account.
 //!
+//! Every value but those of `m` ends in a checksum (see `seal`), which is left out here.
+//!
 //! | table | key after it | value |
 //! | --- | --- | --- |
 //! | `m` | `schema` | layout version |
+//! | `m` | `cursor` | last key that a migration under way has done |
 //! | `a` | account | account |
 //! | `l` | login | account id |
+//! | `k` | account, token | token |
+//! | `K` | token | account id |
 //! | `s` | account, stream | stream |
 //! | `S` | stream | account id |
 //! | `h` | account, handler | handler |
@@ -24,6 +29,7 @@
 //! | `Q` | place | its envelope, as it came, after a byte `r` |
 //! | `o` | place | outgoing event |
 //! | `z` | place | dead letter |
+//! | `j` | place | journal entry: account, event, ordinal |
 //! | `P` | key of a large value, generation, number | a piece of it, see `pieces` |
 
 use goshawk_proto::{
@@ -33,30 +39,89 @@ use goshawk_proto::{
 
 /// Where the layout version is.
 pub(super) const SCHEMA: &[u8] = b"mschema";
+/// How far a migration has come.
+pub(super) const CURSOR: &[u8] = b"mcursor";
+/// First byte of rows about the database itself.
+pub(super) const META: u8 = b'm';
 
-/// A table's first byte.
-#[derive(Clone, Copy)]
-pub(super) enum Table {
-    Account = b'a' as isize,
-    Login = b'l' as isize,
-    Stream = b's' as isize,
-    StreamOwner = b'S' as isize,
-    Handler = b'h' as isize,
-    List = b'i' as isize,
-    Face = b'f' as isize,
-    FaceTime = b'g' as isize,
-    ListFace = b'L' as isize,
-    ExternalId = b'x' as isize,
-    Attribute = b't' as isize,
-    Expiry = b'T' as isize,
-    Event = b'e' as isize,
-    EventTime = b'E' as isize,
-    Seen = b'd' as isize,
-    Incoming = b'q' as isize,
-    Envelope = b'Q' as isize,
-    Outgoing = b'o' as isize,
-    Dead = b'z' as isize,
-    Piece = b'P' as isize,
+macro_rules! tables {
+    ($($name:ident = $byte:literal, $what:literal;)*) => {
+        /// A table's first byte.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Table {
+            $($name = $byte as isize,)*
+        }
+
+        impl Table {
+            /// Every table.
+            pub(super) const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// What a row of it is, for people.
+            pub(super) fn what(self) -> &'static str {
+                match self {
+                    $(Self::$name => $what,)*
+                }
+            }
+        }
+    };
+}
+
+tables! {
+    Account = b'a', "account";
+    Login = b'l', "login index";
+    Token = b'k', "token";
+    TokenOwner = b'K', "token index";
+    Stream = b's', "stream";
+    StreamOwner = b'S', "stream index";
+    Handler = b'h', "handler";
+    List = b'i', "list";
+    Face = b'f', "face";
+    FaceTime = b'g', "face time index";
+    ListFace = b'L', "list index";
+    ExternalId = b'x', "external id index";
+    Attribute = b't', "attribute";
+    Expiry = b'T', "attribute expiry index";
+    Event = b'e', "event";
+    EventTime = b'E', "event time index";
+    Seen = b'd', "event id index";
+    Incoming = b'q', "incoming event";
+    Envelope = b'Q', "envelope";
+    Outgoing = b'o', "outgoing event";
+    Dead = b'z', "dead letter";
+    Journal = b'j', "journal entry";
+    Piece = b'P', "piece of a value";
+}
+
+impl Table {
+    /// The table that a key is of; `None` for the rows about the database itself.
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        let first = *key.first()?;
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|table| *table as u8 == first)
+    }
+}
+
+/// What the row of a key is, for people.
+pub(super) fn what(key: &[u8]) -> &'static str {
+    Table::of(key).map_or("row", Table::what)
+}
+
+/// A key as it may be shown: logins and external ids are people's, so of those only what follows
+/// the table is counted.
+pub(super) fn shown(key: &[u8]) -> String {
+    let Some((table, rest)) = key.split_first() else {
+        return "without a key".to_owned();
+    };
+    let table = char::from(*table).escape_default();
+    match Table::of(key) {
+        Some(Table::Login | Table::ExternalId) => format!("{table}… of {} bytes", rest.len()),
+        _ => {
+            let hex: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{table}:{hex}")
+        }
+    }
 }
 
 /// A key out of its parts.

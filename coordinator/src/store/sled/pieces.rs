@@ -15,7 +15,8 @@ use ::sled::{Batch, IVec};
 
 use super::{
     SledStore, fault,
-    keys::{Table, key},
+    keys::{self, Table, key},
+    seal,
 };
 use crate::store::{StoreError, Stored};
 
@@ -41,52 +42,80 @@ const CHASES: usize = 16;
 
 /// The changes of one atomic step: the last word on each key.
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// The same as they go into the database: large values cut, all with their checksums.
+pub(super) type Laid = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-fn may_be_large(key: &[u8]) -> bool {
+pub(super) fn may_be_large(key: &[u8]) -> bool {
     key.first()
         .is_some_and(|first| LARGE.iter().any(|table| *table as u8 == *first))
 }
 
 /// Generation and number of pieces, if it is a head.
-fn head(value: &[u8]) -> Option<([u8; 8], u32)> {
+pub(super) fn head(value: &[u8]) -> Option<([u8; 8], u32)> {
     let (mark, rest) = value.split_first()?;
     let (generation, count) = rest.split_first_chunk::<8>()?;
     let count = count.try_into().ok().map(u32::from_be_bytes)?;
     (*mark == CUT).then_some((*generation, count))
 }
 
-fn piece_key(whole: &[u8], generation: [u8; 8], number: u32) -> Vec<u8> {
+pub(super) fn piece_key(whole: &[u8], generation: [u8; 8], number: u32) -> Vec<u8> {
     key(Table::Piece, &[whole, &generation, &number.to_be_bytes()])
 }
 
+/// The key of the value that a piece belongs to, its generation and number.
+pub(super) fn owner(piece: &[u8]) -> Option<(&[u8], [u8; 8], u32)> {
+    let rest = piece.get(1..)?;
+    let (rest, number) = rest.split_last_chunk::<4>()?;
+    let (whole, generation) = rest.split_last_chunk::<8>()?;
+    Some((whole, *generation, u32::from_be_bytes(*number)))
+}
+
+/// The batch that makes these changes.
+pub(super) fn batch(laid: Laid) -> Batch {
+    let mut batch = Batch::default();
+    for (key, value) in laid {
+        match value {
+            Some(value) => batch.insert(key, value),
+            None => batch.remove(key),
+        }
+    }
+    batch
+}
+
 impl SledStore {
-    /// The batch that makes these changes, large values cut. To be called by the writer only.
-    pub(super) fn lay(&self, changes: Changes) -> Stored<Batch> {
-        let mut batch = Batch::default();
+    /// The changes as the database takes them. To be called by the writer only.
+    pub(super) fn lay(&self, changes: Changes) -> Stored<Laid> {
+        let mut laid = Laid::with_capacity(changes.len());
         for (key, value) in changes {
             let large = may_be_large(&key);
+            // A head that is damaged names no pieces: they stay behind and `verify` finds them.
             if large
                 && let Some(old) = self.rows.get(&key).map_err(fault)?
-                && let Some((generation, count)) = head(&old)
+                && let Some(length) = seal::content_len(&key, &old)
+                && let Some((generation, count)) = head(&old[..length])
             {
-                (0..count).for_each(|n| batch.remove(piece_key(&key, generation, n)));
+                laid.extend((0..count).map(|n| (piece_key(&key, generation, n), None)));
             }
+            let mut put = |key: Vec<u8>, content: Vec<u8>| {
+                let value = seal::seal(&key, content);
+                laid.push((key, Some(value)));
+            };
             match value {
-                None => batch.remove(key),
+                None => laid.push((key, None)),
                 Some(value) if large && value.len() > PIECE_BYTES => {
                     let generation = self.next_seq()?.to_be_bytes();
                     let mut count = 0u32;
                     for piece in value.chunks(PIECE_BYTES) {
-                        batch.insert(piece_key(&key, generation, count), piece);
+                        put(piece_key(&key, generation, count), piece.to_vec());
                         count += 1;
                     }
                     let head = [&[CUT][..], &generation, &count.to_be_bytes()].concat();
-                    batch.insert(key, head);
+                    put(key, head);
                 }
-                Some(value) => batch.insert(key, value),
+                Some(value) => put(key, value),
             }
         }
-        Ok(batch)
+        Ok(laid)
     }
 
     /// The whole of a value that was read; `None` when it has gone meanwhile.
@@ -101,12 +130,13 @@ impl SledStore {
             if let Some(whole) = self.gather(key, generation, count)? {
                 return Ok(Some(whole.into()));
             }
-            match self.rows.get(key).map_err(fault)? {
+            let now = self.rows.get(key).map_err(fault)?;
+            match now.map(|now| self.unseal(key, &now)).transpose()? {
                 None => return Ok(None),
                 Some(now) if now == value => {
                     let message = "a piece is missing".to_owned();
                     return Err(StoreError::Corrupt {
-                        what: "row",
+                        what: keys::what(key),
                         message,
                     });
                 }
@@ -121,12 +151,9 @@ impl SledStore {
     fn gather(&self, key: &[u8], generation: [u8; 8], count: u32) -> Stored<Option<Vec<u8>>> {
         let mut whole = Vec::with_capacity(count as usize * PIECE_BYTES);
         for number in 0..count {
-            match self
-                .rows
-                .get(piece_key(key, generation, number))
-                .map_err(fault)?
-            {
-                Some(piece) => whole.extend_from_slice(&piece),
+            let piece_key = piece_key(key, generation, number);
+            match self.rows.get(&piece_key).map_err(fault)? {
+                Some(piece) => whole.extend_from_slice(&self.unseal(&piece_key, &piece)?),
                 None => return Ok(None),
             }
         }

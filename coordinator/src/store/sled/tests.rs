@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::{
-    FaceStore, IncomingStore, Received, conformance,
+    FaceQuery, FaceStore, IncomingStore, ListStore, Received, conformance,
     conformance::{ACCOUNT, Fixture},
 };
 
@@ -16,6 +16,7 @@ fn open(dir: &Path) -> Arc<SledStore> {
         dir,
         SledOptions {
             cache_bytes: 8 << 20,
+            reserve_bytes: 0,
         },
     )
     .unwrap()
@@ -38,30 +39,6 @@ fn it_conforms() {
     conformance::all(&|| Reopening {
         dir: tempfile::tempdir().unwrap(),
     });
-}
-
-#[test]
-fn another_layout_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    {
-        let store = open(dir.path());
-        store
-            .rows
-            .insert(keys::SCHEMA, &99u32.to_be_bytes())
-            .unwrap();
-        store.close().unwrap();
-    }
-    let error = SledStore::open(dir.path(), SledOptions::default()).err();
-    assert!(
-        matches!(
-            error,
-            Some(StoreError::Corrupt {
-                what: "schema version",
-                ..
-            })
-        ),
-        "{error:?}"
-    );
 }
 
 /// What was acknowledged must be in the files at that moment, whatever happens to the process.
@@ -249,4 +226,154 @@ fn the_oldest_dead_letters_make_room() {
     assert_eq!(store.dead_letters(10).unwrap()[0].raw[0], 3);
     let pieces = store.scan(&keys::key(keys::Table::Piece, &[])).count();
     assert!((1..=5).contains(&pieces), "theirs are gone: {pieces}");
+}
+
+/// Changes a bit of the stored value of a key.
+fn damage(store: &SledStore, key: &[u8]) {
+    let mut value = store.rows.get(key).unwrap().unwrap().to_vec();
+    value[0] ^= 1;
+    store.rows.insert(key, value).unwrap();
+}
+
+fn damaged<T: std::fmt::Debug>(result: Stored<T>, kind: &str) -> bool {
+    matches!(result, Err(StoreError::Corrupt { what, .. }) if what == kind)
+}
+
+#[test]
+fn a_damaged_value_is_never_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.create_list(&conformance::list(1)).unwrap();
+    for n in 1..=3 {
+        store.create_face(&conformance::face(n, &[])).unwrap();
+    }
+    let id = conformance::face_id(2);
+    damage(&store, &faces::row_key(ACCOUNT, id));
+    let before = store.stats().damaged;
+    assert!(damaged(store.face(ACCOUNT, id), "face"));
+    assert!(store.stats().damaged > before);
+    let all = store.faces(ACCOUNT, &FaceQuery::default(), conformance::at(9));
+    assert!(damaged(all, "face"), "not left out of a listing");
+    assert!(damaged(
+        store.create_face(&conformance::face(2, &[])),
+        "face"
+    ));
+    assert!(store.face(ACCOUNT, conformance::face_id(1)).is_ok());
+    let mut matched = Vec::new();
+    store
+        .each_face(&mut |face| matched.push(face.face_id))
+        .unwrap();
+    assert_eq!(matched, [conformance::face_id(1), conformance::face_id(3)]);
+
+    let list = keys::owned(
+        keys::Table::List,
+        ACCOUNT,
+        conformance::list_id(1).as_bytes(),
+    );
+    damage(&store, &list);
+    assert!(damaged(
+        store.list(ACCOUNT, conformance::list_id(1)),
+        "list"
+    ));
+}
+
+#[test]
+fn a_damaged_piece_and_a_damaged_index_row_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let face = user_data(20_000);
+    store.create_face(&face).unwrap();
+    let piece = store.rows.scan_prefix([b'P']).next().unwrap().unwrap().0;
+    damage(&store, &piece);
+    assert!(damaged(
+        store.face(ACCOUNT, face.face_id),
+        "piece of a value"
+    ));
+    damage(
+        &store,
+        &keys::face_time(ACCOUNT, face.create_time, face.face_id),
+    );
+    let all = store.faces(ACCOUNT, &FaceQuery::default(), conformance::at(9));
+    assert!(damaged(all, "face time index"));
+}
+
+#[test]
+fn a_damaged_row_of_a_queue_holds_up_nobody_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for n in 1..=4u128 {
+        let id = conformance::event_id(n);
+        let at = conformance::at(1);
+        store
+            .receive(ACCOUNT, conformance::AGENT, id, &[1; 10], at)
+            .unwrap();
+    }
+    let seqs: Vec<u64> = store
+        .incoming(None, 9)
+        .unwrap()
+        .iter()
+        .map(|row| row.seq)
+        .collect();
+    damage(&store, &keys::place(keys::Table::Incoming, seqs[0]));
+    damage(&store, &keys::place(keys::Table::Envelope, seqs[1]));
+    let rows = store.incoming(None, 1).unwrap();
+    assert_eq!(
+        (rows.len(), rows[0].seq),
+        (1, seqs[2]),
+        "as many as there are"
+    );
+    assert_eq!(store.incoming(None, 9).unwrap().len(), 2);
+    assert_eq!(
+        store.rows.scan_prefix([b'q']).count(),
+        4,
+        "nothing was thrown away"
+    );
+    assert_eq!(store.stats().waits, 4);
+}
+
+#[test]
+fn queues_are_counted_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = open(dir.path());
+        for n in 1..=3u128 {
+            let id = conformance::event_id(n);
+            let at = conformance::at(1);
+            store
+                .receive(ACCOUNT, conformance::AGENT, id, &[1; 10], at)
+                .unwrap();
+        }
+        let seq = store.incoming(None, 1).unwrap()[0].seq;
+        store.bury(seq, "bad", conformance::at(2)).unwrap();
+        let stats = store.stats();
+        assert_eq!((stats.waits, stats.dead), (2, 1));
+    }
+    let stats = open(dir.path()).stats();
+    assert_eq!((stats.waits, stats.dead, stats.broken), (2, 1, false));
+}
+
+#[test]
+fn without_room_only_removing_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = open(dir.path());
+        store.create_face(&conformance::face(1, &[])).unwrap();
+    }
+    let free = Room::new(dir.path(), None, 0).free().unwrap();
+    let options = SledOptions {
+        reserve_bytes: free / 2 * 3,
+        ..SledOptions::default()
+    };
+    let store = SledStore::open(dir.path(), options).unwrap();
+    match store.create_face(&conformance::face(2, &[])) {
+        Err(StoreError::Unavailable { after, message }) => {
+            assert_eq!(after, RETRY_WHEN_FULL);
+            assert!(message.contains("full"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(store.stats().refused_full, 1);
+    assert_eq!(store.fault(), None);
+    assert!(store.face(ACCOUNT, conformance::face_id(1)).is_ok());
+    store.delete_face(ACCOUNT, conformance::face_id(1)).unwrap();
 }
