@@ -7,8 +7,10 @@
 
 mod catalogue;
 mod domain;
+mod page;
 
 pub use catalogue::Code;
+pub use page::page;
 
 use std::{fmt, time::Duration};
 
@@ -22,6 +24,27 @@ pub struct ApiError {
     status: StatusCode,
     detail: String,
     retry_after: Option<Duration>,
+    challenge: Challenge,
+}
+
+/// What an answer with status 401 asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Challenge {
+    /// Login and password.
+    #[default]
+    Basic,
+    /// Another token.
+    Bearer,
+}
+
+impl Challenge {
+    /// The value of `WWW-Authenticate`.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Basic => "Basic realm='login:password'",
+            Self::Bearer => "Bearer",
+        }
+    }
 }
 
 impl ApiError {
@@ -32,6 +55,7 @@ impl ApiError {
             status: code.status(),
             detail: detail.into(),
             retry_after: None,
+            challenge: Challenge::default(),
         }
     }
 
@@ -60,6 +84,17 @@ impl ApiError {
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// The same error, asking for `challenge` where its status is 401.
+    pub fn asking(mut self, challenge: Challenge) -> Self {
+        self.challenge = challenge;
+        self
+    }
+
+    /// What it asks for where its status is 401.
+    pub fn challenge(&self) -> Challenge {
+        self.challenge
     }
 
     /// The code of the catalogue.
@@ -100,16 +135,29 @@ impl Code {
 
     /// The error with `value` in the detail's `{}`.
     pub fn with(self, value: impl fmt::Display) -> ApiError {
-        ApiError::new(self, self.detail().replacen("{}", &value.to_string(), 1))
+        self.fill(&[&value])
+    }
+
+    /// The error with `values` in the detail's `{}`s, one after the other; what has no value
+    /// stays empty.
+    pub fn fill(self, values: &[&dyn fmt::Display]) -> ApiError {
+        let mut parts = self.detail().split("{}");
+        let mut detail = parts.next().unwrap_or_default().to_owned();
+        let mut values = values.iter();
+        for part in parts {
+            if let Some(value) = values.next() {
+                detail.push_str(&value.to_string());
+            }
+            detail.push_str(part);
+        }
+        ApiError::new(self, detail)
     }
 
     /// The error of a body that does not fit: `path` in the contract's dotted form, empty for the
     /// whole body.
     pub fn at(self, path: &str, message: impl fmt::Display) -> ApiError {
-        ApiError::new(
-            self,
-            format!("Failed to validate input json. Path: '{path}', message: '{message}'"),
-        )
+        let why = format!("Failed to validate input json. Path: '{path}', message: '{message}'");
+        ApiError::new(self, why)
     }
 }
 
@@ -127,77 +175,5 @@ pub fn success() -> Value {
     body(Code::Success, Code::Success.detail())
 }
 
-/// The page that every error's `link` points at.
-pub fn page() -> String {
-    let mut html = String::from(
-        "<!doctype html><meta charset=utf-8><title>Goshawk error codes</title>\
-         <h1>Error codes</h1><table border=1><tr><th>code<th>status<th>description<th>detail",
-    );
-    for (at, code) in Code::ALL.iter().enumerate() {
-        let number = code.number();
-        // A few numbers have two descriptions in the contract; the first row carries the anchor.
-        let first = Code::ALL[..at].iter().all(|other| other.number() != number);
-        let anchor = if first {
-            format!(" id={number}")
-        } else {
-            String::new()
-        };
-        html.push_str(&format!(
-            "<tr{anchor}><td>{number}<td>{}<td>{}<td>{}",
-            code.status().as_u16(),
-            escape(code.desc()),
-            escape(code.detail())
-        ));
-    }
-    html.push_str("</table>");
-    html
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_has_the_contracts_four_fields() {
-        let error = Code::ListNotFound.with("7acc35cf-a3b2-4f87-8d8b-5496a2782d37");
-        assert_eq!(
-            error.body(),
-            json!({
-                "error_code": 22003,
-                "desc": "Object not found",
-                "detail": "List with id '7acc35cf-a3b2-4f87-8d8b-5496a2782d37' not found",
-                "link": "/docs/errors#22003",
-            })
-        );
-        assert_eq!(error.status(), StatusCode::NOT_FOUND);
-    }
-
-    #[test]
-    fn validation_errors_name_the_path() {
-        let error = Code::BadJson.at("action", "field required");
-        assert_eq!(
-            error.body()["detail"],
-            "Failed to validate input json. Path: 'action', message: 'field required'"
-        );
-    }
-
-    #[test]
-    fn codes_are_unique_and_on_the_page() {
-        let page = page();
-        for (at, code) in Code::ALL.iter().enumerate() {
-            assert!(
-                page.contains(&format!("<tr id={}>", code.number())),
-                "{code:?}"
-            );
-            let same =
-                |other: &Code| other.number() == code.number() && other.desc() == code.desc();
-            assert!(!Code::ALL[at + 1..].iter().any(same), "{code:?}");
-        }
-    }
-}
+mod tests;

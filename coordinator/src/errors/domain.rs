@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::{ApiError, Code};
 use crate::{
+    api::service::Service,
     matcher::{MatchError, MatchingError},
     store::StoreError,
 };
@@ -35,6 +36,24 @@ impl From<BadParameter> for ApiError {
             return Self::new(Code::BadTarget, bad.message);
         }
         Code::BadQuery.with(bad.name)
+    }
+}
+
+impl ApiError {
+    /// The same error in the numbers of the service that tells it: what is one thing to the
+    /// domain has a number of its own in some contracts.
+    pub fn told_by(mut self, service: Service) -> Self {
+        self.code = match (service, self.code) {
+            (Service::Api, Code::StreamNotFound) => Code::ApiStreamNotFound,
+            (Service::Api, Code::GroupTaken) => Code::ApiGroupTaken,
+            (Service::Api, Code::GroupNotFound) => Code::ApiGroupNotFound,
+            (Service::Streams, Code::Internal) => {
+                self.detail = Code::StreamsInternal.detail().into();
+                Code::StreamsInternal
+            }
+            (_, code) => code,
+        };
+        self
     }
 }
 
