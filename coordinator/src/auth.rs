@@ -1,64 +1,54 @@
-//! Who asks: HTTP Basic credentials against stored Argon2id hashes.
+//! Who asks: HTTP Basic credentials, tokens, and the cookie that holds one.
 //!
-//! Verifying costs tens of milliseconds on purpose, so a verified pair is remembered for a short
-//! time under a keyed hash (never the password itself), and a login that keeps failing from one
-//! address has to wait, as has an address that keeps failing with any login. The latter would
-//! lock out everybody behind one proxy, so a login that succeeded from an address lately is
-//! excused from it. Every request looks the account up, so a changed password or a removed
-//! account counts at once.
+//! * **Passwords** are kept as Argon2id hashes ([`password`]). Verifying costs tens of milliseconds
+//!   on purpose, so a verified pair is remembered for a short time under a keyed hash, never the
+//!   password itself.
+//! * **Tokens** are signed texts ([`jwt`], [`keys`]) that name a row of the store. The row is the
+//!   authority: it holds the hash of the one text that is good now, so a token that was deleted or
+//!   replaced is refused from the next request on. Only the check of the signature is remembered.
+//! * **The cookie** counts for pages of our own origin only ([`cookie`]).
+//!
+//! Every request looks the account, and the token's row, up in the store: a changed password or
+//! type and a revoked token count at once. Whoever keeps failing has to wait ([`guard`]).
 
 pub mod backoff;
+mod basic;
+mod bearer;
+pub mod caller;
+pub mod cookie;
+pub mod guard;
+pub mod jwt;
+pub mod keys;
 mod known;
+pub mod metrics;
 pub mod password;
+mod refusal;
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::BoxFuture;
-use goshawk_proto::id::AccountId;
+use goshawk_coordinator_core::token::TokenRecord;
+use goshawk_proto::id::{AccountId, TokenId};
+use http::{HeaderMap, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::errors::{ApiError, Code};
-use backoff::Backoff;
-use known::Known;
-
-/// How long a verified pair is remembered after its last use.
-const REMEMBER: Duration = Duration::from_secs(60);
-/// Most remembered pairs.
-const MAX_REMEMBERED: usize = 1024;
-/// Passwords hashed at once.
-const HASHERS: usize = 2;
-/// Misses of one address, whatever the login, before it has to wait.
-const FREE_MISSES_OF_ADDRESS: u32 = 30;
-const WRONG: &str = "Account login or password are incorrect";
-const BAD_FORMAT: &str = "Bad format basic authorization header";
+use crate::errors::{ApiError, Challenge, Code};
+use basic::Passwords;
+use bearer::Tokens;
+pub use caller::{Caller, CallerAccess, Scope};
+use guard::{Guard, Network, Place};
+use keys::KeyRing;
+use metrics::{AuthMetrics, Reason, Shown};
+pub use refusal::Refusal;
 
 /// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Sees and changes its own objects.
-    User,
-    /// Sees everybody's objects, changes its own.
-    AdvancedUser,
-    /// Also administers the installation.
-    Admin,
-}
+pub use goshawk_coordinator_core::account::AccountType as Role;
 
-/// Somebody whose credentials were right, or whom a trusted service names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The account.
-    pub account_id: AccountId,
-    /// What it may do.
-    pub role: Role,
-}
+/// Passwords hashed at once.
+const HASHERS: usize = 2;
+const BAD_FORMAT: &str = "Bad format basic authorization header";
 
 /// What is stored of an account.
 #[derive(Debug, Clone)]
@@ -71,73 +61,83 @@ pub struct Stored {
     pub password_hash: String,
 }
 
-/// Where accounts are kept.
+/// Where accounts and tokens are kept.
 pub trait Credentials: Send + Sync + 'static {
     /// The account with this login. Errors are logged and refused as internal.
     fn by_login<'a>(&'a self, login: &'a str) -> BoxFuture<'a, Result<Option<Stored>, ApiError>>;
     /// The account with this id.
     fn by_id(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Stored>, ApiError>>;
+    /// The token of that account with this id, and what its account may do. A row that cannot be
+    /// read is error 11062.
+    fn by_token(
+        &self,
+        account: AccountId,
+        id: TokenId,
+    ) -> BoxFuture<'_, Result<Option<(TokenRecord, Role)>, ApiError>>;
 }
-
-struct Remembered {
-    password_hash: String,
-    until: Instant,
-}
-
-#[derive(Default)]
-struct State {
-    remembered: HashMap<[u8; 32], Remembered>,
-    logins: Backoff<Place>,
-    /// Where logins succeeded lately.
-    known: Known<Place>,
-}
-
-/// A login, hashed, and the network it comes from.
-type Place = ([u8; 32], IpAddr);
 
 /// Checks credentials.
 pub struct Authenticator {
     credentials: Arc<dyn Credentials>,
-    /// Makes remembered keys useless outside this process.
+    /// Makes remembered hashes useless outside this process.
     key: [u8; 32],
     /// Verified when a login is unknown, so that the answer takes as long as for a known one.
     decoy: String,
     hashers: Arc<Semaphore>,
-    state: Mutex<State>,
-    addresses: Mutex<Backoff<IpAddr>>,
+    passwords: Passwords,
+    keys: KeyRing,
+    tokens: Tokens,
+    guard: Guard,
+    metrics: AuthMetrics,
 }
 
 impl Authenticator {
     /// Checks against `credentials`. Hashes once: not on an async worker.
-    pub fn new(credentials: Arc<dyn Credentials>) -> Result<Self, argon2::password_hash::Error> {
-        let key: [u8; 32] = rand::random();
+    pub fn new(
+        credentials: Arc<dyn Credentials>,
+        keys: KeyRing,
+        metrics: AuthMetrics,
+    ) -> Result<Self, argon2::password_hash::Error> {
         Ok(Self {
             credentials,
+            key: rand::random(),
             decoy: password::hash(&STANDARD.encode(rand::random::<[u8; 18]>()))?,
-            key,
             hashers: Arc::new(Semaphore::new(HASHERS)),
-            state: Mutex::default(),
-            addresses: Mutex::new(Backoff::allowing(FREE_MISSES_OF_ADDRESS)),
+            passwords: Passwords::default(),
+            keys,
+            tokens: Tokens::default(),
+            guard: Guard::default(),
+            metrics,
         })
     }
 
-    /// The account that trusted services name.
-    pub async fn named(&self, id: AccountId) -> Result<Caller, ApiError> {
-        let stored = self.credentials.by_id(id).await?;
-        let stored = stored.ok_or_else(|| failed(WRONG))?;
-        Ok(Caller {
-            account_id: stored.account_id,
-            role: stored.role,
-        })
-    }
-
-    /// Who shows the `Authorization` header `value`.
-    pub async fn header(&self, value: &str, peer: IpAddr) -> Result<Caller, ApiError> {
-        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-        if scheme.eq_ignore_ascii_case("bearer") {
-            // Tokens are not issued by this installation, so none can be right.
-            return Err(failed("Specified token corrupted"));
+    /// Who makes a request: the `Authorization` header's account or token, else the login
+    /// cookie's. `None`: neither is there.
+    pub async fn request(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: IpAddr,
+    ) -> Result<Option<Caller>, ApiError> {
+        let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+        match (shown.next(), shown.next()) {
+            (Some(value), None) => self.header(value, peer).await.map(Some),
+            // Which of two is meant cannot be told.
+            (Some(_), Some(_)) => Err(failed(BAD_FORMAT)),
+            (None, _) => match cookie::token(method, headers) {
+                Some(token) => self.bearer(token, peer).await.map(Some),
+                None => Ok(None),
+            },
         }
+    }
+
+    /// Who shows this `Authorization` header.
+    pub async fn header(&self, value: &HeaderValue, peer: IpAddr) -> Result<Caller, ApiError> {
+        let value = value.to_str().unwrap_or_default();
+        if let Some(token) = bearer_token(value) {
+            return self.bearer(token, peer).await;
+        }
+        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
         let decoded = scheme
             .eq_ignore_ascii_case("basic")
             .then(|| STANDARD.decode(rest.trim()).ok())
@@ -147,54 +147,32 @@ impl Authenticator {
         else {
             return Err(failed(BAD_FORMAT));
         };
-        self.login(login, password, peer).await
+        let caller = self.login(login, password, peer).await;
+        caller.map_err(Refusal::of_login)
     }
 
-    /// Who has this login and password.
-    pub async fn login(
-        &self,
-        login: &str,
-        password: &str,
-        peer: IpAddr,
-    ) -> Result<Caller, ApiError> {
-        let stored = if login.len() <= 512 {
-            self.credentials.by_login(login).await?
-        } else {
-            None
-        };
-        let pair = self.digest(&[login, password]);
-        let peer = network(peer);
-        let key = (self.digest(&[login]), peer);
-        if let Some(stored) = &stored
-            && self.recall(&pair, &stored.password_hash, &key)
-        {
-            return Ok(Caller {
-                account_id: stored.account_id,
-                role: stored.role,
-            });
-        }
-        let slot = self.slot().await?;
-        // Looked at with the slot in hand, so that guesses sent at once do not slip through.
-        if let Some(wait) = self.waits(&key, peer) {
-            return Err(failed(WRONG).retry_after(wait));
-        }
-        let hash = stored
-            .as_ref()
-            .map_or_else(|| self.decoy.clone(), |stored| stored.password_hash.clone());
-        let right =
-            password.len() <= password::MAX_PASSWORD_BYTES && verify(password, hash).await?;
-        match stored.filter(|_| right) {
-            Some(stored) => {
-                self.remember(pair, &stored.password_hash, &key);
-                Ok(Caller {
-                    account_id: stored.account_id,
-                    role: stored.role,
-                })
-            }
+    async fn bearer(&self, token: &str, peer: IpAddr) -> Result<Caller, ApiError> {
+        self.token(token, peer).await.map_err(Refusal::of_bearer)
+    }
+
+    /// The account that trusted services name.
+    pub async fn named(&self, id: AccountId) -> Result<Caller, ApiError> {
+        let stored = self.credentials.by_id(id).await?;
+        let stored = stored.ok_or_else(|| Refusal::Wrong.of_login())?;
+        Ok(Caller::whole(stored.account_id, stored.role))
+    }
+
+    /// The account of that id, asked for by somebody who need not show anything.
+    pub async fn account(&self, id: AccountId, peer: IpAddr) -> Result<Caller, Refusal> {
+        let (network, now) = (Network::of(peer), Instant::now());
+        let place = (self.digest(&["account", &id.to_string()]), network);
+        self.unlocked(&place, Shown::AccountId, now)?;
+        match self.credentials.by_id(id).await? {
+            Some(stored) => Ok(Caller::whole(stored.account_id, stored.role)),
             None => {
-                self.missed(key, peer);
-                drop(slot);
-                Err(failed(WRONG))
+                self.guard.missed_by(network, now);
+                self.metrics.refused(Shown::AccountId, Reason::Wrong);
+                Err(Refusal::Wrong)
             }
         }
     }
@@ -228,86 +206,27 @@ impl Authenticator {
         hasher.finalize().into()
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn addresses(&self) -> std::sync::MutexGuard<'_, Backoff<IpAddr>> {
-        self.addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the pair was verified lately against this very hash; remembers it longer if so.
-    fn recall(&self, pair: &[u8; 32], hash: &str, key: &Place) -> bool {
-        let now = Instant::now();
-        let mut state = self.state();
-        let Some(known) = state.remembered.get_mut(pair) else {
-            return false;
-        };
-        let same = bool::from(known.password_hash.as_bytes().ct_eq(hash.as_bytes()));
-        let fresh = same && known.until > now;
-        if fresh {
-            known.until = now + REMEMBER;
-            state.known.note(*key, now);
-        }
-        fresh
-    }
-
-    fn waits(&self, key: &Place, peer: IpAddr) -> Option<Duration> {
-        let now = Instant::now();
-        let state = self.state();
-        let of_login = state.logins.wait(key, now);
-        if state.known.is_known(key, now) {
-            return of_login;
-        }
-        of_login.max(self.addresses().wait(&peer, now))
-    }
-
-    fn missed(&self, key: Place, peer: IpAddr) {
-        tracing::warn!(%peer, "wrong credentials");
-        self.state().logins.missed(key, Instant::now());
-        self.addresses().missed(peer, Instant::now());
-    }
-
-    fn remember(&self, pair: [u8; 32], hash: &str, key: &Place) {
-        let now = Instant::now();
-        let mut state = self.state();
-        state.logins.succeeded(key);
-        state.known.note(*key, now);
-        if state.remembered.len() >= MAX_REMEMBERED {
-            state.remembered.retain(|_, known| known.until > now);
-        }
-        if state.remembered.len() < MAX_REMEMBERED {
-            state.remembered.insert(
-                pair,
-                Remembered {
-                    password_hash: hash.to_owned(),
-                    until: now + REMEMBER,
-                },
-            );
+    fn unlocked(&self, place: &Place, shown: Shown, now: Instant) -> Result<(), Refusal> {
+        match self.guard.wait(place, now) {
+            Some(wait) => {
+                self.metrics.refused(shown, Reason::Locked);
+                Err(Refusal::Locked(wait))
+            }
+            None => Ok(()),
         }
     }
 }
 
-async fn verify(password: &str, hash: String) -> Result<bool, ApiError> {
-    let password = password.to_owned();
-    let check = move || password::verify(&password, &hash);
-    tokio::task::spawn_blocking(check)
-        .await
-        .map_err(|error| ApiError::internal("password check", &error))
-}
-
-/// What counts as one client: an address, or in IPv6 the /64 that one client usually gets whole.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        v4 => v4,
-    }
+/// The token in an `Authorization` header of that scheme.
+pub fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn failed(detail: &str) -> ApiError {
-    ApiError::new(Code::AuthorizationFailed, detail)
+    Code::AuthorizationFailed
+        .with(detail)
+        .asking(Challenge::Basic)
 }
 
 #[cfg(test)]

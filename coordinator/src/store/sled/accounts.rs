@@ -4,10 +4,11 @@ use goshawk_coordinator_core::{account::Account, query::Page};
 use goshawk_proto::id::AccountId;
 
 use super::{
-    SledStore, codec,
+    Change, SledStore, codec,
     keys::{Table, key},
+    tokens::oldest_first,
 };
-use crate::store::{AccountStore, StoreError, Stored};
+use crate::store::{AccountQuery, AccountStore, StoreError, Stored};
 
 const WHAT: &str = "account";
 
@@ -58,18 +59,46 @@ impl AccountStore for SledStore {
             .collect()
     }
 
+    fn find_accounts(&self, query: &AccountQuery) -> Stored<(Vec<Account>, u64)> {
+        let mut found = Vec::new();
+        for row in self.scan(&key(Table::Account, &[])) {
+            let account: Account = codec::read(WHAT, &row?.1)?;
+            if query.accept(&account) {
+                found.push(account);
+            }
+        }
+        let age = |account: &Account| (account.create_time, *account.account_id.as_bytes());
+        Ok(oldest_first(found, query.page, age))
+    }
+
     fn replace_account(&self, account: &Account) -> Stored<()> {
         self.write(|change| {
             let old = self.account(account.account_id)?;
-            if old.login != account.login {
-                if self.has(login_key(&account.login))? {
-                    return Err(StoreError::conflict(WHAT, "the login is taken"));
-                }
-                change.remove(login_key(&old.login));
-                change.put(login_key(&account.login), account.account_id.as_bytes());
-            }
-            change.put(row_key(account.account_id), codec::json(WHAT, account)?);
-            Ok(())
+            self.put_account(change, &old, account)
         })
+    }
+
+    fn update_account(&self, id: AccountId, edit: &dyn Fn(&mut Account)) -> Stored<Account> {
+        self.write(|change| {
+            let old = self.account(id)?;
+            let mut new = old.clone();
+            edit(&mut new);
+            self.put_account(change, &old, &new)?;
+            Ok(new)
+        })
+    }
+}
+
+impl SledStore {
+    fn put_account(&self, change: &mut Change, old: &Account, new: &Account) -> Stored<()> {
+        if old.login != new.login {
+            if self.has(login_key(&new.login))? {
+                return Err(StoreError::conflict(WHAT, "the login is taken"));
+            }
+            change.remove(login_key(&old.login));
+            change.put(login_key(&new.login), new.account_id.as_bytes());
+        }
+        change.put(row_key(new.account_id), codec::json(WHAT, new)?);
+        Ok(())
     }
 }
