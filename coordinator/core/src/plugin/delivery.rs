@@ -2,8 +2,9 @@
 //! to give an event up.
 //!
 //! Two kinds of failure are told apart. A receiver that is **unavailable** (no connection, time
-//! out, overloaded) fails for every event alike: nothing counts against the event, one probe after
-//! another is sent with growing pauses, and nothing is ever given up for it. An event that is
+//! out, overloaded) fails for every event alike: one probe after another is sent with growing
+//! pauses, and only the first failure of an outage counts against its event, lest an event that the
+//! receiver chokes on look like an outage for ever. An event that is
 //! **refused** by a receiver that answers is tried again a number of times and then given up, so
 //! that one event cannot hold up all others for ever.
 //!
@@ -134,9 +135,9 @@ impl Plan {
 
     /// Takes in how a try ended. `draw` is a random number from 0 to 1.
     pub fn finished(&mut self, now: Duration, seq: u64, verdict: Verdict, draw: f64) -> Fate {
-        let Some(refusals) = self.refusals.get_mut(&seq) else {
+        if !self.refusals.contains_key(&seq) {
             return Fate::Again;
-        };
+        }
         self.active = self.active.saturating_sub(1);
         match verdict {
             Verdict::Delivered => {
@@ -146,24 +147,35 @@ impl Plan {
             }
             Verdict::Refused => {
                 self.outage = 0;
-                *refusals = refusals.saturating_add(1);
-                if *refusals >= self.rules.attempts.max(1) {
-                    self.refusals.remove(&seq);
-                    return Fate::Dead;
-                }
-                let pause = self.rules.retry.pause(*refusals, draw);
-                self.waiting.insert((now.saturating_add(pause), seq));
-                Fate::Again
+                self.refused(now, seq, draw)
             }
             Verdict::Unavailable(asked) => {
+                let first_sign = self.outage == 0;
                 self.outage = self.outage.saturating_add(1);
                 let pause = self.rules.retry.pause(self.outage, draw);
                 let until = now.saturating_add(asked.map_or(pause, |asked| asked.max(pause)));
                 self.closed_until = self.closed_until.max(until);
-                self.waiting.insert((now, seq));
-                Fate::Again
+                if !first_sign {
+                    self.waiting.insert((now, seq));
+                    return Fate::Again;
+                }
+                // It may be this event that the receiver breaks off at: others are the probes now,
+                // and if they get through while this one fails again and again, it is given up.
+                self.refused(now, seq, draw)
             }
         }
+    }
+
+    fn refused(&mut self, now: Duration, seq: u64, draw: f64) -> Fate {
+        let refusals = self.refusals.entry(seq).or_default();
+        *refusals = refusals.saturating_add(1);
+        if *refusals >= self.rules.attempts.max(1) {
+            self.refusals.remove(&seq);
+            return Fate::Dead;
+        }
+        let pause = self.rules.retry.pause(*refusals, draw);
+        self.waiting.insert((now.saturating_add(pause), seq));
+        Fate::Again
     }
 }
 
@@ -216,27 +228,53 @@ mod tests {
         plan.add(at(0), 2);
         plan.add(at(0), 3);
         let mut now = at(0);
-        assert_eq!(plan.next(now), Next::Start(1));
+        let Next::Start(mut seq) = plan.next(now) else {
+            panic!("the first one");
+        };
         for _ in 0..50 {
-            let seq = 1;
-            assert_eq!(
-                plan.finished(now, seq, Verdict::Unavailable(None), 1.0),
-                Fate::Again
-            );
+            let fate = plan.finished(now, seq, Verdict::Unavailable(None), 1.0);
+            assert_eq!(fate, Fate::Again);
             let Next::Wait(until) = plan.next(now) else {
                 panic!("a pause after a failure");
             };
             assert!(until - now <= RULES.retry.longest);
             now = until;
-            assert_eq!(plan.next(now), Next::Start(1));
+            let Next::Start(probe) = plan.next(now) else {
+                panic!("a probe");
+            };
+            seq = probe;
             assert_eq!(plan.next(now), Next::Idle, "one probe at a time");
         }
         assert_eq!(
-            plan.finished(now, 1, Verdict::Delivered, 1.0),
+            plan.finished(now, seq, Verdict::Delivered, 1.0),
             Fate::Delivered
         );
-        assert_eq!(plan.next(now), Next::Start(2));
-        assert_eq!(plan.next(now), Next::Start(3), "all slots again");
+        assert!(matches!(plan.next(now), Next::Start(_)));
+        assert!(matches!(plan.next(now), Next::Start(_)), "all slots again");
+    }
+
+    #[test]
+    fn an_event_that_the_receiver_chokes_on_is_given_up() {
+        let mut plan = Plan::new(RULES);
+        plan.add(at(0), 1);
+        let (mut now, mut fate) = (at(0), Fate::Again);
+        for other in 2..100 {
+            now += at(60);
+            plan.add(now, other);
+            for _ in 0..1000 {
+                match plan.next(now) {
+                    Next::Start(1) => fate = plan.finished(now, 1, Verdict::Unavailable(None), 1.0),
+                    Next::Start(seq) => {
+                        plan.finished(now, seq, Verdict::Delivered, 1.0);
+                        break;
+                    }
+                    Next::Wait(until) => now = until,
+                    Next::Idle => panic!("event {other} is waiting"),
+                }
+            }
+        }
+        assert_eq!(fate, Fate::Dead);
+        assert!(plan.is_empty());
     }
 
     #[test]
