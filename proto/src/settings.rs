@@ -52,6 +52,9 @@ impl fmt::Display for Problems {
 
 /// A value that can be written as one setting.
 pub trait Value: Sized {
+    /// Whether nobody may see it.
+    const SECRET: bool = false;
+
     /// Reads it; the error says what would be right. Empty text means "not set".
     fn parse(text: &str) -> Result<Self, String>;
 }
@@ -81,6 +84,8 @@ from_str_values! {
 
 /// Nothing, or a value: an empty text is nothing.
 impl<T: Value> Value for Option<T> {
+    const SECRET: bool = T::SECRET;
+
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             Ok(None)
@@ -92,6 +97,8 @@ impl<T: Value> Value for Option<T> {
 
 /// A list: separated by commas in text, an array in TOML.
 impl<T: Value> Value for Vec<T> {
+    const SECRET: bool = T::SECRET;
+
     fn parse(text: &str) -> Result<Self, String> {
         text.split(',')
             .map(str::trim)
@@ -145,6 +152,9 @@ impl Value for ByteSize {
     }
 }
 
+/// What is shown of a secret.
+pub const HIDDEN: &str = "********";
+
 /// A value that must not be shown: its `Debug` hides it, and nothing prints it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -163,6 +173,8 @@ impl fmt::Debug for Secret {
 }
 
 impl Value for Secret {
+    const SECRET: bool = true;
+
     fn parse(text: &str) -> Result<Self, String> {
         Ok(Self(text.to_owned()))
     }
@@ -183,6 +195,7 @@ impl Value for Secret {
 /// let env = [("BELL_BELL_VOLUME".to_owned(), "7".to_owned())];
 /// let bell = Bell::load("BELL", None, env, []).unwrap();
 /// assert_eq!((bell.volume, bell.chime), (7, None));
+/// assert_eq!(bell.written[0], ("bell.volume", "7".to_owned()));
 /// ```
 #[macro_export]
 macro_rules! settings {
@@ -196,6 +209,8 @@ macro_rules! settings {
         #[derive(Debug, Clone)]
         pub struct $name {
             $($(#[doc = $doc])* pub $field: $kind,)*
+            /// Every key as it is set, as text; those that nobody may see are stars.
+            pub written: Vec<(&'static str, String)>,
         }
 
         impl $name {
@@ -213,10 +228,11 @@ macro_rules! settings {
                 flags: impl IntoIterator<Item = (String, String)>,
             ) -> Result<Self, $crate::settings::Problems> {
                 let mut gathered = $crate::settings::Gathered::new(Self::KEYS, prefix, file, environment, flags);
+                let written = vec![$(($key, gathered.written::<$kind>($key))),*];
                 $(let $field: Option<$kind> = gathered.take($key);)*
                 gathered.finish()?;
                 match ($($field,)*) {
-                    ($(Some($field),)*) => Ok(Self { $($field),* }),
+                    ($(Some($field),)*) => Ok(Self { $($field,)* written }),
                     _ => Err($crate::settings::Problems(Vec::new())),
                 }
             }
@@ -323,6 +339,15 @@ impl Gathered {
                 None
             }
         }
+    }
+
+    /// The text of `key` for people to see.
+    pub fn written<T: Value>(&self, key: &'static str) -> String {
+        let text = self.found.get(key).map_or("", |text| text.trim());
+        if T::SECRET && !text.is_empty() {
+            return HIDDEN.to_owned();
+        }
+        text.to_owned()
     }
 
     /// All problems noted, if any.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use goshawk_coordinator_core::formats::document::tidy;
 use http::{Method, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -216,7 +218,7 @@ fn headers(operation: &Operation, shape: &Shape) -> Vec<Parameter> {
     ];
     let account = || uuid();
     match operation.access {
-        Access::Open => {}
+        Access::Open | Access::Page => {}
         Access::Header => all.push(
             header(
                 "Luna-Account-Id",
@@ -248,7 +250,13 @@ fn headers(operation: &Operation, shape: &Shape) -> Vec<Parameter> {
     if let Some((_, reply)) = forms {
         let media: Vec<&str> = reply.content.keys().map(String::as_str).collect();
         let schema = text().enum_values(Some(media));
-        all.push(header("Accept", "What the answer should be written in.", schema).build());
+        let accept = header("Accept", "What the answer should be written in.", schema);
+        let required = if shape.needs_accept {
+            Required::True
+        } else {
+            Required::False
+        };
+        all.push(accept.required(required).build());
     }
     all
 }
@@ -282,9 +290,11 @@ fn schemes() -> [(&'static str, SecurityScheme); 2] {
     ]
 }
 
-/// The document as YAML.
-pub fn yaml(document: &OpenApi) -> Result<String, serde_yaml_ng::Error> {
-    serde_yaml_ng::to_string(document)
+/// The document as it is published: what Rust adds to schemas is taken out again.
+pub fn published(document: &OpenApi) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::to_value(document)?;
+    tidy(&mut value);
+    Ok(value)
 }
 
 /// A path parameter.

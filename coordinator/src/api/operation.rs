@@ -35,6 +35,8 @@ pub struct Shape {
     pub replies: Vec<(StatusCode, utoipa::openapi::Response)>,
     /// Errors that come with reading parameters and body.
     pub codes: Vec<Code>,
+    /// Whether a client has to say in which form it wants the answer.
+    pub needs_accept: bool,
 }
 
 /// An async function that can serve an operation: it takes a [`Call`], then [`Params`] if there
@@ -138,6 +140,7 @@ where
             body: Some(B::describe(schemas)),
             replies: R::describe(schemas),
             codes,
+            ..Shape::default()
         }
     }
 }
@@ -255,6 +258,25 @@ impl Operation {
             shape.replies.retain(|(known, _)| *known != status);
             shape.replies.push((status, response));
         })
+    }
+
+    /// As [`Operation::gives`], with a schema for every media type.
+    pub fn gives_each(
+        self,
+        status: StatusCode,
+        text: &'static str,
+        forms: fn(&mut Schemas) -> Vec<(&'static str, RefOr<Schema>)>,
+    ) -> Self {
+        self.reshape(move |shape, schemas| {
+            let response = reply::described(text, &forms(schemas)).build();
+            shape.replies.retain(|(known, _)| *known != status);
+            shape.replies.push((status, response));
+        })
+    }
+
+    /// Says that a client has to name the form of the answer; those that do not get the first.
+    pub fn needs_accept(self) -> Self {
+        self.reshape(|shape, _| shape.needs_accept = true)
     }
 
     /// Describes a body that its handler reads by itself.

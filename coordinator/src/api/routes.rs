@@ -37,6 +37,8 @@ pub enum Access {
     May(Kind, Action),
     /// Whoever shows an account's credentials; a token must permit the use of the tool.
     Use(Tool),
+    /// Everybody, or administrators only: pages about the installation, as it is set.
+    Page,
     /// Whoever names an account: services behind loopback only.
     Header,
 }
@@ -50,7 +52,7 @@ impl Access {
     /// Errors of those who may not.
     pub fn errors(self) -> &'static [Code] {
         match self {
-            Self::Open => &[],
+            Self::Open | Self::Page => &[],
             Self::Header => &[Code::AccountHeaderMissing, Code::AccountHeaderBad],
             _ => &[
                 Code::AuthorizationFailed,
@@ -181,7 +183,12 @@ impl Resource {
         };
         call.caller = call
             .api
-            .authenticate(operation.access, &call.headers, call.origin.peer)
+            .authenticate(
+                operation.access,
+                &call.method,
+                &call.headers,
+                call.origin.peer,
+            )
             .await?;
         operation.run(call).await
     }

@@ -1,18 +1,31 @@
-//! What every service has: version, health, metrics, and the page of error codes.
+//! What every service has beside its own operations: version, health, metrics, settings, what is
+//! installed, and its documents.
 
-use std::{sync::Arc, time::Instant};
+mod documents;
+mod health;
+mod version;
 
-use http::{Method, StatusCode};
-use serde_json::json;
+use std::sync::Arc;
+
+use goshawk_coordinator_core::code::Flag;
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use warp::reply::Response;
 
 use super::{
     call::{self, Call},
-    routes::{Access, Answer, Resource},
+    media, openapi,
+    operation::Operation,
+    reply::Done,
+    routes::{Access, Resource},
 };
-use crate::errors::{self, Code};
+use crate::errors::{self, ApiError, Code};
+pub use documents::{Documents, written};
 
 /// Name under which a service reports its version, in the contract's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
     /// `/6`.
     Api,
@@ -20,12 +33,25 @@ pub enum Service {
     Sender,
     /// `/1` of the handlers.
     Handlers,
-    /// `/2/streams`.
+    /// `/1` and `/2` of the streams.
     Streams,
 }
 
 impl Service {
-    /// Its name in documents.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Api, Self::Sender, Self::Handlers, Self::Streams];
+
+    /// Its name in logs, metrics and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Sender => "sender",
+            Self::Handlers => "handlers",
+            Self::Streams => "streams",
+        }
+    }
+
+    /// Its title in documents.
     pub fn title(self) -> &'static str {
         match self {
             Self::Api => "Goshawk API",
@@ -38,10 +64,18 @@ impl Service {
     /// What it is for.
     pub fn about(self) -> &'static str {
         match self {
-            Self::Api => "Everything for clients: faces, lists, handlers, events, matching, accounts and tokens.",
-            Self::Sender => "Events as they happen, over WebSocket. For services on the same machine.",
-            Self::Handlers => "Handlers and events from pictures. For services on the same machine.",
-            Self::Streams => "Video streams and their processing. For services on the same machine.",
+            Self::Api => {
+                "Everything for clients: faces, lists, handlers, events, matching, accounts and tokens."
+            }
+            Self::Sender => {
+                "Events as they happen, over WebSocket. For services on the same machine."
+            }
+            Self::Handlers => {
+                "Handlers and events from pictures. For services on the same machine."
+            }
+            Self::Streams => {
+                "Video streams and their processing. For services on the same machine."
+            }
         }
     }
 
@@ -54,73 +88,283 @@ impl Service {
             Self::Streams => "1.1.18",
         }
     }
+
+    /// First segments of its own paths, with what tells their operations apart in documents.
+    fn prefixes(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Api => &[("/6", "")],
+            Self::Handlers => &[("/1", "")],
+            Self::Sender | Self::Streams => &[("/1", ""), ("/2", "V2")],
+        }
+    }
+
+    /// Who sees the pages about the installation.
+    fn pages(self) -> Access {
+        match self {
+            Self::Api => Access::Page,
+            _ => Access::Open,
+        }
+    }
 }
 
-/// Version of the published contract that the whole of us follows.
-const PLATFORM: (u32, u32, u32) = (5, 39, 0);
+/// Tells each plugin's name and whether it runs.
+pub type ListPlugins = Arc<dyn Fn() -> Vec<(&'static str, bool)> + Send + Sync>;
+
+/// What the pages about the installation show.
+pub struct About {
+    /// The settings as text, secrets hidden.
+    pub settings: Vec<(&'static str, String)>,
+    /// Whether `/metrics` is served.
+    pub metrics: bool,
+    /// Whether these pages are for everybody; otherwise the API shows them to administrators.
+    pub open: bool,
+    /// What follows events.
+    pub plugins: ListPlugins,
+    /// The documents of all services.
+    pub documents: Documents,
+}
 
 /// The resources that `service` has beside its own.
 pub fn resources(service: Service) -> Vec<Resource> {
     let mut all = vec![
-        Resource::at("/version").on(Method::GET, Access::Open, move |_| version(service)),
-        Resource::at("/metrics").on(Method::GET, Access::Open, metrics),
-        Resource::at("/docs/errors").on(Method::GET, Access::Open, error_page),
-        Resource::at("/healthcheck").on(Method::GET, Access::Open, health),
+        version::resource(service),
+        Resource::at("/metrics").tagged("service").serve(
+            Operation::get("metrics", service.pages(), metrics)
+                .about("Counters and latencies in the text format of Prometheus.")
+                .gives(
+                    StatusCode::OK,
+                    "The counters.",
+                    &["text/plain"],
+                    openapi::raw,
+                )
+                .fails(&[Code::ResourceDisabled]),
+        ),
+        Resource::at("/docs/errors").serve(
+            Operation::get("getErrors", Access::Open, error_page)
+                .about("Explains every error code.")
+                .gives(StatusCode::OK, "The page.", &["text/html"], openapi::raw),
+        ),
     ];
-    if service == Service::Api {
-        all.push(Resource::at("/6/healthcheck").on(Method::GET, Access::Open, health));
+    all.extend(health::resources(service));
+    all.extend(documents::resources(service));
+    for (prefix, version) in service.prefixes() {
+        all.extend(installation(service, prefix, version));
     }
     all
 }
 
-fn numbers((major, minor, patch): (u32, u32, u32)) -> serde_json::Value {
-    json!({"major": major, "minor": minor, "patch": patch})
+/// `/config`, `/plugins` and, on the API, `/features`. Templates and ids are leaked: the table is
+/// made a few times in the life of a process.
+fn installation(service: Service, prefix: &str, version: &str) -> Vec<Resource> {
+    let at = |path: &str| Resource::at(leaked(format!("{prefix}{path}"))).tagged("service");
+    let id = |name: &str| leaked(format!("{name}{version}"));
+    let mut all = vec![
+        at("/config").serve(
+            Operation::get(id("getConfig"), service.pages(), config)
+                .about("The settings; secrets are hidden.")
+                .gives_each(StatusCode::OK, "The settings.", |_| {
+                    let object = utoipa::openapi::ObjectBuilder::new()
+                        .schema_type(utoipa::openapi::Type::Object)
+                        .additional_properties(Some(
+                            utoipa::openapi::schema::AdditionalProperties::FreeForm(true),
+                        ));
+                    let text = <String as utoipa::PartialSchema>::schema();
+                    vec![(media::JSON, object.build().into()), ("text/plain", text)]
+                })
+                .fails(&[Code::NotAcceptable]),
+        ),
+        at("/plugins").serve(
+            Operation::get(id("getPlugins"), service.pages(), plugins)
+                .about("What is plugged in, and whether it runs."),
+        ),
+    ];
+    if service == Service::Api {
+        all.push(
+            at("/features").serve(
+                Operation::get("getFeatures", service.pages(), features)
+                    .about("What this installation can do."),
+            ),
+        );
+    }
+    all
 }
 
-fn served(api: u32, version: (u32, u32, u32)) -> serde_json::Value {
-    let mut numbers = numbers(version);
-    numbers["api"] = json!(api);
-    numbers
+fn leaked(text: String) -> &'static str {
+    String::leak(text)
 }
 
-async fn version(service: Service) -> Answer {
-    call::ok(&match service {
-        Service::Api => json!({
-            "LUNA PLATFORM": numbers(PLATFORM),
-            "luna-api": served(6, (6, 39, 0)),
-            "luna-events": served(2, (4, 12, 0)),
-            "luna-faces": served(3, (4, 12, 0)),
-            "luna-handlers": served(1, (2, 16, 1)),
-            "luna-remote-sdk": served(1, (0, 1, 0)),
-            "luna-matcher-proxy": served(1, (1, 0, 0)),
-        }),
-        Service::Sender => json!({"Version": served(2, (2, 12, 7))}),
-        Service::Handlers => json!({"Version": served(1, (2, 16, 1))}),
-        Service::Streams => json!({"Version": served(2, (1, 1, 18))}),
-    })
-}
-
-async fn metrics(call: Call) -> Answer {
+async fn metrics(call: Call) -> Result<Response, ApiError> {
+    if !call.api.about.metrics {
+        return Err(Code::ResourceDisabled.plain());
+    }
     let page = call.api.metrics.page();
-    let page = page.map_err(|error| errors::ApiError::internal("metrics page", &error))?;
+    let page = page.map_err(|error| ApiError::internal("metrics page", &error))?;
     call::text("text/plain; version=0.0.4", page)
 }
 
-async fn error_page(_: Call) -> Answer {
+async fn error_page(_: Call) -> Result<Response, ApiError> {
     call::text("text/html; charset=utf-8", errors::page())
 }
 
-/// Asks every dependency; one that is not well makes the answer 502 and is named in it.
-async fn health(call: Call) -> Answer {
-    let started = Instant::now();
-    let api = Arc::clone(&call.api);
-    let failures = api.unhealthy().await;
-    if failures.is_empty() {
-        return call::ok(&json!({"execution_time": started.elapsed().as_secs_f64()}));
+async fn config(call: Call) -> Result<Response, ApiError> {
+    let settings = &call.api.about.settings;
+    match media::preferred(&call.headers, &[media::JSON, "text/plain"]) {
+        Some(media::JSON) => call::ok(&nested(settings)),
+        Some(_) => {
+            let lines: Vec<String> = settings
+                .iter()
+                .map(|(key, value)| format!("{key} = {value}\n"))
+                .collect();
+            call::text("text/plain", lines.concat())
+        }
+        None => Err(Code::NotAcceptable.plain()),
     }
-    let entries: Vec<serde_json::Value> = failures
+}
+
+/// `api.listen` becomes `{"api": {"listen": …}}`.
+fn nested(settings: &[(&'static str, String)]) -> Value {
+    let mut all = Map::new();
+    for (key, text) in settings {
+        let mut path: Vec<&str> = key.split('.').collect();
+        let last = path.pop().unwrap_or_default();
+        let mut map = &mut all;
+        for segment in path {
+            let inner = map
+                .entry(segment)
+                .or_insert_with(|| Value::Object(Map::new()));
+            match inner {
+                Value::Object(inner) => map = inner,
+                // A key that is also the start of others: no setting is named so.
+                _ => return Value::Null,
+            }
+        }
+        let plain = serde_json::from_str(text).ok();
+        let scalar = plain.filter(|value: &Value| value.is_number() || value.is_boolean());
+        map.insert(
+            last.to_owned(),
+            scalar.unwrap_or_else(|| text.as_str().into()),
+        );
+    }
+    Value::Object(all)
+}
+
+/// What is plugged in.
+#[derive(Debug, Serialize, ToSchema)]
+struct PluginList {
+    /// One entry a plugin.
+    plugins: Vec<PluginState>,
+}
+
+/// A plugin.
+#[derive(Debug, Serialize, ToSchema)]
+struct PluginState {
+    /// Its name.
+    name: String,
+    /// Whether it runs.
+    running: Flag,
+}
+
+async fn plugins(call: Call) -> Result<Done<PluginList>, ApiError> {
+    let plugins = (call.api.about.plugins)()
         .into_iter()
-        .map(|(component, why)| json!({"component": component, "status": 0, "error": Code::Unhealthy.with(why).body()}))
+        .map(|(name, running)| PluginState {
+            name: name.to_owned(),
+            running: Flag(running),
+        })
         .collect();
-    call::json(StatusCode::BAD_GATEWAY, &json!({"errors": entries}))
+    Ok(Done(PluginList { plugins }))
+}
+
+/// What an installation can do.
+#[derive(Debug, Serialize, ToSchema)]
+struct Features {
+    /// Whether everything installed may be used; nothing here needs a licence key.
+    license: bool,
+    /// What is estimated from pictures, by the models installed.
+    estimations: Estimations,
+    /// Parts of the platform.
+    components: Components,
+}
+
+/// What is estimated from pictures.
+#[derive(Debug, Serialize, ToSchema)]
+struct Estimations {
+    /// People are counted.
+    people_counter: bool,
+    /// The quality of faces is checked.
+    face_quality: bool,
+    /// Bodies are described.
+    body_attributes: bool,
+    /// Living faces are told from pictures of them.
+    liveness: bool,
+    /// Made-up faces are told from real ones.
+    deepfake: bool,
+}
+
+/// Parts of the platform.
+#[derive(Debug, Serialize, ToSchema)]
+struct Components {
+    /// Events are kept.
+    events: bool,
+    /// Long jobs run in the background.
+    tasks: bool,
+    /// Events are told of over WebSocket.
+    sender: bool,
+    /// Pictures and samples are kept.
+    image_store: bool,
+    /// Events are made by handlers.
+    handlers: bool,
+    /// Streams and groups are managed through the API.
+    video_analytics: bool,
+    /// Functions of users run.
+    lambdas: bool,
+}
+
+/// What is built answers; the rest is refused with the contract's errors. See `disabled.rs`.
+async fn features(_: Call) -> Result<Done<Features>, ApiError> {
+    Ok(Done(Features {
+        license: true,
+        estimations: Estimations {
+            people_counter: false,
+            face_quality: false,
+            body_attributes: false,
+            liveness: false,
+            deepfake: false,
+        },
+        components: Components {
+            events: true,
+            tasks: false,
+            sender: true,
+            image_store: true,
+            handlers: true,
+            video_analytics: false,
+            lambdas: false,
+        },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_nest_by_their_dots() {
+        let settings = [
+            ("data_dir", "/data".to_owned()),
+            ("api.listen", "0.0.0.0:5000".to_owned()),
+            ("api.tls.key", String::new()),
+            ("limits.connections", "1024".to_owned()),
+            ("log.access", "false".to_owned()),
+        ];
+        assert_eq!(
+            nested(&settings),
+            json!({
+                "data_dir": "/data",
+                "api": {"listen": "0.0.0.0:5000", "tls": {"key": ""}},
+                "limits": {"connections": 1024},
+                "log": {"access": false},
+            })
+        );
+    }
 }
