@@ -69,11 +69,11 @@ fn fields(line: &mut String, event: &StoredEvent, identities: bool) {
     }
 }
 
-/// Tag values escape commas, equals signs and spaces; an empty one is not allowed, a backslash at
-/// the end would escape what follows.
+/// Tag values escape commas, equals signs and spaces; an empty one is not allowed. A backslash
+/// before any of these cannot be written so that every reader understands it: it becomes a slash.
 fn tag(line: &mut String, name: &str, value: &str) {
-    let value = plain(value);
-    let value = value.trim_end_matches('\\').trim();
+    let value = plain(value).replace('\\', "/");
+    let value = value.trim();
     if value.is_empty() {
         return;
     }
