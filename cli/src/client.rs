@@ -104,7 +104,10 @@ impl Client {
 
     /// A request to the Streams service. It knows no passwords, so none is shown to it.
     pub fn streams(&self, method: Method, path: impl Into<String>) -> Request<'_> {
-        Request::new(&self.http, &self.streams, method, path.into())
+        Request::new(&self.http, &self.streams, method, path.into()).hint(
+            "the Streams service is open to the coordinator's own machine unless set otherwise; \
+             --streams-url says where it is",
+        )
     }
 
     /// What the coordinator knows about our credentials. Needs nothing but them.

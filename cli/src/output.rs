@@ -131,6 +131,8 @@ impl Rows<'_> {
         if rows.is_empty() {
             return Ok(());
         }
+        let first = self.count == 0;
+        self.count += rows.len() as u64;
         let mut text = String::new();
         match self.output.format {
             Format::Table => {
@@ -151,10 +153,9 @@ impl Rows<'_> {
                 }
             }
             Format::Json => {
-                for row in rows {
-                    text.push_str(if self.count == 0 { "[\n" } else { ",\n" });
+                for (at, row) in rows.iter().enumerate() {
+                    text.push_str(if first && at == 0 { "[\n" } else { ",\n" });
                     text.push_str(&row.to_string());
-                    self.count += 1;
                 }
             }
             Format::Jsonl => {
@@ -172,6 +173,10 @@ impl Rows<'_> {
         match (self.output.format, self.count) {
             (Format::Json, 0) => self.output.write("[]\n"),
             (Format::Json, _) => self.output.write("\n]\n"),
+            (Format::Table, 0) => {
+                self.output.note("nothing found");
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

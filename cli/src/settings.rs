@@ -275,8 +275,8 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// The Streams service of the coordinator whose API is at `api`.
-fn beside(api: &Url) -> Url {
+/// Where the Streams service is of the coordinator whose API is at `api`, unless told otherwise.
+pub fn beside(api: &Url) -> Url {
     let mut url = api.clone();
     url.set_path("");
     // An http address always has room for a port.

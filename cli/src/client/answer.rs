@@ -51,24 +51,24 @@ pub async fn upgraded(
     response
         .upgrade()
         .await
-        .map_err(|error| Failure::Unreachable(format!("{name}: {}", causes(&error))))
+        .map_err(|error| Failure::Unreachable(format!("{name}: {}", cause(&error))))
 }
 
-/// An error before there was an answer.
-pub fn unreachable(name: &str, base: &Url, error: reqwest::Error) -> Failure {
+/// An error before there was an answer; `hint` says why nobody may listen there.
+pub fn unreachable(name: &str, base: &Url, hint: &str, error: reqwest::Error) -> Failure {
     // Our own address has no secrets in it; reqwest's text would repeat the query.
     let error = error.without_url();
-    let causes = causes(&error);
-    let hint = if causes.contains("certificate") {
+    let cause = cause(&error);
+    let advice = if cause.contains("certificate") {
         "the certificate is not trusted; give the authority that signed it with --ca-file"
     } else if error.is_timeout() {
         "no answer in time; --timeout says how long to wait"
     } else if error.is_connect() {
-        "is it running, and is the address right?"
+        hint
     } else {
         "the connection broke off"
     };
-    Failure::Unreachable(format!("cannot reach {base} for {name}: {causes}: {hint}"))
+    Failure::Unreachable(format!("cannot reach {base} for {name}: {cause}: {advice}"))
 }
 
 fn refusal(name: &str, status: StatusCode, request_id: String, bytes: &[u8]) -> Failure {
@@ -107,8 +107,8 @@ async fn bounded(mut response: Response, name: &str) -> Result<Vec<u8>, Failure>
     loop {
         let chunk = response.chunk().await.map_err(|error| {
             let error = error.without_url();
-            let causes = causes(&error);
-            Failure::Unreachable(format!("the answer to {name} broke off: {causes}"))
+            let cause = cause(&error);
+            Failure::Unreachable(format!("the answer to {name} broke off: {cause}"))
         })?;
         match chunk {
             None => return Ok(bytes),
@@ -118,19 +118,11 @@ async fn bounded(mut response: Response, name: &str) -> Result<Vec<u8>, Failure>
     }
 }
 
-/// An error's causes, each once.
-fn causes(error: &dyn Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !texts.iter().any(|known| known.contains(&text)) {
-            texts.push(text);
-        }
-        next = cause.source();
+/// What an error comes from in the end: what is above it only says that a request failed.
+fn cause(error: &dyn Error) -> String {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
     }
-    match texts.as_slice() {
-        [] => error.to_string(),
-        texts => texts.join(": "),
-    }
+    deepest.to_string()
 }

@@ -21,6 +21,8 @@ pub struct Request<'a> {
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Vec<u8>,
+    /// Why nobody may listen there.
+    hint: &'static str,
 }
 
 impl<'a> Request<'a> {
@@ -38,7 +40,13 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             headers: HeaderMap::new(),
             body: Vec::new(),
+            hint: "is it running, and is the address right?",
         }
+    }
+
+    pub(super) fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = hint;
+        self
     }
 
     pub(super) fn authorized(mut self, value: Option<&HeaderValue>) -> Self {
@@ -166,6 +174,6 @@ impl<'a> Request<'a> {
             .headers(self.headers)
             .body(self.body);
         let sent = request.send().await;
-        sent.map_err(|error| answer::unreachable(&name, self.base, error))
+        sent.map_err(|error| answer::unreachable(&name, self.base, self.hint, error))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     output::{Format, Output},
     profile::{self, File, Profile},
     secret::Secret,
-    settings::{Credentials, Layer, Settings, variable},
+    settings::{Credentials, Layer, Settings, beside, variable},
 };
 
 /// `goshawk login`.
@@ -56,7 +56,7 @@ pub async fn run(flags: &Connection, command: Login, output: &mut Output) -> Res
         (Some(life), _) => fresh_token(&client, life).await?,
         (None, credentials) => credentials,
     };
-    let mut new = written(&settings, old.streams_url);
+    let mut new = written(&settings);
     match kept {
         Credentials::Bearer(token) => new.token = Some(token),
         Credentials::Basic { login, password } => {
@@ -80,22 +80,20 @@ pub async fn run(flags: &Connection, command: Login, output: &mut Output) -> Res
 fn wanted(flags: &Connection, old: &Profile) -> Result<Settings, Failure> {
     let mut layer = Layer::of_flags(flags)?;
     let environment = Layer::of_environment(variable);
-    if layer.url.is_none() && environment.url.is_none() {
-        layer.url = match old.url.as_str() {
-            "" => ask("Address of the coordinator", "http://127.0.0.1:5000")?,
-            url => Some(url.to_owned()),
-        };
+    let said = [layer.clone(), environment.clone()];
+    if said.iter().all(|layer| layer.url.is_none()) && old.url.is_empty() {
+        layer.url = ask("Address of the coordinator", "http://127.0.0.1:5000")?;
     }
-    let none = [&layer, &environment]
-        .iter()
-        .all(|layer| layer.login.is_none() && layer.token.is_none());
-    if none {
+    let nobody = |layer: &Layer| layer.login.is_none() && layer.token.is_none();
+    if said.iter().all(nobody) {
         layer.login = ask("Login", old.login.as_deref().unwrap_or_default())?;
     }
     let before = Layer {
-        ca_file: old.ca_file.clone(),
-        insecure_http: old.insecure_http,
-        ..Layer::default()
+        login: None,
+        password: None,
+        token: None,
+        url: Some(old.url.clone()).filter(|url| !url.is_empty()),
+        ..Layer::of_profile(old)
     };
     let timeout = std::time::Duration::from_secs(flags.timeout);
     Settings::resolve(layer, environment, Some(("", before)), false, timeout)
@@ -149,11 +147,12 @@ async fn fresh_token(client: &Client, life: std::time::Duration) -> Result<Crede
     Ok(Credentials::Bearer(Secret::new(text(&made, "token")?)))
 }
 
-fn written(settings: &Settings, streams_url: Option<String>) -> Profile {
+fn written(settings: &Settings) -> Profile {
     let ca_file = settings.ca_file.as_deref();
+    let streams = Some(&settings.streams).filter(|url| **url != beside(&settings.api));
     Profile {
         url: settings.api.to_string(),
-        streams_url,
+        streams_url: streams.map(ToString::to_string),
         // The file is used from any folder.
         ca_file: ca_file.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
         insecure_http: settings.insecure_http,

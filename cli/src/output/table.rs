@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+/// Width up to which something nested is shown on one line.
+const SHORT: usize = 60;
+
 /// A column: its title, and where its value lies in a result.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
@@ -97,7 +100,7 @@ pub fn pairs(value: &Value) -> String {
             Value::Array(items) => items.iter().any(|item| item.is_object() || item.is_array()),
             _ => false,
         };
-        let shown = match nested {
+        let shown = match nested && value.to_string().width() > SHORT {
             true => clean(&format!("{value:#}")).replace('\n', &format!("\n{:width$}", "")),
             false => cell(Some(value)),
         };
@@ -140,10 +143,16 @@ mod tests {
 
     #[test]
     fn pairs_show_what_is_nested_as_json() {
-        let text = pairs(&json!({"id": "1", "policies": {"a": 1}}));
-        assert_eq!(
-            text,
-            "id        1\npolicies  {\n            \"a\": 1\n          }\n"
-        );
+        let long = "x".repeat(60);
+        let value = json!({"id": "1", "policies": {"a": long}, "version": {"major": 5}});
+        let lines = [
+            "id        1",
+            "policies  {",
+            &format!("            \"a\": \"{long}\""),
+            "          }",
+            "version   {\"major\":5}",
+            "",
+        ];
+        assert_eq!(pairs(&value), lines.join("\n"));
     }
 }
