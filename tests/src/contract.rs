@@ -100,10 +100,12 @@ impl Contract {
         let mut found = Vec::new();
         for (service, document) in &self.documents {
             if *service == exchange.service {
-                exchange.held_against(document, &mut found);
+                let mut faults = Vec::new();
+                exchange.held_against(document, &mut faults);
+                faults.retain(|fault| !known::is_known(exchange, fault, document.is_published()));
+                found.extend(faults);
             }
         }
-        found.retain(|fault| !known::is_known(exchange, fault));
         found
     }
 

@@ -68,7 +68,13 @@ impl Exchange<'_> {
         if self.method != "HEAD" {
             self.answer_body(document, response, found);
         }
-        self.error_code(document, &operation, found);
+        // In examples of others a code may stand at another status than it comes with.
+        let told = if document.is_published() {
+            &operation.operation.node["responses"]
+        } else {
+            response
+        };
+        self.error_code(document, told, found);
     }
 
     /// What was accepted must be valid.
@@ -192,19 +198,14 @@ impl Exchange<'_> {
         content(document, response, &media, self.body, "body", found);
     }
 
-    /// An error's code must be among those that the operation documents, as far as it names any.
-    fn error_code(&self, document: &Document, operation: &Found<'_>, found: &mut Vec<Fault>) {
+    /// An error's code must be among those that `told` names, as far as it names any.
+    fn error_code(&self, document: &Document, told: &Value, found: &mut Vec<Fault>) {
         if self.status < 400 {
             return;
         }
         let Some(code) = self.code() else { return };
         let mut documented = Vec::new();
-        codes(
-            document,
-            &operation.operation.node["responses"],
-            0,
-            &mut documented,
-        );
+        codes(document, told, 0, &mut documented);
         if !documented.is_empty() && !documented.contains(&code) {
             let what = format!("{code} is not among {documented:?}");
             found.push(Fault::new("error_code", what));
@@ -283,28 +284,18 @@ fn scalar<'a>(document: &'a Document, schema: &'a Value) -> Option<&'a str> {
     })
 }
 
-/// Every error code in the examples of an operation's answers, or in its own list of codes.
+/// Every error code in examples of answers, or listed in their descriptions as `- 12012: …`.
 fn codes(document: &Document, node: &Value, depth: usize, into: &mut Vec<u64>) {
     if depth > 12 {
         return;
     }
     let node = document.resolve(node);
-    if let Some(map) = node.as_object() {
-        for (key, value) in map {
-            match key.as_str() {
-                "error_code" => into.extend(value.as_u64()),
-                "x-error-codes" => {
-                    into.extend(
-                        value
-                            .as_array()
-                            .into_iter()
-                            .flatten()
-                            .filter_map(Value::as_u64),
-                    );
-                }
-                "schema" | "headers" => {}
-                _ => codes(document, value, depth + 1, into),
-            }
+    for (key, value) in node.as_object().into_iter().flatten() {
+        match (key.as_str(), value) {
+            ("error_code", _) => into.extend(value.as_u64()),
+            ("description", Value::String(text)) => into.extend(text.lines().filter_map(listed)),
+            ("schema" | "headers", _) => {}
+            _ => codes(document, value, depth + 1, into),
         }
     }
     for item in node.as_array().into_iter().flatten() {
@@ -312,6 +303,11 @@ fn codes(document: &Document, node: &Value, depth: usize, into: &mut Vec<u64>) {
     }
     into.sort_unstable();
     into.dedup();
+}
+
+fn listed(line: &str) -> Option<u64> {
+    let (code, _) = line.strip_prefix("- ")?.split_once(':')?;
+    code.parse().ok()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

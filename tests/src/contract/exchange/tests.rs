@@ -18,6 +18,9 @@ paths:
             Luna-Request-Id: {required: true, schema: {type: string, pattern: '^[0-9]{10},'}}
             Content-Type: {required: true, schema: {type: string, enum: [application/json]}}
           content: {application/json: {schema: {type: object, required: [a], properties: {a: {type: integer}}}}}
+        400:
+          description: '- 12012: bad query'
+          content: {application/json: {schema: {type: object}}}
         404:
           content:
             application/json:
@@ -231,5 +234,12 @@ fn error_codes_are_among_the_documented() {
             ..refused
         },
         &["error_code: 1 is not among [22002]"],
+    );
+    check(
+        Case {
+            status: 400,
+            ..refused
+        },
+        &["error_code: 22002 is not among [12012]"],
     );
 }
