@@ -4,12 +4,17 @@
 //! As a document pushed to an agent it tolerates unknown fields; the API checks its bodies
 //! separately before they become this type.
 
+mod authorization;
+mod region;
+#[cfg(feature = "schema")]
+mod schema;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    geometry::{BBox, Size},
-    id::{HandlerId, StreamId},
-};
+use crate::id::{HandlerId, StreamId};
+
+pub use authorization::Authorization;
+pub use region::Region;
 
 /// One stream as assigned to an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +37,7 @@ pub struct StreamSpec {
 }
 
 /// Where a camera is; every part is optional.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(
@@ -39,24 +45,33 @@ pub struct StreamSpec {
     reason = "the fields' names are the contract's and say it all"
 )]
 pub struct Location {
+    #[cfg_attr(feature = "schema", schema(max_length = 36))]
     pub city: Option<String>,
+    #[cfg_attr(feature = "schema", schema(max_length = 36))]
     pub area: Option<String>,
+    #[cfg_attr(feature = "schema", schema(max_length = 36))]
     pub district: Option<String>,
+    #[cfg_attr(feature = "schema", schema(max_length = 36))]
     pub street: Option<String>,
+    #[cfg_attr(feature = "schema", schema(max_length = 36))]
     pub house_number: Option<String>,
     pub geo_position: Option<GeoPosition>,
 }
 
 /// A place on Earth, WGS 84, in degrees.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GeoPosition {
     /// -180 to 180.
+    #[cfg_attr(feature = "schema", schema(minimum = -180, maximum = 180))]
     pub longitude: f64,
     /// -90 to 90.
+    #[cfg_attr(feature = "schema", schema(minimum = -90, maximum = 90))]
     pub latitude: f64,
 }
 
 /// How frames reach the agent.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceKind {
@@ -71,6 +86,7 @@ pub enum SourceKind {
 }
 
 /// How far frames are reduced before detection.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FrameProcessingMode {
@@ -84,38 +100,49 @@ pub enum FrameProcessingMode {
 }
 
 /// A source and what to do with its frames.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamData {
     /// How frames reach the agent.
     #[serde(rename = "type")]
     pub kind: SourceKind,
     /// Address, path or device; at most 512 characters. May hold credentials: never logged whole.
+    #[cfg_attr(feature = "schema", schema(max_length = 512))]
     pub reference: String,
     /// What to look for; at least one.
+    #[cfg_attr(feature = "schema", schema(min_items = 1, max_items = 100))]
     pub analytics: Vec<Analytics>,
     /// Part of the frame to look at; `None` or an empty region is all of it.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(nullable = false, default = json!([0, 0, 0, 0])))]
     pub roi: Option<Region>,
     /// Clockwise turn of the picture in degrees: 0, 90, 180 or 270.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = schema::Rotation, default = 0))]
     pub rotation: u16,
     /// See [`FrameProcessingMode`].
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(default = "auto"))]
     pub frame_processing_mode: FrameProcessingMode,
     /// Files: frames a second as a camera would give them; 0 is as fast as it goes.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(default = 0))]
     pub real_time_mode_fps: u32,
     /// Decoder threads; 0 is the decoder's choice.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(default = 0))]
     pub ffmpeg_threads_number: u32,
     /// HLS: preferred width of the rendition in pixels.
     #[serde(default = "default_frame_width")]
+    #[cfg_attr(feature = "schema", schema(default = 800))]
     pub preferred_program_stream_frame_width: u32,
     /// Live sources: start again when the source ends.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "schema", schema(default = true))]
     pub endless: bool,
     /// Image folders: pattern of file names.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(max_length = 128, nullable = false))]
     pub mask: Option<String>,
 }
 
@@ -125,53 +152,6 @@ fn default_frame_width() -> u32 {
 
 fn yes() -> bool {
     true
-}
-
-/// A part of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "lowercase")]
-#[allow(missing_docs, reason = "left, top, width and height, as in every box")]
-pub enum Region {
-    /// In source pixels.
-    Abs {
-        x: u32,
-        y: u32,
-        width: u32,
-        height: u32,
-    },
-    /// In percent of the frame, 0 to 100.
-    Percent {
-        x: f32,
-        y: f32,
-        width: f32,
-        height: f32,
-    },
-}
-
-impl Region {
-    /// The region in pixels of a frame of `size`, clipped to it; `None` when it is empty, which
-    /// the contract reads as the whole frame.
-    pub fn resolve(&self, size: Size) -> Option<BBox> {
-        let bbox = match *self {
-            Self::Abs {
-                x,
-                y,
-                width,
-                height,
-            } => BBox::new(x as f32, y as f32, width as f32, height as f32),
-            Self::Percent {
-                x,
-                y,
-                width,
-                height,
-            } => {
-                let (w, h) = (size.width as f32 / 100.0, size.height as f32 / 100.0);
-                BBox::new(x * w, y * h, width * w, height * h)
-            }
-        };
-        let clipped = bbox.clipped(size);
-        (clipped.area() >= 1.0).then_some(clipped)
-    }
 }
 
 /// What an analysis looks for.
@@ -199,12 +179,16 @@ macro_rules! numbered {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 match u8::deserialize(deserializer)? {
                     $($number => Ok(Self::$variant),)*
-                    other => Err(serde::de::Error::custom(format!(
-                        "{other} is none of {:?}", [$($number),*]
+                    _ => Err(serde::de::Error::custom(format!(
+                        "unexpected value; permitted: {}",
+                        [$($number.to_string()),*].join(", ")
                     ))),
                 }
             }
         }
+
+        #[cfg(feature = "schema")]
+        schema::integers!($name, [$($number),*]);
     };
 }
 
@@ -227,16 +211,20 @@ pub enum PartSelection {
 numbered!(PartSelection { 1 => FacesOnly, 2 => BodiesOnly, 3 => FacesWithBodies, 4 => Separately });
 
 /// One analysis of a stream.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analytics {
     /// Whether it runs.
     #[serde(default = "yes")]
+    #[cfg_attr(feature = "schema", schema(default = true))]
     pub enabled: bool,
     /// What it looks for.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(default = 3))]
     pub mode: AnalyticsMode,
     /// Region in which detections count; `None` or empty is the whole frame.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(nullable = false, default = json!([0, 0, 0, 0])))]
     pub droi: Option<Region>,
     /// Which detections count.
     #[serde(default)]
@@ -258,26 +246,34 @@ pub struct Analytics {
 }
 
 /// Thresholds under which a detection does not count. Angles are in degrees.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filtering {
     /// Least detector score of a face.
+    #[cfg_attr(feature = "schema", schema(default = 0.5187))]
     pub min_score_face: f32,
     /// Least detector score of a body.
     pub min_score_body: f32,
     /// Largest yaw either way, 0 to 180.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 180))]
     pub detection_yaw_threshold: f32,
     /// Largest pitch either way, 0 to 180.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 180))]
     pub detection_pitch_threshold: f32,
     /// Largest roll either way, 0 to 180.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 180))]
     pub detection_roll_threshold: f32,
     /// How many frames yaw is averaged over.
     pub yaw_number: u32,
     /// Whether the first `yaw_number - 1` detections only collect yaw.
     pub yaw_collection_mode: bool,
     /// Least mouth visibility; 0 turns it off.
+    #[cfg_attr(feature = "schema", schema(value_type = schema::Single))]
     pub mouth_occlusion_threshold: f32,
     /// Least square root of a body's area in pixels; 0 turns it off.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, value_type = schema::Single))]
     pub min_body_size_threshold: f32,
 }
 
@@ -298,6 +294,8 @@ impl Default for Filtering {
 }
 
 /// Access-control mode: only a face near enough is sent. Sizes are box sides in pixels.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PrimaryTrackPolicy {
@@ -320,6 +318,7 @@ impl Default for PrimaryTrackPolicy {
 }
 
 /// Unit of the periods in [`Sending`].
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PeriodUnit {
@@ -331,6 +330,8 @@ pub enum PeriodUnit {
 }
 
 /// When and what to send.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sending {
@@ -341,8 +342,10 @@ pub struct Sending {
     /// Whose full frames are sent.
     pub full_frame_settings: PartSelection,
     /// How long a best shot is searched before it is sent; -1: until the track ends. 0: at once.
+    #[cfg_attr(feature = "schema", schema(value_type = i64, minimum = -1))]
     pub time_period_of_searching: SearchPeriod,
     /// How long to wait between two sendings of one track; 0: not at all, -1: send once only.
+    #[cfg_attr(feature = "schema", schema(minimum = -1))]
     pub silent_period: i64,
     /// Unit of the two periods.
     #[serde(rename = "type")]
@@ -361,6 +364,8 @@ impl Default for SearchPeriod {
 }
 
 /// Rules for collecting bodies.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BodySending {
@@ -380,6 +385,8 @@ impl Default for BodySending {
 }
 
 /// How many shots of what an event carries.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BestshotSettings {
@@ -403,19 +410,25 @@ impl Default for BestshotSettings {
 }
 
 /// Where events go.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventHandler {
     /// Always `luna_handler`: a handler of the coordinator.
     #[serde(rename = "type", default)]
+    #[cfg_attr(feature = "schema", schema(default = "luna_handler"))]
     pub kind: EventHandlerKind,
     /// The handler whose policies events go through.
     pub handler_id: HandlerId,
     /// Address of a foreign image store; ours keeps frames itself.
     #[serde(default)]
     pub frame_store: Option<String>,
+    /// Whom events belong to. Read and forgotten: they are the stream's account's.
+    #[serde(default, skip_serializing)]
+    pub authorization: Authorization,
 }
 
 /// The only kind of event handler in the contract.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventHandlerKind {
@@ -425,6 +438,8 @@ pub enum EventHandlerKind {
 }
 
 /// Reconnecting after errors.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Healthcheck {
@@ -435,6 +450,10 @@ pub struct Healthcheck {
     /// Pause before the next attempt, in seconds.
     pub retry_delay: u32,
     /// Longest wait for a frame, in milliseconds; `None` is the agent's default.
+    #[cfg_attr(
+        feature = "schema",
+        schema(nullable = false, minimum = 0, maximum = 2147483647)
+    )]
     pub timeout: Option<u32>,
 }
 
@@ -450,6 +469,8 @@ impl Default for Healthcheck {
 }
 
 /// Liveness filtration; off in every default.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LivenessSettings {
@@ -458,26 +479,34 @@ pub struct LivenessSettings {
     /// Filter faces that have no body under them.
     pub use_flying_faces_liveness_filtration: bool,
     /// Which frames of a track are checked: 0, 1 or 2.
+    #[cfg_attr(feature = "schema", schema(value_type = schema::LivenessMode))]
     pub liveness_mode: u8,
     /// How many frames are checked.
     pub number_of_liveness_checks: u32,
     /// Least score of a live person, 0 to 1.
+    #[cfg_attr(feature = "schema", schema(value_type = schema::Single))]
     pub liveness_threshold: f32,
     /// Weights of the two filters.
+    #[cfg_attr(feature = "schema", schema(value_type = schema::Weights))]
     pub livenesses_weights: [f32; 2],
     /// How many backgrounds the mask filter remembers.
     pub mask_backgrounds_count: u32,
 }
 
 /// Restarting after a fatal failure.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(default))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AutoRestart {
     /// 1: on, 0: off.
+    #[cfg_attr(feature = "schema", schema(value_type = schema::ZeroOrOne))]
     pub restart: u8,
     /// How many times.
+    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 2147483647))]
     pub attempt_count: u32,
     /// Seconds between attempts.
+    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 2147483647))]
     pub delay: u32,
 }
 
@@ -492,6 +521,7 @@ impl Default for AutoRestart {
 }
 
 /// How a stream fares, in the contract's names.
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamStatus {
@@ -562,30 +592,5 @@ mod tests {
         let back: StreamData =
             serde_json::from_value(serde_json::to_value(&data).unwrap()).unwrap();
         assert_eq!(back, data);
-    }
-
-    #[test]
-    fn regions_resolve_to_pixels() {
-        let size = Size::new(200, 100);
-        let half = Region::Percent {
-            x: 50.0,
-            y: 0.0,
-            width: 100.0,
-            height: 100.0,
-        };
-        assert_eq!(
-            half.resolve(size),
-            Some(BBox::new(100.0, 0.0, 100.0, 100.0))
-        );
-        assert_eq!(
-            Region::Abs {
-                x: 0,
-                y: 0,
-                width: 0,
-                height: 0
-            }
-            .resolve(size),
-            None
-        );
     }
 }
