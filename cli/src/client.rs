@@ -166,7 +166,9 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, Failure> {
         .connect_timeout(CONNECT)
         .timeout(settings.timeout)
         // The contracts know no redirects; following one would carry requests where nobody looks.
-        .redirect(reqwest::redirect::Policy::none());
+        .redirect(reqwest::redirect::Policy::none())
+        // WebSockets are asked for in the way of HTTP/1.1.
+        .http1_only();
     if settings.api.scheme() == "http" {
         // A proxy would read the credentials; with https it only sees where we go.
         builder = builder.no_proxy();
