@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` and `make test`.
-.PHONY: demo test setup check bench
+.PHONY: demo test contract setup check bench
 SHELL := /bin/bash
 export GOSHAWK_HOME ?= $(CURDIR)/.goshawk
 
@@ -12,6 +12,13 @@ demo:
 test:
 	./setup.sh debug
 	cargo test --locked --workspace
+
+# The contract tests and all that is random in full: schemathesis for twenty minutes, a hundred kills, more
+# cases. The short forms of all of them are part of `make test`.
+contract:
+	./setup.sh debug
+	GOSHAWK_CONTRACT=full GOSHAWK_CRASH_KILLS=100 PROPTEST_CASES=5000 \
+		cargo test --locked --workspace --no-fail-fast
 
 setup:
 	./setup.sh release

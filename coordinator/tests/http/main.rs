@@ -11,11 +11,14 @@
 
 mod accounts;
 mod bad_input;
-mod contract;
 mod events;
 mod faces;
+mod front;
 mod handlers;
 mod harness;
+mod hostile;
+mod hostile_many;
 mod services;
 mod sockets;
 mod streams;
+mod tls;

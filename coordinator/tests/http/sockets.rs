@@ -1,6 +1,7 @@
 //! WebSocket subscribers.
 
 use futures_util::StreamExt;
+use goshawk_e2e::contract::{Contract, Service};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
     connect_async,
@@ -8,7 +9,6 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    contract::Contract,
     events::{portrait, tell_apart},
     harness::{Coordinator, LOGIN, PASSWORD, models_home},
 };
@@ -87,9 +87,7 @@ async fn subscribers_hear_their_events_and_the_end() {
         made.body["events"][0]["event_id"]
     );
     assert_eq!(message["handler_id"], handler);
-    if let Some(contract) = Contract::load() {
-        contract.check_message("wsHandshake", &message);
-    }
+    Contract::load().check_message(Service::Api, "/6/ws", &message);
     c.app.stop().await;
     let end = other.next().await.unwrap().unwrap();
     assert!(end.is_close(), "an event of another source: {end:?}");

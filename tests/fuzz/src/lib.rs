@@ -1,0 +1,190 @@
+//! What reads the bytes of strangers, as functions of bytes. A function that returns is content; what
+//! was read must besides say the same when it is written and read again.
+#![allow(
+    missing_docs,
+    clippy::missing_panics_doc,
+    reason = "a panic is what is looked for"
+)]
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use goshawk_coordinator::{
+    api::{
+        media,
+        query::Query,
+        typed::{from_json, from_msgpack},
+    },
+    auth::{
+        cookie,
+        jwt::{self, Claims, SigningKey},
+    },
+    errors::Code,
+};
+use goshawk_coordinator_core::{
+    bounds::Check,
+    event_filter::{EventFilters, EventQuery},
+    handler::NewHandler,
+    query::{Page, Pairs, Parameters},
+    stream::NewStream,
+    token::VisibilityArea,
+};
+use goshawk_models::{DecodeLimits, Exif, Picture};
+use goshawk_proto::{
+    event::Event,
+    id::{AccountId, FaceId, ListId, TokenId},
+    link::{
+        AgentMessage, CoordinatorMessage, FrameReader, JoinToken, MAX_CONTROL_BYTES, PushMessage,
+        PushReply,
+    },
+    time::Timestamp,
+};
+use http::{HeaderMap, HeaderValue, Method};
+use uuid::Uuid;
+
+/// Every function, by the name of its fuzzer.
+pub const ALL: &[(&str, fn(&[u8]))] = &[
+    ("query", query),
+    ("body", body),
+    ("token", token),
+    ("event", event),
+    ("link", link),
+    ("picture", picture),
+];
+
+/// Query strings: single values, lists, pages, and the filters of events and subscriptions.
+pub fn query(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let query = Query::parse(&text);
+    let pairs = query.pairs();
+    for (name, _) in pairs.iter().take(4) {
+        let _ = query.time(name);
+        let _ = query.integer(name, 0..=100);
+        let _ = query.number(name, 0.0..=1.0);
+        let _ = query.list::<FaceId>(name);
+        let _ = Pairs(pairs).list::<u8>(name);
+        let _ = Pairs(pairs).one_of::<ListId>(name);
+    }
+    if let Ok(page) = <Page as Parameters>::read(Pairs(pairs)) {
+        let _ = page.skip();
+    }
+    let _ = EventFilters::from_subscription(pairs);
+    let _ = EventQuery::from_query(pairs);
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        let again = moment.to_string().parse::<Timestamp>().ok();
+        assert_eq!(again, Some(moment), "{text}");
+    }
+}
+
+/// JSON and MessagePack bodies: the first byte chooses which, the rest is the body.
+pub fn body(bytes: &[u8]) {
+    let Some((choice, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let code = Code::BadJson;
+    match choice % 4 {
+        0 => drop(from_json::<NewHandler>(bytes, code).map(|body| body.check())),
+        1 => drop(from_json::<NewStream>(bytes, code).map(|body| body.check())),
+        2 => drop(from_msgpack::<NewHandler>(bytes, code).map(|body| body.check())),
+        _ => drop(from_msgpack::<NewStream>(bytes, code).map(|body| body.check())),
+    }
+}
+
+fn key() -> &'static SigningKey {
+    static KEY: OnceLock<SigningKey> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let pair = SigningKey::generate().expect("a key can be made");
+        SigningKey::new("a", &pair).expect("a made key can be used")
+    })
+}
+
+/// Texts of tokens, cookies and other headers. Only what our own key signed, byte for byte, is
+/// believed: neither what was made up nor what was changed.
+pub fn token(bytes: &[u8]) {
+    let claims = Claims {
+        token_id: TokenId(Uuid::nil()),
+        account_id: AccountId(Uuid::nil()),
+        expiration_time: None,
+        visibility_area: VisibilityArea::Account,
+        jti: "x".to_owned(),
+    };
+    let good = key().sign(&claims).expect("claims can be signed");
+    let read = |text: &str| jwt::read(text, |_| Some(key())).ok();
+    assert_eq!(read(&good).as_ref(), Some(&claims));
+    let text = String::from_utf8_lossy(bytes);
+    assert!(*text == *good || read(&text).is_none(), "believed: {text}");
+    // One part of the good text replaced by the bytes.
+    let parts: Vec<&str> = good.split('.').collect();
+    for place in 0..parts.len() {
+        let mut parts = parts.clone();
+        parts[place] = &text;
+        let forged = parts.join(".");
+        assert!(
+            forged == good || read(&forged).is_none(),
+            "believed: {forged}"
+        );
+    }
+    if let Ok(value) = HeaderValue::from_bytes(bytes) {
+        let mut headers = HeaderMap::new();
+        for name in ["cookie", "accept", "origin", "authorization"] {
+            headers.insert(name, value.clone());
+        }
+        let _ = cookie::token(&Method::GET, &headers);
+        let _ = media::preferred(&headers, &["application/json", "application/msgpack"]);
+    }
+    if let Ok(join) = text.parse::<JoinToken>() {
+        assert_eq!(join.to_string(), *text);
+    }
+}
+
+/// Events as agents send them.
+pub fn event(bytes: &[u8]) {
+    let Ok(event) = Event::decode(bytes) else {
+        return;
+    };
+    let again = event.encode().expect("what was read can be written");
+    let again = Event::decode(&again).expect("what was written can be read");
+    // NaN is not equal to itself; its text is.
+    assert_eq!(format!("{again:?}"), format!("{event:?}"));
+}
+
+/// Frames of the agents' link, however they are cut.
+pub fn link(bytes: &[u8]) {
+    let Some((step, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let mut reader = FrameReader::new(MAX_CONTROL_BYTES);
+    for chunk in bytes.chunks(usize::from(*step).max(1)) {
+        reader.push(chunk);
+        while let Ok(Some(frame)) = reader.next_frame() {
+            messages(&frame);
+        }
+    }
+    messages(&Bytes::copy_from_slice(bytes));
+}
+
+fn messages(frame: &Bytes) {
+    if let Ok(message) = AgentMessage::decode(frame) {
+        // One that came near the limit may be over it in another encoding of the same values.
+        let _ = message.encode();
+    }
+    let _ = CoordinatorMessage::decode(frame);
+    let _ = PushMessage::decode(frame);
+    let _ = PushReply::decode(frame);
+}
+
+/// Pictures: no header makes us take more than the limits allow.
+pub fn picture(bytes: &[u8]) {
+    let limits = DecodeLimits {
+        max_bytes: 1 << 20,
+        max_pixels: 1 << 18,
+        max_side: 1 << 10,
+        ..DecodeLimits::default()
+    };
+    for exif in [Exif::Apply, Exif::Ignore] {
+        if let Ok(picture) = Picture::decode(bytes, exif, &limits) {
+            let rgb = picture.rgb();
+            assert!(u64::from(rgb.width()) * u64::from(rgb.height()) <= limits.max_pixels);
+        }
+    }
+}
