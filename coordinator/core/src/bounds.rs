@@ -60,7 +60,8 @@ pub fn part(name: &str, value: &impl Check) -> Result<(), Invalid> {
 /// At most `most` characters (not bytes).
 pub fn text(name: &str, value: &str, most: usize) -> Result<(), Invalid> {
     if value.chars().count() > most {
-        return Err(Invalid::new(name, format!("longer than {most} characters")));
+        let message = format!("ensure this value has at most {most} characters");
+        return Err(Invalid::new(name, message));
     }
     Ok(())
 }
@@ -72,13 +73,15 @@ pub fn number<T: PartialOrd + std::fmt::Display>(
     least: T,
     most: T,
 ) -> Result<(), Invalid> {
-    if value >= least && value <= most {
+    let (side, bound) = if value < least {
+        ("greater", least)
+    } else if value <= most {
         return Ok(());
-    }
-    Err(Invalid::new(
-        name,
-        format!("{value} is not between {least} and {most}"),
-    ))
+    } else {
+        ("less", most)
+    };
+    let message = format!("ensure this value is {side} than or equal to {bound}");
+    Err(Invalid::new(name, message))
 }
 
 /// As [`number`], when there is one.
@@ -93,13 +96,15 @@ pub fn maybe_number<T: PartialOrd + std::fmt::Display>(
 
 /// Between `least` and `most` items.
 pub fn items<T>(name: &str, value: &[T], least: usize, most: usize) -> Result<(), Invalid> {
-    if (least..=most).contains(&value.len()) {
+    let (side, bound) = if value.len() < least {
+        ("least", least)
+    } else if value.len() > most {
+        ("most", most)
+    } else {
         return Ok(());
-    }
-    Err(Invalid::new(
-        name,
-        format!("{} items, want {least} to {most}", value.len()),
-    ))
+    };
+    let message = format!("ensure this value has at {side} {bound} items");
+    Err(Invalid::new(name, message))
 }
 
 /// As [`items`], when there is a list.
@@ -110,6 +115,19 @@ pub fn maybe_items<T>(
     most: usize,
 ) -> Result<(), Invalid> {
     value.map_or(Ok(()), |value| items(name, value, least, most))
+}
+
+/// One of some values.
+pub fn one_of<T: PartialEq + std::fmt::Display>(
+    name: &str,
+    value: T,
+    permitted: &[T],
+) -> Result<(), Invalid> {
+    if permitted.contains(&value) {
+        return Ok(());
+    }
+    let message = crate::formats::Wrong::not_among(permitted).to_string();
+    Err(Invalid::new(name, message))
 }
 
 #[cfg(test)]
@@ -131,7 +149,24 @@ mod tests {
         assert_eq!(wrong.path, "list.1.n");
         assert_eq!(
             wrong.to_string(),
-            "Path: 'list.1.n', message: '9 is not between 0 and 3'"
+            "Path: 'list.1.n', message: 'ensure this value is less than or equal to 3'"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_the_contracts_words() {
+        let said = |result: Result<(), Invalid>| result.unwrap_err().message;
+        assert_eq!(
+            said(number("n", -1, 0, 3)),
+            "ensure this value is greater than or equal to 0"
+        );
+        assert_eq!(
+            said(items("l", &[1], 2, 3)),
+            "ensure this value has at least 2 items"
+        );
+        assert_eq!(
+            said(one_of("r", 45, &[0, 90])),
+            "unexpected value; permitted: 0, 90"
         );
     }
 

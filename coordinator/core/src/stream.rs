@@ -12,6 +12,7 @@
 
 mod check;
 pub mod lifecycle;
+mod view;
 
 use goshawk_proto::{
     id::{AccountId, AgentId, StreamId},
@@ -19,9 +20,10 @@ use goshawk_proto::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 pub use check::check_location;
+pub use view::{Preview, RestartView, StreamView, VideoInfo};
 
 /// Longest stream name in characters.
 pub const MAX_NAME: usize = 128;
@@ -32,31 +34,51 @@ pub const MAX_REFERENCE: usize = 512;
 /// Longest text of a last error in characters.
 pub const MAX_ERROR: usize = 512;
 
-/// What a caller gives to make or replace a stream.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+/// A new stream, or what shall replace one.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NewStream {
-    /// Owner; the caller's own unless it may act for others.
+    /// Who it belongs to.
     pub account_id: AccountId,
-    /// Name, at most 128 characters; the source of every event.
+    /// Name; the source of every event.
     #[serde(default)]
+    #[schema(max_length = 128, default = "")]
     pub name: String,
-    /// Free text, at most 512 characters.
+    /// Free text.
     #[serde(default)]
+    #[schema(max_length = 512, default = "")]
     pub description: String,
     /// The source and what to do with it.
     pub data: StreamData,
     /// Where the camera is.
     #[serde(default)]
+    #[schema(nullable = false)]
     pub location: Option<Location>,
     /// Restarting after a fatal failure.
     #[serde(default)]
     pub autorestart: AutoRestart,
-    /// `pending` (the default) or `pause`.
+    /// Whether it starts at once.
     #[serde(default)]
-    pub status: Option<StreamStatus>,
+    #[schema(default = "pending")]
+    pub status: StartStatus,
     /// A group by name; groups are not supported yet.
     #[serde(default)]
+    #[schema(ignore)]
     pub group_name: Option<String>,
+    /// A group by id; groups are not supported yet.
+    #[serde(default)]
+    #[schema(ignore)]
+    pub group_id: Option<String>,
+}
+
+/// Whether a new stream starts at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartStatus {
+    /// As soon as an agent is found.
+    #[default]
+    Pending,
+    /// When somebody resumes it.
+    Pause,
 }
 
 /// A stream as stored.
@@ -70,7 +92,7 @@ pub struct StreamRecord {
     pub name: String,
     /// Free text.
     pub description: String,
-    /// The source and what to do with it. Holds credentials: see [`StreamRecord::view`].
+    /// The source and what to do with it. Holds credentials: see [`StreamView`].
     pub data: StreamData,
     /// Where the camera is.
     pub location: Location,
@@ -147,7 +169,7 @@ impl Default for StreamState {
 }
 
 /// How automatic restarting fares, in the contract's names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RestartStatus {
     /// Switched off by the user.
@@ -167,7 +189,7 @@ impl StreamRecord {
     /// A stream out of what a caller gave.
     pub fn new(id: StreamId, new: NewStream, now: Timestamp) -> Self {
         let restart_on = new.autorestart.restart == 1;
-        let paused = new.status == Some(StreamStatus::Pause);
+        let paused = new.status == StartStatus::Pause;
         Self {
             stream_id: id,
             account_id: new.account_id,
@@ -224,38 +246,6 @@ impl StreamRecord {
             data: self.data.clone(),
         }
     }
-
-    /// The contract's stream object, credentials in the reference masked.
-    pub fn view(&self) -> Value {
-        let mut data = json!(self.data);
-        data["reference"] = json!(mask_credentials(&self.data.reference));
-        if data["roi"].is_null() {
-            data["roi"] = json!({"mode": "abs", "x": 0, "y": 0, "width": 0, "height": 0});
-        }
-        json!({
-            "stream_id": self.stream_id,
-            "account_id": self.account_id,
-            "name": self.name,
-            "description": self.description,
-            "data": data,
-            "location": self.location,
-            "autorestart": {
-                "restart": self.autorestart.restart,
-                "attempt_count": self.autorestart.attempt_count,
-                "delay": self.autorestart.delay,
-                "current_attempt": self.state.restart_attempt,
-                "last_attempt_time": self.state.last_attempt_time,
-                "status": self.state.restart_status,
-            },
-            "version": self.version,
-            "create_time": self.create_time,
-            "status": self.state.status,
-            "last_error": self.state.last_error,
-            "video_info": null,
-            "groups": [],
-            "preview": null,
-        })
-    }
 }
 
 /// An address with its user and password replaced by `***`; everything else as it is.
@@ -286,30 +276,9 @@ mod tests {
             assert_eq!(mask_credentials(given), shown);
         }
         let stream = crate::testing::stream(1, "rtsp://admin:secret@cam/1");
-        assert!(!stream.view().to_string().contains("secret"));
+        let view = serde_json::to_string(&StreamView::of(&stream)).unwrap();
+        assert!(view.contains("***") && !view.contains("secret"));
         assert!(!format!("{stream:?}").contains("secret"));
-    }
-
-    #[test]
-    fn a_view_has_the_required_fields() {
-        let view = crate::testing::stream(1, "rtsp://cam/1").view();
-        let required = [
-            "stream_id",
-            "account_id",
-            "name",
-            "description",
-            "data",
-            "location",
-            "autorestart",
-            "version",
-            "create_time",
-            "status",
-            "last_error",
-            "video_info",
-        ];
-        for name in required {
-            assert!(view.get(name).is_some(), "{name}");
-        }
     }
 
     #[test]

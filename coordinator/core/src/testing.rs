@@ -139,8 +139,9 @@ pub fn new_stream(reference: &str) -> NewStream {
         data: stream_data(reference),
         location: None,
         autorestart: AutoRestart::default(),
-        status: None,
+        status: crate::stream::StartStatus::Pending,
         group_name: None,
+        group_id: None,
     }
 }
 

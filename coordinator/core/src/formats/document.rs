@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 use utoipa::{
     ToSchema,
-    openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat},
+    openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat, schema::ArrayItems},
 };
 
 /// The beginning of every name of a schema that is written in place.
@@ -74,6 +74,67 @@ fn is_object<T: ToSchema>() -> bool {
         RefOr::T(Schema::OneOf(_) | Schema::AllOf(_) | Schema::AnyOf(_)) => true,
         _ => false,
     }
+}
+
+/// The end of the name of a schema whose fields are all there.
+const FILLED: &str = "Filled";
+
+/// The name that the schema `name` has where all of its fields are there.
+pub fn filled_name(name: &str) -> String {
+    format!("{name}{FILLED}")
+}
+
+/// The schema of an answer that always has all the fields of `schema`, also those that a body may
+/// leave out; but for the fields called `sometimes`.
+pub fn filled(schema: RefOr<Schema>, sometimes: &[&str]) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            let always = object
+                .properties
+                .keys()
+                .filter(|name| !sometimes.contains(&name.as_str()));
+            object.required = always.cloned().collect();
+            object.properties = std::mem::take(&mut object.properties)
+                .into_iter()
+                .map(|(name, part)| (name, filled(part, sometimes)))
+                .collect();
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::Array(mut list)) => {
+            if let ArrayItems::RefOrSchema(item) = list.items {
+                list.items = ArrayItems::RefOrSchema(Box::new(filled(*item, sometimes)));
+            }
+            RefOr::T(Schema::Array(list))
+        }
+        RefOr::Ref(mut reference) => {
+            let name = reference
+                .ref_location
+                .rsplit('/')
+                .next()
+                .unwrap_or_default();
+            if !name.starts_with(FORMAT) {
+                reference.ref_location.push_str(FILLED);
+            }
+            RefOr::Ref(reference)
+        }
+        other => other,
+    }
+}
+
+/// Adds the schemas that [`filled`] of a `T` refers to.
+pub fn register_filled<T: ToSchema>(
+    schemas: &mut Vec<(String, RefOr<Schema>)>,
+    sometimes: &[&str],
+) {
+    let mut parts = Vec::new();
+    T::schemas(&mut parts);
+    let parts = parts.into_iter().map(|(name, schema)| {
+        if name.starts_with(FORMAT) {
+            return (name, schema);
+        }
+        (filled_name(&name), filled(schema, sometimes))
+    });
+    schemas.extend(parts);
 }
 
 /// Writes every format of an OpenAPI document in place. See the module.

@@ -57,7 +57,7 @@ fn a_replaced_stream_stays_with_its_agent_and_remembers_the_others() {
     assert_eq!((s.state.agent, s.version), (Some(TWO), 2));
     assert!(s.was_held_by(ONE) && s.was_held_by(TWO));
     let mut paused = crate::testing::new_stream("rtsp://cam/2");
-    paused.status = Some(S::Pause);
+    paused.status = crate::stream::StartStatus::Pause;
     s.replace(paused);
     assert_eq!(s.state.agent, None);
     assert!(s.was_held_by(TWO));
