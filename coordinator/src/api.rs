@@ -5,6 +5,7 @@ pub mod agents;
 pub mod attributes;
 pub mod body;
 pub mod call;
+pub mod credentials;
 pub mod detector;
 pub mod disabled;
 pub mod events;
@@ -13,6 +14,7 @@ pub mod faces;
 pub mod fields;
 pub mod handlers;
 pub mod lists;
+pub mod login;
 pub mod matcher;
 pub mod media;
 pub mod openapi;
@@ -27,6 +29,7 @@ pub mod server;
 pub mod service;
 pub mod streams;
 pub mod table;
+pub mod tokens;
 pub mod typed;
 pub mod upload;
 pub mod vision;
@@ -37,10 +40,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use goshawk_coordinator_core::query::Page;
 use goshawk_models::DecodeLimits;
 use goshawk_proto::{descriptor::DescriptorVersion, id::AccountId, time::Timestamp};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method};
 use tokio::sync::Semaphore;
 
 use crate::{
+    audit::Audit,
     auth::{Authenticator, Caller, Role},
     blobs::{BlobError, BlobKey, BlobKind, Blobs},
     errors::{ApiError, Code},
@@ -74,6 +78,10 @@ pub struct Api {
     pub trust_account_header: bool,
     /// Whether anybody may create an account.
     pub open_registration: bool,
+    /// What the pages about the installation show.
+    pub about: service::About,
+    /// Who changed what.
+    pub audit: Audit,
     /// All counters.
     pub metrics: Arc<Metrics>,
     /// The store.
@@ -99,26 +107,32 @@ impl Api {
     pub async fn authenticate(
         &self,
         access: Access,
+        method: &Method,
         headers: &HeaderMap,
         peer: IpAddr,
     ) -> Result<Option<Caller>, ApiError> {
         match access {
-            Access::Open => Ok(None),
-            Access::Header => Ok(Some(Caller {
-                account_id: named(headers)?,
-                role: Role::User,
-            })),
-            Access::Account | Access::May(..) | Access::Use(_) => {
-                if let Some(value) = headers.get(header::AUTHORIZATION) {
-                    let value = value.to_str().unwrap_or_default();
-                    return self.auth.header(value, peer).await.map(Some);
-                }
-                if self.trust_account_header && headers.contains_key("luna-account-id") {
-                    return self.auth.named(named(headers)?).await.map(Some);
-                }
-                Err(Code::AuthorizationNeeded.plain())
-            }
+            Access::Open => return Ok(None),
+            Access::Header => return Ok(Some(Caller::named(named(headers)?, Role::User))),
+            Access::Page if self.about.open => return Ok(None),
+            Access::Page | Access::Account | Access::May(..) | Access::Use(_) => {}
         }
+        let caller = match self.auth.request(method, headers, peer).await? {
+            Some(caller) => caller,
+            None if self.trust_account_header && headers.contains_key("luna-account-id") => {
+                self.auth.named(named(headers)?).await?
+            }
+            None => return Err(Code::AuthorizationNeeded.plain()),
+        };
+        match access {
+            Access::May(kind, action) => caller.may(kind, action)?,
+            Access::Use(tool) => caller.may_use(tool)?,
+            Access::Page if caller.role != Role::Admin => {
+                return Err(Code::AccessDenied.with("Only administrators see this page"));
+            }
+            Access::Open | Access::Page | Access::Account | Access::Header => {}
+        }
+        Ok(Some(caller))
     }
 
     /// The wall clock.

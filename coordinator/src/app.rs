@@ -18,8 +18,10 @@ use crate::{
     api::{
         Api,
         body::{BodyLimits, BodyMemory},
+        service::{About, Documents},
     },
-    auth::Authenticator,
+    audit::{self, Audit, AuditLimits},
+    auth::{Authenticator, keys::KeyError},
     blobs::{BlobError, Blobs},
     bus::Bus,
     config::Config,
@@ -82,6 +84,9 @@ pub enum StartError {
     /// The certificate authority cannot be opened.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// The keys that tokens are signed with cannot be opened.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The registry of agents cannot be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -111,6 +116,7 @@ pub struct App {
     ingest: Arc<Ingest>,
     workers: Vec<JoinHandle<()>>,
     sender: Arc<Sender>,
+    audit: Audit,
     store: Arc<SledStore>,
 }
 
@@ -123,13 +129,14 @@ struct Foundations {
     matcher: Arc<Matcher>,
     analyzer: Option<Analyzer>,
     auth: Authenticator,
+    audit: Audit,
 }
 
 fn now() -> Timestamp {
     Timestamp::from_system(std::time::SystemTime::now())
 }
 
-fn lay(config: &Config) -> Result<Foundations, StartError> {
+fn lay(config: &Config, metrics: &Metrics) -> Result<Foundations, StartError> {
     let dir = &config.data_dir;
     make_private(dir).map_err(|source| StartError::DataDir {
         path: dir.clone(),
@@ -151,8 +158,8 @@ fn lay(config: &Config) -> Result<Foundations, StartError> {
     let faces = matcher.rebuild(store.as_ref())?;
     tracing::info!(faces, "matcher built from the store");
     let handle = StoreHandle::new(Arc::clone(&store) as Arc<dyn Store>, STORE_TURNS);
-    let auth = Authenticator::new(Arc::new(handle.clone()))
-        .map_err(|error| StartError::Bootstrap(format!("password hashing: {error}")))?;
+    let auth = credentials::open(dir, &handle, metrics, now())?;
+    let audit = audit(config, metrics)?;
     Ok(Foundations {
         store,
         handle,
@@ -161,6 +168,18 @@ fn lay(config: &Config) -> Result<Foundations, StartError> {
         matcher,
         analyzer,
         auth,
+        audit,
+    })
+}
+
+fn audit(config: &Config, metrics: &Metrics) -> Result<Audit, StartError> {
+    let limits = AuditLimits {
+        file_bytes: config.audit_file_size.0,
+        files: config.audit_files,
+    };
+    Audit::start(&config.data_dir, limits, metrics).map_err(|source| StartError::DataDir {
+        path: config.data_dir.join(audit::FOLDER),
+        source,
     })
 }
 
@@ -180,10 +199,10 @@ impl App {
             CancellationToken::new(),
             CancellationToken::new(),
         );
-        let config = Arc::new(config);
+        let (config, metrics) = (Arc::new(config), Arc::new(Metrics::default()));
         let foundations = {
-            let config = Arc::clone(&config);
-            tokio::task::spawn_blocking(move || lay(&config)).await??
+            let (config, metrics) = (Arc::clone(&config), Arc::clone(&metrics));
+            tokio::task::spawn_blocking(move || lay(&config, &metrics)).await??
         };
         let Foundations {
             store,
@@ -193,8 +212,8 @@ impl App {
             matcher,
             analyzer,
             auth,
+            audit,
         } = foundations;
-        let metrics = Arc::new(Metrics::default());
         let http = Arc::new(HttpMetrics::new(&metrics));
         let bus = Bus::new(config.subscriber_queue.saturating_mul(BUS_CAPACITY_FACTOR));
         let sender = Sender::new(
@@ -228,6 +247,13 @@ impl App {
         let workers = vec![processor.start(work.clone()), assigner.start(work.clone())];
         gauges::register(&metrics, &ingest, &processor, matching.matcher(), &bus);
         let api = Arc::new(Api {
+            about: About {
+                settings: config.written.clone(),
+                metrics: config.serve_metrics,
+                open: config.open_pages,
+                plugins: Arc::new(Vec::new),
+                documents: Documents::default(),
+            },
             limits: body_limits(&config),
             body_memory: BodyMemory::new(
                 usize::try_from(config.body_memory.0).unwrap_or(usize::MAX),
@@ -239,6 +265,7 @@ impl App {
             auth,
             trust_account_header: config.trust_account_header,
             open_registration: config.open_registration,
+            audit: audit.clone(),
             metrics,
             store: handle,
             blobs,
@@ -278,6 +305,7 @@ impl App {
             ingest,
             workers,
             sender,
+            audit,
             store,
         })
     }
@@ -309,8 +337,12 @@ impl App {
         within(self.drain, "events under way", workers).await;
         self.goodbye.cancel();
         within(self.drain, "subscribers", self.sender.closed()).await;
-        let store = self.store;
-        match tokio::task::spawn_blocking(move || store.close()).await {
+        let (store, audit) = (self.store, self.audit);
+        let close = move || {
+            audit.close();
+            store.close()
+        };
+        match tokio::task::spawn_blocking(close).await {
             Ok(Ok(())) => tracing::info!("stopped"),
             Ok(Err(error)) => tracing::error!("store not flushed: {error}"),
             Err(error) => tracing::error!("store not flushed: {error}"),

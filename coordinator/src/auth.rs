@@ -159,7 +159,7 @@ impl Authenticator {
     pub async fn named(&self, id: AccountId) -> Result<Caller, ApiError> {
         let stored = self.credentials.by_id(id).await?;
         let stored = stored.ok_or_else(|| Refusal::Wrong.of_login())?;
-        Ok(Caller::whole(stored.account_id, stored.role))
+        Ok(Caller::named(stored.account_id, stored.role))
     }
 
     /// The account of that id, asked for by somebody who need not show anything.

@@ -132,6 +132,15 @@ goshawk_proto::settings! {
         log_format: LogFormat = "log.format", "text";
         /// Whether every request is logged (level info) with method, route, status, time and client.
         log_access: bool = "log.access", "false";
+        /// Size at which a file of the audit log is put aside.
+        audit_file_size: ByteSize = "audit.file_size", "16MiB";
+        /// Files of the audit log kept, the one being written included; the oldest goes.
+        audit_files: usize = "audit.files", "8";
+        /// Show `/6/config`, `/6/plugins`, `/6/features` and `/metrics` of the API to everybody, as
+        /// the contract does; otherwise to administrators only. Secrets are hidden either way.
+        open_pages: bool = "api.open_pages", "true";
+        /// Serve `/metrics`.
+        serve_metrics: bool = "metrics.enabled", "true";
         /// Life of a temporary attribute unless a request says otherwise.
         attribute_ttl: Duration = "attributes.ttl", "300s";
     }
@@ -183,6 +192,7 @@ impl Config {
             ("tls.handshakes", self.tls_handshakes),
             ("limits.pictures", self.max_pictures),
             ("limits.subscriber_queue", self.subscriber_queue),
+            ("audit.files", self.audit_files),
         ] {
             if value == 0 {
                 problems.push(Problem {

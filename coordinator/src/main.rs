@@ -6,12 +6,13 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use goshawk_coordinator::{
     app::App,
+    auth,
     config::{Config, LogFormat, PREFIX},
 };
-use goshawk_proto::settings::sample;
+use goshawk_proto::{settings::sample, time::Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("run", matches)) => run(matches),
         Some(("config", _)) => print_config(),
+        Some(("keys", matches)) => keys(matches),
         _ => Ok(()),
     };
     match done {
@@ -43,6 +45,20 @@ fn command() -> Command {
             .help(key.doc.trim().to_owned())
             .help_heading("Settings")
     });
+    let rotate = Command::new("rotate")
+        .about("Sign new tokens with a new key; a running coordinator notices within a second")
+        .arg(file.clone())
+        .arg(
+            Arg::new("drop-old")
+                .long("drop-old")
+                .action(ArgAction::SetTrue)
+                .help("Remove the older keys: tokens they signed are worth nothing from now on"),
+        )
+        .args(flags.clone());
+    let keys = Command::new("keys")
+        .about("Keys that tokens are signed with")
+        .subcommand_required(true)
+        .subcommand(rotate);
     Command::new("goshawk-coordinator")
         .about("Takes events of Goshawk agents in, keeps, matches and publishes them")
         .version(env!("CARGO_PKG_VERSION"))
@@ -58,6 +74,7 @@ fn command() -> Command {
             Command::new("config")
                 .about("Print a settings file with every key, its default and its meaning"),
         )
+        .subcommand(keys)
 }
 
 fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
@@ -124,5 +141,19 @@ async fn wait(
 fn print_config() -> anyhow::Result<()> {
     io::stdout()
         .write_all(sample(Config::KEYS, PREFIX).as_bytes())
+        .context("standard output")
+}
+
+fn keys(matches: &ArgMatches) -> anyhow::Result<()> {
+    let Some(("rotate", matches)) = matches.subcommand() else {
+        return Ok(());
+    };
+    let config = load(matches)?;
+    let now = Timestamp::from_system(std::time::SystemTime::now());
+    let done = auth::keys::rotate(&config.data_dir, matches.get_flag("drop-old"), now)?;
+    let (id, kept, dropped) = (done.id, done.kept, done.dropped);
+    let text = format!("new key {id}; older keys that still verify: {kept}, removed: {dropped}\n");
+    io::stdout()
+        .write_all(text.as_bytes())
         .context("standard output")
 }

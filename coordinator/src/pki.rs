@@ -13,7 +13,7 @@
 mod authority;
 mod certificates;
 mod file_registry;
-mod files;
+pub(crate) mod files;
 mod records;
 #[cfg(test)]
 mod tests;

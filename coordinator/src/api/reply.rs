@@ -7,6 +7,7 @@ use http::{HeaderValue, Response as HttpResponse, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, ser::Formatter};
 use utoipa::{
+    __dev::ComposeSchema,
     PartialSchema, ToSchema,
     openapi::{
         Content, Header, ObjectBuilder, RefOr, Response as Described, ResponseBuilder, Schema,
@@ -171,8 +172,8 @@ impl<T> Serialize for Shaped<T> {
     }
 }
 
-impl<T: PartialSchema> PartialSchema for Shaped<T> {
-    fn schema() -> RefOr<Schema> {
+impl<T: PartialSchema> ComposeSchema for Shaped<T> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
         T::schema()
     }
 }

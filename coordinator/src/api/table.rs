@@ -1,11 +1,11 @@
 //! The route tables of the four services, whole.
 
 use super::{
-    accounts, agents, attributes, detector, disabled, events, extractor, faces, handlers, lists,
-    matcher, pictures,
+    accounts, agents, attributes, credentials, detector, disabled, events, extractor, faces,
+    handlers, lists, login, matcher, pictures,
     routes::Resource,
     service::{self, Service},
-    streams, ws,
+    streams, tokens, ws,
 };
 
 /// Everything that `service` answers.
@@ -14,6 +14,9 @@ pub fn resources(service: Service) -> Vec<Resource> {
     match service {
         Service::Api => {
             all.extend(accounts::resources());
+            all.extend(tokens::resources());
+            all.extend(credentials::resources());
+            all.extend(login::resources());
             all.extend(lists::resources());
             all.extend(attributes::resources());
             all.extend(faces::resources());

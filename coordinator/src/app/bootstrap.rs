@@ -4,13 +4,14 @@ use std::{fs, io, path::Path};
 
 use goshawk_coordinator_core::{
     account::{Account, AccountType},
+    formats::{Login, Password},
     query::Page,
 };
 use goshawk_proto::{id::AccountId, settings::Secret, time::Timestamp};
 use rand::Rng;
 
 use super::{StartError, endpoints::write_whole};
-use crate::{api::accounts::is_login, auth::password, config::Config, store::Store};
+use crate::{auth::password, config::Config, store::Store};
 
 /// Name of the file that holds a made-up password, where the settings ask for it.
 pub const FILE: &str = "bootstrap-credentials";
@@ -24,7 +25,7 @@ pub fn ensure(config: &Config, store: &dyn Store, now: Timestamp) -> Result<(), 
     if !store.accounts(Page { number: 1, size: 1 })?.is_empty() {
         return Ok(());
     }
-    if !is_login(&config.bootstrap_login) {
+    if Login::new(config.bootstrap_login.clone()).is_err() {
         let reason = format!(
             "bootstrap.login `{}` is not of the form name@domain.zone in lower case",
             config.bootstrap_login
@@ -35,9 +36,9 @@ pub fn ensure(config: &Config, store: &dyn Store, now: Timestamp) -> Result<(), 
         Some(password) => (password, false),
         None => (made_up_password(), true),
     };
-    if !(3..=128).contains(&password.chars().count()) {
+    if Password::new(password.clone()).is_err() {
         return Err(StartError::Bootstrap(
-            "the bootstrap password must have 3 to 128 characters".to_owned(),
+            "the bootstrap password must have 3 to 128 characters on one line".to_owned(),
         ));
     }
     let password_hash =

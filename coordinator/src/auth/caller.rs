@@ -25,8 +25,11 @@ pub struct Caller {
 /// What credentials may do of what their account may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallerAccess {
-    /// All: a password, or the word of a trusted service.
+    /// All: a password.
     Whole,
+    /// All that touches the account's own objects: the word of a trusted service, which names the
+    /// account that everything it asks for is limited to.
+    Named,
     /// What a token says.
     Token(Arc<TokenRecord>),
 }
@@ -50,10 +53,18 @@ impl Caller {
         }
     }
 
+    /// Somebody for whom a trusted service asks.
+    pub fn named(account_id: AccountId, role: Role) -> Self {
+        Self {
+            access: CallerAccess::Named,
+            ..Self::whole(account_id, role)
+        }
+    }
+
     /// The token in use, if one is.
     pub fn token(&self) -> Option<&TokenRecord> {
         match &self.access {
-            CallerAccess::Whole => None,
+            CallerAccess::Whole | CallerAccess::Named => None,
             CallerAccess::Token(token) => Some(token),
         }
     }
@@ -98,16 +109,17 @@ impl Caller {
     /// Refuses tokens: error 11064. For what only the account itself may do.
     pub fn not_by_token(&self) -> Result<(), ApiError> {
         match self.access {
-            CallerAccess::Whole => Ok(()),
+            CallerAccess::Whole | CallerAccess::Named => Ok(()),
             CallerAccess::Token(_) => Err(by_token()),
         }
     }
 
     /// Whether the caller may read the objects of every account.
     pub fn sees_all(&self) -> bool {
-        let area = match self.token() {
-            Some(token) => token.visible(self.role),
-            None => VisibilityArea::of(self.role),
+        let area = match &self.access {
+            CallerAccess::Token(token) => token.visible(self.role),
+            CallerAccess::Whole => VisibilityArea::of(self.role),
+            CallerAccess::Named => VisibilityArea::Account,
         };
         area == VisibilityArea::All
     }
@@ -201,6 +213,7 @@ mod tests {
         }
         assert!(!Caller::whole(OTHER, Role::User).sees_all());
         assert!(Caller::whole(OTHER, Role::AdvancedUser).sees_all());
+        assert!(!Caller::named(OTHER, Role::Admin).sees_all());
     }
 
     #[test]

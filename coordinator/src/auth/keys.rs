@@ -113,10 +113,27 @@ pub fn rotate(dir: &Path, drop_old: bool, now: Timestamp) -> Result<Rotated, Key
     let id = key.id.clone();
     file.keys.push(key);
     write_file(&path, &file)?;
+    hand_over(dir, &path)?;
     Ok(Rotated {
         id,
         kept,
         dropped: before - kept,
+    })
+}
+
+/// A file that root wrote goes to the owner of the folder, whose coordinator has to read it.
+fn hand_over(dir: &Path, path: &Path) -> Result<(), KeyError> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let change = || {
+        let (folder, file) = (fs::metadata(dir)?, fs::metadata(path)?);
+        if folder.uid() != file.uid() {
+            chown(path, Some(folder.uid()), Some(folder.gid()))?;
+        }
+        Ok(())
+    };
+    change().map_err(|source| KeyError::File {
+        path: path.to_owned(),
+        source,
     })
 }
 

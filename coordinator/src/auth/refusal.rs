@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use goshawk_proto::id::AccountId;
+use http::StatusCode;
+
 use crate::errors::{ApiError, Challenge, Code};
 
 /// Why credentials do not count.
@@ -48,6 +51,13 @@ impl Refusal {
     pub fn of_verified_token(self) -> ApiError {
         let wrong = || Code::TokenUnknown.plain();
         self.told(wrong, || Code::TokenExpired.plain(), Challenge::Bearer)
+    }
+
+    /// The answer to an account's id that is to be verified.
+    pub fn of_verified_account(self, id: AccountId) -> ApiError {
+        let unauthorized = StatusCode::UNAUTHORIZED;
+        let wrong = || Code::AccountNotFound.with(id).status_is(unauthorized);
+        self.told(wrong, wrong, Challenge::Basic)
     }
 
     fn told(

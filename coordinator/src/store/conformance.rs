@@ -4,6 +4,7 @@
 mod events;
 mod faces;
 mod objects;
+mod tokens;
 
 use std::{path::Path, sync::Arc};
 
@@ -113,6 +114,9 @@ pub(crate) trait Fixture {
 /// Runs the whole suite, each test on an empty store.
 pub(crate) fn all<F: Fixture>(fresh: &dyn Fn() -> F) {
     objects::accounts(fresh().open().as_ref());
+    tokens::listings_of_accounts(fresh().open().as_ref());
+    tokens::accounts_change_at_once(fresh().open().as_ref());
+    tokens::tokens(&fresh());
     objects::handlers(fresh().open().as_ref());
     objects::streams(fresh().open().as_ref());
     objects::attributes(fresh().open().as_ref());

@@ -74,6 +74,20 @@ fn list_of(item: RefOr<Schema>) -> RefOr<Schema> {
     ArrayBuilder::new().items(item).build().into()
 }
 
+/// The schema of a list separated by commas where a contract writes it as text of that format.
+pub fn listed(format: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom(format.to_owned())))
+        .build()
+        .into()
+}
+
+/// The schema of some fields of an object where a contract writes it as a list.
+pub fn several<T: Target>() -> RefOr<Schema> {
+    list_of(<Targets<T> as QueryValue>::schema())
+}
+
 /// A moment in RFC 3339. A `+` of a zone that a client did not escape has become a blank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub Timestamp);
@@ -179,6 +193,13 @@ impl<T: Target> Targets<T> {
             .iter()
             .filter(|(_, target)| self.has(*target))
             .map(|(name, _)| *name)
+    }
+}
+
+/// The names, as a parameter's default.
+impl<T: Target> serde::Serialize for Targets<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
     }
 }
 
