@@ -11,7 +11,7 @@ pub mod vision;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use goshawk_proto::time::Timestamp;
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     },
     audit::{self, Audit, AuditLimits},
     auth::{Authenticator, keys::KeyError},
+    backup::{self, control},
     blobs::{BlobError, Blobs},
     bus::Bus,
     config::Config,
@@ -30,6 +31,7 @@ use crate::{
     metrics::{HttpMetrics, Metrics, SenderMetrics},
     pki::{Authority, FileRegistry, PkiError, RegistryError},
     process::{Analyzer, Assigner, ProcessOptions, ProcessParts, Processor, assign::AssignOptions},
+    room::{Need, Room},
     sender::Sender,
     store::{
         FaceObserver, Store, StoreError, StoreHandle,
@@ -43,6 +45,8 @@ use endpoints::Endpoints;
 const STORE_TURNS: usize = 64;
 /// Events kept for subscribers that are behind.
 const BUS_CAPACITY_FACTOR: usize = 4;
+/// How often it is looked whether the database has failed.
+const FAULT_POLL: Duration = Duration::from_secs(1);
 /// Pictures decoded at once outside of analysis.
 const DECODERS: usize = 2;
 
@@ -142,9 +146,16 @@ fn lay(config: &Config, metrics: &Metrics) -> Result<Foundations, StartError> {
         path: dir.clone(),
         source,
     })?;
-    let store = SledStore::open(&dir.join("store"), SledOptions::default())?;
+    let options = SledOptions {
+        reserve_bytes: config.store_reserve.0,
+        ..SledOptions::default()
+    };
+    let store = SledStore::open(&dir.join("store"), options)?;
     bootstrap::ensure(config, store.as_ref(), now())?;
-    let blobs = Blobs::open(&dir.join("blobs"))?;
+    let room = Room::new(dir, None, config.store_reserve.0);
+    let blobs = Blobs::open(&dir.join("blobs"))?.within(room);
+    let changed = Handle::current().block_on(blobs.prepare())?;
+    tracing::info!(changed, "images are ready");
     let registry = FileRegistry::open(dir)?;
     let authority = Authority::open(dir, registry.clone(), registry)?;
     let analyzer = vision::open(config);
@@ -246,6 +257,16 @@ impl App {
         )?);
         let workers = vec![processor.start(work.clone()), assigner.start(work.clone())];
         gauges::register(&metrics, &ingest, &processor, matching.matcher(), &bus);
+        gauges::register_store(&metrics, &store, &blobs);
+        let source = backup::Source {
+            store: Arc::clone(&store),
+            blobs: blobs.clone(),
+            data_dir: config.data_dir.clone(),
+        };
+        // Without it the coordinator does its work all the same.
+        if let Err(error) = control::serve(source, work.clone()) {
+            tracing::error!(%error, "no {}: no backup while running", control::SOCKET);
+        }
         let api = Arc::new(Api {
             about: About {
                 settings: config.written.clone(),
@@ -313,6 +334,20 @@ impl App {
     /// Where the services listen.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// Waits until the database cannot be written any more and a new start would help: it has
+    /// failed, and there is room on the disk. Until then reading goes on. Says what failed.
+    pub async fn failed(&self) -> String {
+        loop {
+            tokio::time::sleep(FAULT_POLL).await;
+            let Some(fault) = self.store.fault() else {
+                continue;
+            };
+            if self.store.room().check(Need::Grow).is_ok() {
+                return fault;
+            }
+        }
     }
 
     /// Stops intake, drains, flushes. Returns when everything is on disk.

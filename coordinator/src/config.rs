@@ -31,6 +31,9 @@ goshawk_proto::settings! {
     pub struct Config {
         /// Folder of the database, images, samples and the certificate authority.
         data_dir: PathBuf = "data_dir", "/var/lib/goshawk/coordinator";
+        /// Room on its disk that is never used up: with less, what adds something is refused with
+        /// 503 until there is more.
+        store_reserve: ByteSize = "store.reserve", "256MiB";
         /// Home of the model pack and its runtime library; the defaults of the next two are in it.
         home: PathBuf = "models.home", ".goshawk";
         /// Folder of the installed model pack; empty: `models` in `models.home`.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use goshawk_coordinator::{
     app::App,
-    auth,
+    auth, backup,
     config::{Config, LogFormat, PREFIX},
 };
 use goshawk_proto::{settings::sample, time::Timestamp};
@@ -19,13 +19,14 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let matches = command().get_matches();
     let done = match matches.subcommand() {
-        Some(("run", matches)) => run(matches),
-        Some(("config", _)) => print_config(),
-        Some(("keys", matches)) => keys(matches),
-        _ => Ok(()),
+        Some(("run", matches)) => run(matches).map(|()| 0),
+        Some(("config", _)) => print_config().map(|()| 0),
+        Some(("keys", matches)) => keys(matches).map(|()| 0),
+        Some((name @ ("backup" | "restore" | "verify"), matches)) => keep(name, matches),
+        _ => Ok(0),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(io::stderr(), "goshawk-coordinator: {error:#}");
             ExitCode::FAILURE
@@ -59,6 +60,8 @@ fn command() -> Command {
         .about("Keys that tokens are signed with")
         .subcommand_required(true)
         .subcommand(rotate);
+    let keep =
+        backup::command::commands().map(|command| command.arg(file.clone()).args(flags.clone()));
     Command::new("goshawk-coordinator")
         .about("Takes events of Goshawk agents in, keeps, matches and publishes them")
         .version(env!("CARGO_PKG_VERSION"))
@@ -75,6 +78,7 @@ fn command() -> Command {
                 .about("Print a settings file with every key, its default and its meaning"),
         )
         .subcommand(keys)
+        .subcommands(keep)
 }
 
 fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
@@ -121,11 +125,23 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let app = App::start(config).await?;
-    wait(&mut terminate, &mut interrupt).await;
+    let fault = tokio::select! {
+        () = wait(&mut terminate, &mut interrupt) => None,
+        fault = app.failed() => Some(fault),
+    };
     tokio::select! {
-        () = app.stop() => Ok(()),
+        () = app.stop() => match fault {
+            None => Ok(()),
+            Some(fault) => anyhow::bail!("start again, the database takes no changes: {fault}"),
+        },
         () = wait(&mut terminate, &mut interrupt) => anyhow::bail!("second signal: gave up draining"),
     }
+}
+
+/// `backup`, `restore` and `verify`.
+fn keep(name: &str, matches: &ArgMatches) -> anyhow::Result<u8> {
+    let config = load(matches)?;
+    Ok(backup::command::run(name, matches, &config.data_dir)?)
 }
 
 async fn wait(

@@ -8,7 +8,15 @@ use prometheus_client::{
     metrics::{counter::ConstCounter, gauge::ConstGauge},
 };
 
-use crate::{bus::Bus, ingest::Ingest, matcher::Matcher, metrics::Metrics, process::Processor};
+use crate::{
+    blobs::Blobs,
+    bus::Bus,
+    ingest::Ingest,
+    matcher::Matcher,
+    metrics::Metrics,
+    process::Processor,
+    store::sled::{SledStore, StoreStats},
+};
 
 /// One number with its name and meaning.
 enum Reading {
@@ -73,6 +81,55 @@ pub fn register(
         all.extend(of_bus(&bus));
         all
     })));
+}
+
+/// Puts the store's numbers on the page.
+pub fn register_store(metrics: &Metrics, store: &Arc<SledStore>, blobs: &Blobs) {
+    let (store, blobs) = (Arc::clone(store), blobs.clone());
+    metrics.collect(Readings(Box::new(move || of_store(&store.stats(), &blobs))));
+}
+
+fn of_store(stats: &StoreStats, blobs: &Blobs) -> Vec<Reading> {
+    vec![
+        Total(
+            "store_damaged",
+            "Damaged rows that were read and not served",
+            stats.damaged,
+        ),
+        Total(
+            "blobs_damaged",
+            "Damaged images that were read and not served",
+            blobs.damaged(),
+        ),
+        Total(
+            "store_refused_full",
+            "Changes refused because the disk is full",
+            stats.refused_full,
+        ),
+        Total(
+            "blobs_refused_full",
+            "Images refused because the disk is full",
+            blobs.refused_full(),
+        ),
+        Now(
+            "store_free_bytes",
+            "Bytes free on the disk of the database",
+            stats.free_bytes,
+        ),
+        Now("store_bytes", "Size of the database", stats.disk_bytes),
+        Now(
+            "store_broken",
+            "1 when writing has ended until the next start",
+            u64::from(stats.broken),
+        ),
+        Now("store_waits", "Events that wait", stats.waits),
+        Now("store_dead", "Events set aside", stats.dead),
+        Total(
+            "store_dead_dropped",
+            "Events set aside that were forgotten because there were too many",
+            stats.dead_dropped,
+        ),
+    ]
 }
 
 fn of_ingest(ingest: &Ingest) -> Vec<Reading> {

@@ -51,12 +51,15 @@ impl Blobs {
                 |sum, changed| async move { Ok(sum + u64::from(changed)) },
             )
             .await?;
-        let version = PutPayload::from_static(VERSION);
-        self.store
-            .put(&Path::from(FORMAT), version)
-            .await
-            .map_err(failed)?;
+        self.are_current().await?;
         Ok(changed)
+    }
+
+    /// Notes that all blobs are of this program's layout.
+    pub async fn are_current(&self) -> Result<(), BlobError> {
+        let version = PutPayload::from_static(VERSION);
+        let put = self.store.put(&Path::from(FORMAT), version).await;
+        put.map(|_| ()).map_err(failed)
     }
 
     async fn format(&self) -> Result<Option<Bytes>, BlobError> {
