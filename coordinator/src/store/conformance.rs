@@ -3,6 +3,7 @@
 
 mod events;
 mod faces;
+mod isolation;
 mod journal;
 mod objects;
 mod tokens;
@@ -114,6 +115,7 @@ pub(crate) trait Fixture {
 
 /// Runs the whole suite, each test on an empty store.
 pub(crate) fn all<F: Fixture>(fresh: &dyn Fn() -> F) {
+    isolation::accounts_do_not_meet(fresh);
     objects::accounts(fresh().open().as_ref());
     tokens::listings_of_accounts(fresh().open().as_ref());
     tokens::accounts_change_at_once(fresh().open().as_ref());
@@ -128,6 +130,7 @@ pub(crate) fn all<F: Fixture>(fresh: &dyn Fn() -> F) {
     events::queries(fresh().open().as_ref());
     events::an_event_goes_through_once(fresh().open().as_ref());
     events::poison_is_set_aside(fresh().open().as_ref());
+    events::what_was_set_aside_can_be_tried_again(fresh().open().as_ref());
     events::a_vanished_list_is_left_out(fresh().open().as_ref());
     events::queues_survive_reopening(&fresh());
     journal::follows_commits(&fresh());

@@ -128,6 +128,13 @@ pub trait IncomingStore {
     fn dead_len(&self) -> Stored<u64>;
     /// Events set aside, oldest first.
     fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>>;
+    /// Events set aside with a place after `after`, oldest first, with their places.
+    fn dead_after(&self, after: Option<u64>, most: usize) -> Stored<Vec<(u64, DeadLetter)>>;
+    /// Puts an event that was set aside at the end of the queue, its tries forgotten. `false`:
+    /// there is none at that place.
+    fn requeue(&self, seq: u64, now: Timestamp) -> Stored<bool>;
+    /// Forgets an event that was set aside. `false`: there is none at that place.
+    fn forget_dead(&self, seq: u64) -> Stored<bool>;
     /// Writes the outcome of processing. `None`: the incoming row is gone, so somebody did it
     /// before and nothing was written. Else what was written, and its place among the outgoing
     /// ones where subscribers are to be told.

@@ -204,6 +204,40 @@ pub(super) fn poison_is_set_aside(store: &dyn Store) {
     assert!(store.mark().unwrap() > seq);
 }
 
+pub(super) fn what_was_set_aside_can_be_tried_again(store: &dyn Store) {
+    for n in 1..=3 {
+        receive(store, n);
+        let seq = store.incoming(None, 1).unwrap()[0].seq;
+        store.note_failure(seq).unwrap();
+        store.bury(seq, "bad", at(20)).unwrap();
+    }
+    let dead = store.dead_after(None, 10).unwrap();
+    assert_eq!(dead.len(), 3);
+    assert!(dead.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    let (first, letter) = &dead[0];
+    assert_eq!(letter.event_id, event_id(1));
+    assert_eq!(store.dead_after(Some(*first), 1).unwrap(), dead[1..2]);
+    assert!(store.requeue(*first, at(30)).unwrap());
+    assert!(
+        !store.requeue(*first, at(31)).unwrap(),
+        "it is there no more"
+    );
+    let waits = store.incoming(None, 10).unwrap();
+    assert_eq!(waits.len(), 1);
+    assert_eq!(
+        (waits[0].event_id, waits[0].tries, waits[0].received_at),
+        (event_id(1), 0, at(30))
+    );
+    assert_eq!(waits[0].raw[..], [1; 100]);
+    assert!(waits[0].seq > dead[2].0, "at the end");
+    assert!(store.forget_dead(dead[1].0).unwrap());
+    assert!(!store.forget_dead(dead[1].0).unwrap());
+    assert_eq!(store.dead_len().unwrap(), 1);
+    let done = store.finish(&finish(1, Some(waits[0].seq))).unwrap();
+    assert!(done.is_some());
+    assert_eq!(receive(store, 2), Received::Duplicate);
+}
+
 pub(super) fn a_vanished_list_is_left_out(store: &dyn Store) {
     store.create_list(&list(1)).unwrap();
     let mut finish = finish(1, None);

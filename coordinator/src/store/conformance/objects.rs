@@ -56,7 +56,7 @@ pub(super) fn accounts(store: &dyn Store) {
     assert_eq!(store.accounts(page(2, 1)).unwrap(), [bob]);
 }
 
-fn handler(n: u128) -> Handler {
+pub(super) fn handler(n: u128) -> Handler {
     let body = json!({
         "description": format!("handler {n}"),
         "policies": {"match_policy": [{

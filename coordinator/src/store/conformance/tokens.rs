@@ -16,7 +16,7 @@ fn id(n: u128) -> TokenId {
 }
 
 /// The `n`-th token, made in second `n`.
-fn token(account: AccountId, n: u128) -> TokenRecord {
+pub(super) fn token(account: AccountId, n: u128) -> TokenRecord {
     let mut permissions = Permissions::default();
     permissions.set(Resource::Face, Actions::of(&[Action::View]));
     let draft = TokenDraft {

@@ -48,6 +48,15 @@ impl SledStore {
             .ok_or_else(|| StoreError::not_found("envelope of event", seq))
     }
 
+    /// Adds an event at the end of the queue.
+    fn put_incoming(&self, change: &mut Change, head: &Head, raw: &[u8]) -> Stored<()> {
+        let seq = self.next_seq()?;
+        change.deltas.waits += 1;
+        change.put(place(Table::Incoming, seq), codec::packed(HEAD, head)?);
+        change.put(place(Table::Envelope, seq), [&[RAW], raw].concat());
+        Ok(())
+    }
+
     fn remove_incoming(change: &mut Change, seq: u64) {
         change.remove(place(Table::Incoming, seq));
         change.remove(place(Table::Envelope, seq));
@@ -136,7 +145,6 @@ impl IncomingStore for SledStore {
             if self.has(seen_key(account, event))? {
                 return Ok(Received::Duplicate);
             }
-            let seq = self.next_seq()?;
             let head = Head {
                 account,
                 agent,
@@ -144,10 +152,8 @@ impl IncomingStore for SledStore {
                 received_at: now,
                 tries: 0,
             };
-            change.deltas.waits += 1;
             change.put(seen_key(account, event), []);
-            change.put(place(Table::Incoming, seq), codec::packed(HEAD, &head)?);
-            change.put(place(Table::Envelope, seq), [&[RAW], raw].concat());
+            self.put_incoming(change, &head, raw)?;
             Ok(Received::New)
         })?;
         if outcome == Received::Duplicate {
@@ -233,6 +239,50 @@ impl IncomingStore for SledStore {
     fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>> {
         let rows = self.scan(&keys::key(Table::Dead, &[])).take(most);
         rows.map(|row| codec::read(DEAD, &row?.1)).collect()
+    }
+
+    fn dead_after(&self, after: Option<u64>, most: usize) -> Stored<Vec<(u64, DeadLetter)>> {
+        self.queue(Table::Dead, after)
+            .map(|row| {
+                let (key, value) = row?;
+                let seq =
+                    keys::place_of(&key).ok_or_else(|| StoreError::not_found(DEAD, "place"))?;
+                Ok((seq, codec::read(DEAD, &value)?))
+            })
+            .filter(|row| !left_out(row))
+            .take(most)
+            .collect()
+    }
+
+    fn requeue(&self, seq: u64, now: Timestamp) -> Stored<bool> {
+        self.write(|change| {
+            let Some(row) = self.get(place(Table::Dead, seq))? else {
+                return Ok(false);
+            };
+            let letter: DeadLetter = codec::read(DEAD, &row)?;
+            change.remove(place(Table::Dead, seq));
+            change.deltas.dead -= 1;
+            let head = Head {
+                account: letter.account_id,
+                agent: letter.agent_id,
+                event: letter.event_id,
+                received_at: now,
+                tries: 0,
+            };
+            self.put_incoming(change, &head, &letter.raw)?;
+            Ok(true)
+        })
+    }
+
+    fn forget_dead(&self, seq: u64) -> Stored<bool> {
+        self.write(|change| {
+            if !self.has(place(Table::Dead, seq))? {
+                return Ok(false);
+            }
+            change.remove(place(Table::Dead, seq));
+            change.deltas.dead -= 1;
+            Ok(true)
+        })
     }
 
     fn finish(&self, finish: &Finish) -> Stored<Option<Finished>> {
