@@ -23,7 +23,7 @@ use super::{
 use crate::{
     blobs::{Blobs, Held},
     store::{
-        IncomingStore, StoreError,
+        IncomingStore,
         sled::{SCHEMA, SledStore, is_whole},
     },
 };
@@ -40,7 +40,7 @@ pub struct Source {
 }
 
 /// Writes a backup. Blocks, and needs the runtime for the image store, so it is to be called from
-/// the blocking pool. One at a time: [`StoreError::Conflict`] else.
+/// the blocking pool. One at a time: a conflict else.
 pub fn take(source: &Source, out: impl Write, runtime: &Handle) -> Result<Manifest, BackupError> {
     // From before the snapshot on, so that no picture that a row of it names goes.
     let held = runtime.block_on(source.blobs.hold());
@@ -142,11 +142,4 @@ fn copy_files<W: Write>(data_dir: &Path, writer: &mut Writer<W>) -> Result<(), B
         }
     }
     Ok(())
-}
-
-impl BackupError {
-    /// Whether another backup is being taken.
-    pub(super) fn is_busy(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Conflict { .. }))
-    }
 }
