@@ -1,5 +1,7 @@
 //! `goshawk-coordinator`: the coordinator's command line.
 
+mod pages;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -21,6 +23,8 @@ fn main() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("run", matches)) => run(matches).map(|()| 0),
         Some(("config", _)) => print_config().map(|()| 0),
+        Some(("man", matches)) => pages::man(command(), matches).map(|()| 0),
+        Some(("completions", matches)) => pages::completions(command(), matches).map(|()| 0),
         Some(("keys", matches)) => keys(matches).map(|()| 0),
         Some((name @ ("backup" | "restore" | "verify"), matches)) => keep(name, matches),
         _ => Ok(0),
@@ -77,6 +81,7 @@ fn command() -> Command {
             Command::new("config")
                 .about("Print a settings file with every key, its default and its meaning"),
         )
+        .subcommands(pages::commands())
         .subcommand(keys)
         .subcommands(keep)
 }
