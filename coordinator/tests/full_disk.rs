@@ -47,7 +47,7 @@ fn face(n: u128) -> FaceRecord {
         face_id: FaceId(Uuid::from_u128(n)),
         account_id: ACCOUNT,
         event_id: None,
-        // Does not shrink when packed, and is cut into pieces.
+        // Long enough to be cut into pieces.
         user_data: (0..2_000)
             .map(|i| format!("{:08x}", (n as u64 * 31 + i) * 2_654_435_761))
             .collect(),

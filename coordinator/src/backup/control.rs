@@ -92,7 +92,8 @@ async fn attend(stream: UnixStream, source: Source, turn: Arc<Semaphore>) {
     let mut reader = BufReader::new(stream).take(MOST_ORDER);
     let mut line = String::new();
     let read = tokio::time::timeout(ORDER_TIMEOUT, reader.read_line(&mut line)).await;
-    if !matches!(read, Ok(Ok(_))) {
+    // Nothing was said by who only looks whether somebody listens.
+    if !matches!(read, Ok(Ok(1..))) {
         return;
     }
     let stream = reader.into_inner().into_inner();

@@ -78,7 +78,7 @@ fn listen(child: &mut Child) -> Reports {
 /// Lets a child work for a random time; how many changes each thread had acknowledged.
 fn one_life(dir: &Path, seed: u64, life: u64, rng: &mut StdRng) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_child_that_is_killed", "--nocapture"])
+        .args(["--exact", "child::the_child_that_is_killed", "--nocapture"])
         .env(child::DIR, dir)
         .env(child::SEED, seed.to_string())
         .env(child::LIFE, life.to_string())

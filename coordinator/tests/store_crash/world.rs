@@ -245,7 +245,7 @@ impl Change {
                 let raw = vec![*size as u8; *size];
                 store.receive(account, AGENT, *id, &raw, now).map(|_| ())
             }
-            Self::Finish(id, face) => finish(store, account, *id, face.as_ref().clone()),
+            Self::Finish(id, face) => finish(store, account, *id, (**face).clone()),
         }
         .unwrap();
     }

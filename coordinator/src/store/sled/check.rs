@@ -128,6 +128,9 @@ impl Checker {
             // Its head comes later and asks for it, whatever is in it.
             self.found(table, key, &[]);
         }
+        if table == Table::List {
+            self.lists.insert(key.to_vec());
+        }
         let mut pieces = self.pieces.remove(key).unwrap_or_default();
         let Some((generation, count)) = pieces::head(content) else {
             self.left_over(table, key, pieces.len());

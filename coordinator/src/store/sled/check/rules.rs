@@ -52,7 +52,6 @@ impl Checker {
             Table::Token => self.token(key),
             Table::Face => self.face(key, content),
             Table::List => {
-                self.lists.insert(key.to_vec());
                 self.read::<FaceList>(table, key, content);
             }
             Table::Attribute => self.attribute(key, content),
