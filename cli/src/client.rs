@@ -132,17 +132,19 @@ impl Client {
         .await
     }
 
-    /// The account that the credentials belong to. A token need not be allowed to see it; whose it
-    /// is it may know all the same.
+    /// The account that the credentials belong to. A token need not be allowed to see it; then the
+    /// coordinator may still say whose the token is.
     pub async fn account_id(&self) -> Result<String, Failure> {
-        match (self.get("/6/account").value().await, &self.credentials) {
+        let refusal = match (self.get("/6/account").value().await, &self.credentials) {
             (Err(Failure::Refused(refusal)), Some(Credentials::Bearer(_)))
                 if refusal.status == 403 =>
             {
-                text(&self.verify(None).await?, "account_id")
+                refusal
             }
-            (account, _) => text(&account?, "account_id"),
-        }
+            (account, _) => return text(&account?, "account_id"),
+        };
+        let known = self.verify(None).await?;
+        text(&known, "account_id").map_err(|_| Failure::Refused(refusal))
     }
 }
 
