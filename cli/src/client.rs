@@ -30,7 +30,7 @@ const CONNECT: std::time::Duration = std::time::Duration::from_secs(5);
 pub enum Need {
     /// They are needed.
     Credentials,
-    /// They are sent if there are any.
+    /// They are sent if there are any, and where they may be sent.
     Nothing,
 }
 
@@ -46,9 +46,10 @@ pub struct Client {
 impl Client {
     /// A client for these settings. Asks for a password where only the login is known.
     pub fn new(settings: &Settings, need: Need) -> Result<Self, Failure> {
+        let known = settings.token.is_some() || settings.password.is_some();
         let credentials = match need {
             Need::Credentials => Some(settings.needed_credentials()?),
-            Need::Nothing if settings.token.is_some() || settings.password.is_some() => {
+            Need::Nothing if known && settings.refuse_clear_text().is_ok() => {
                 settings.credentials()?
             }
             Need::Nothing => None,
