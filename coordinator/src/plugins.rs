@@ -14,7 +14,7 @@
 //! handler does not keep are not handed on.
 //!
 //! **What it costs the others.** Nothing: a plugin reads the store at its own pace in a task of its
-//! own. Each holds at most [`feed::WINDOW`] events.
+//! own, and holds at most 64 events under way.
 
 mod client;
 mod feed;
