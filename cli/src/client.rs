@@ -132,9 +132,17 @@ impl Client {
         .await
     }
 
-    /// The account that the credentials belong to.
+    /// The account that the credentials belong to. A token need not be allowed to see it; whose it
+    /// is it may know all the same.
     pub async fn account_id(&self) -> Result<String, Failure> {
-        text(&self.get("/6/account").value().await?, "account_id")
+        match (self.get("/6/account").value().await, &self.credentials) {
+            (Err(Failure::Refused(refusal)), Some(Credentials::Bearer(_)))
+                if refusal.status == 403 =>
+            {
+                text(&self.verify(None).await?, "account_id")
+            }
+            (account, _) => text(&account?, "account_id"),
+        }
     }
 }
 

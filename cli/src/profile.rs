@@ -280,4 +280,21 @@ mod tests {
         assert_eq!(path(Some(Path::new("/f")), all).unwrap(), Path::new("/f"));
         assert!(path(None, |_| None).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_name_and_secret_survive_the_file(name in ".+", secret in ".*") {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("config.toml");
+            let profile = Profile {
+                url: "https://a.example".to_owned(),
+                password: Some(Secret::new(secret)),
+                ..Profile::default()
+            };
+            let mut file = File::default();
+            file.profiles.insert(name, profile);
+            file.save(&path).unwrap();
+            proptest::prop_assert_eq!(File::load(&path).unwrap(), file);
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub mod matcher;
 pub mod media;
 pub mod openapi;
 pub mod operation;
+pub mod owners;
 pub mod payload;
 pub mod pictures;
 pub mod query;

@@ -10,14 +10,52 @@ use crate::failure::{Failure, Refusal};
 /// Largest answer that is taken. A page of results is far below it.
 const MAX_BYTES: usize = 32 << 20;
 
-/// An error as the contract writes it.
+/// An error as the contract writes it: one, or for a service that is not well one a component.
 #[derive(Deserialize)]
-struct Refused {
-    error_code: i64,
-    #[serde(default)]
-    desc: String,
-    #[serde(default)]
-    detail: String,
+#[serde(untagged)]
+enum Refused {
+    One {
+        error_code: i64,
+        #[serde(default)]
+        desc: String,
+        #[serde(default)]
+        detail: String,
+    },
+    Unwell {
+        errors: Vec<Component>,
+    },
+}
+
+/// What a service depends on and is not well.
+#[derive(Deserialize)]
+struct Component {
+    component: String,
+    error: Box<Refused>,
+}
+
+impl Refused {
+    fn code_desc_detail(self) -> (i64, String, String) {
+        match self {
+            Self::One {
+                error_code,
+                desc,
+                detail,
+            } => (error_code, desc, detail),
+            Self::Unwell { errors } => {
+                let (mut code, mut details) = (0, Vec::new());
+                for Component { component, error } in errors {
+                    let (its_code, _, detail) = error.code_desc_detail();
+                    code = its_code;
+                    details.push(format!("{component}: {detail}"));
+                }
+                (
+                    code,
+                    "The service is not well".to_owned(),
+                    details.join("; "),
+                )
+            }
+        }
+    }
 }
 
 /// The body of a success.
@@ -72,20 +110,21 @@ pub fn unreachable(name: &str, base: &Url, hint: &str, error: reqwest::Error) ->
 }
 
 fn refusal(name: &str, status: StatusCode, request_id: String, bytes: &[u8]) -> Failure {
-    match serde_json::from_slice::<Refused>(bytes) {
-        Ok(refused) => Failure::Refused(Box::new(Refusal {
-            request: name.to_owned(),
-            status: status.as_u16(),
-            error_code: refused.error_code,
-            desc: refused.desc,
-            detail: refused.detail,
-            request_id,
-        })),
-        Err(_) => Failure::Unreachable(format!(
+    let Ok(refused) = serde_json::from_slice::<Refused>(bytes) else {
+        return Failure::Unreachable(format!(
             "{name} was answered with {status} by something that is no coordinator: is the \
              address right?"
-        )),
-    }
+        ));
+    };
+    let (error_code, desc, detail) = refused.code_desc_detail();
+    Failure::Refused(Box::new(Refusal {
+        request: name.to_owned(),
+        status: status.as_u16(),
+        error_code,
+        desc,
+        detail,
+        request_id,
+    }))
 }
 
 fn request_id(response: &Response) -> String {

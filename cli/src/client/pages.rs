@@ -17,6 +17,8 @@ pub struct Pages<'a> {
     next: u64,
     over: bool,
     more: bool,
+    /// The last page, to know again what moved on to the next one.
+    last: Vec<Value>,
 }
 
 impl<'a> Pages<'a> {
@@ -28,10 +30,11 @@ impl<'a> Pages<'a> {
             next: 1,
             over: limit == Some(0),
             more: false,
+            last: Vec::new(),
         }
     }
 
-    /// The next page; `None` after the last.
+    /// The next page, which may be empty; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<Value>>, Failure> {
         if self.over {
             return Ok(None);
@@ -44,6 +47,11 @@ impl<'a> Pages<'a> {
         let mut rows = self.rows(request.value().await?, &name)?;
         self.next += 1;
         self.over = (rows.len() as u64) < PAGE_SIZE;
+        // Newest come first: what was made meanwhile moves rows that we have seen to this page.
+        rows.retain(|row| !self.last.contains(row));
+        if !self.over {
+            self.last.clone_from(&rows);
+        }
         if let Some(wanted) = &mut self.wanted {
             let take = usize::try_from(*wanted).unwrap_or(usize::MAX);
             if rows.len() >= take {
@@ -53,7 +61,7 @@ impl<'a> Pages<'a> {
             }
             *wanted -= rows.len() as u64;
         }
-        Ok(if rows.is_empty() { None } else { Some(rows) })
+        Ok(Some(rows))
     }
 
     /// Everything, in memory: for collections that are small by their nature.

@@ -155,4 +155,14 @@ mod tests {
         ];
         assert_eq!(pairs(&value), lines.join("\n"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_its_line_or_drives_the_terminal(text in "\\PC*|[\u{0}-\u{9f}]*") {
+            let shown = cell(Some(&json!(text)));
+            proptest::prop_assert!(!shown.contains(char::is_control));
+            let page = pairs(&json!({"a": [{"b": text}], "c": text}));
+            proptest::prop_assert!(!page.replace('\n', "").contains(char::is_control));
+        }
+    }
 }

@@ -150,3 +150,12 @@ fn the_streams_service_is_beside_the_api() {
         assert_eq!(settings.streams.as_str(), streams);
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_address_makes_the_program_fall_over(text in ".*", secret in "[a-z]{12}") {
+        drop(address(&text));
+        let error = address(&format!("https://ann:{secret}@host"));
+        proptest::prop_assert!(!error.unwrap_err().to_string().contains(&secret));
+    }
+}

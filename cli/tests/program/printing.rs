@@ -42,6 +42,27 @@ fn pages_follow_one_another_up_to_the_limit() {
 }
 
 #[test]
+fn what_moves_to_the_next_page_meanwhile_is_shown_once() {
+    // Between two questions two lists are made, and the newest come first.
+    let made = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |asked| {
+        let new = made.fetch_add(2, std::sync::atomic::Ordering::Relaxed);
+        let all: Vec<usize> = (0..150 + new).rev().collect();
+        let second = asked.line.contains("page=2");
+        let rows = all.iter().skip(if second { 100 } else { 0 }).take(100);
+        let rows: Vec<Value> = rows.map(|at| json!({"list_id": at})).collect();
+        Answer::json(&json!({"lists": rows}))
+    });
+    let line = ["lists", "list", "--limit", "0", "-q"];
+    let ran = Goshawk::at(&server).run(&line).exits(0);
+    let mut ids: Vec<&str> = ran.out.lines().map(str::trim_end).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((count, ids.len()), (150, 150));
+}
+
+#[test]
 fn each_format_is_what_it_says() {
     let server = lists(3);
     let goshawk = Goshawk::at(&server);

@@ -5,11 +5,18 @@ use goshawk_proto::{
     time::Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, Type},
+};
 
 use crate::{
     bounds::{self, Check, Invalid},
     face::{FaceRecord, MAX_EXTERNAL_ID, MAX_USER_DATA},
 };
+
+/// The form of a [`TimeBound`] in text.
+const TIME_BOUND: &str = r"^((\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2}))|(now-\d+[smhdwMy]))$";
 
 /// Most ids that one filter may name.
 pub const MAX_IDS: usize = 1000;
@@ -94,8 +101,16 @@ impl<'de> Deserialize<'de> for TimeBound {
     }
 }
 
+crate::published!(
+    TimeBound,
+    "TimeBound",
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(TIME_BOUND))
+);
+
 /// Conditions that a stored face must meet, all of them; an absent one is met.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct FaceFilters {
     /// One of these faces.

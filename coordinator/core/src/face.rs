@@ -7,10 +7,12 @@ use goshawk_proto::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
-    bounds::{self, Check, Invalid},
-    code::GenderCode,
+    code::{EthnicityCode, GenderCode},
+    formats::{ExternalId, Items, Nullable, Optional, UriReference, UserData},
+    query::Target,
 };
 
 /// Longest user data in characters.
@@ -35,6 +37,9 @@ pub struct Attributes {
     /// Samples that age and gender were estimated from.
     #[serde(default)]
     pub basic_samples: Vec<SampleId>,
+    /// Ethnicity, where a client told it: nothing here estimates it or compares by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ethnicity: Option<EthnicityCode>,
     /// Fitness of the picture for recognition, 0 to 1.
     #[serde(default)]
     pub score: Option<f32>,
@@ -145,34 +150,26 @@ impl FaceTarget {
     }
 }
 
-/// What a caller gives to make a face, attributes resolved apart.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NewFace {
-    /// See [`FaceRecord::external_id`].
-    pub external_id: String,
-    /// See [`FaceRecord::user_data`].
-    pub user_data: String,
-    /// See [`FaceRecord::avatar`].
-    pub avatar: String,
-    /// Lists to attach the face to; at least one where the field is given.
-    pub lists: Option<Vec<ListId>>,
-    /// See [`FaceRecord::event_id`].
-    pub event_id: Option<EventId>,
+/// What a query for faces may name: all but what only the matcher knows.
+impl Target for FaceTarget {
+    const OF: &'static str = "faces";
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("face_id", Self::FaceId),
+        ("account_id", Self::AccountId),
+        ("event_id", Self::EventId),
+        ("user_data", Self::UserData),
+        ("create_time", Self::CreateTime),
+        ("external_id", Self::ExternalId),
+        ("avatar", Self::Avatar),
+        ("lists", Self::Lists),
+    ];
 }
 
-impl Check for NewFace {
-    fn check(&self) -> Result<(), Invalid> {
-        bounds::text("external_id", &self.external_id, MAX_EXTERNAL_ID)?;
-        bounds::text("user_data", &self.user_data, MAX_USER_DATA)?;
-        bounds::text("avatar", &self.avatar, MAX_AVATAR)?;
-        bounds::maybe_items("lists", self.lists.as_ref(), 1, 1000)
-    }
-}
+/// A reference to a picture of a face.
+pub type Avatar = UriReference<MAX_AVATAR>;
 
 /// Changes to a face; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FacePatch {
     /// See [`FaceRecord::external_id`].
     pub external_id: Option<String>,
@@ -181,20 +178,35 @@ pub struct FacePatch {
     /// See [`FaceRecord::avatar`].
     pub avatar: Option<String>,
     /// See [`FaceRecord::event_id`].
-    pub event_id: Option<EventId>,
+    pub event_id: Option<Option<EventId>>,
 }
 
-impl Check for FacePatch {
-    fn check(&self) -> Result<(), Invalid> {
-        if let Some(value) = &self.external_id {
-            bounds::text("external_id", value, MAX_EXTERNAL_ID)?;
+/// Changes to a face.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct FaceChanges {
+    /// A name of the person elsewhere; faces of one person may share it.
+    #[serde(default)]
+    pub external_id: Optional<ExternalId>,
+    /// The event that the face was made from; null forgets it.
+    #[serde(default)]
+    pub event_id: Nullable<EventId>,
+    /// Notes of the user.
+    #[serde(default)]
+    pub user_data: Optional<UserData>,
+    /// Where a picture of the face is, for user interfaces.
+    #[schema(default = "")]
+    #[serde(default)]
+    pub avatar: Optional<Avatar>,
+}
+
+impl From<FaceChanges> for FacePatch {
+    fn from(changes: FaceChanges) -> Self {
+        Self {
+            external_id: changes.external_id.0.map(Into::into),
+            user_data: changes.user_data.0.map(Into::into),
+            avatar: changes.avatar.0.map(Into::into),
+            event_id: changes.event_id.change(),
         }
-        if let Some(value) = &self.user_data {
-            bounds::text("user_data", value, MAX_USER_DATA)?;
-        }
-        self.avatar
-            .as_ref()
-            .map_or(Ok(()), |value| bounds::text("avatar", value, MAX_AVATAR))
     }
 }
 
@@ -230,8 +242,8 @@ impl FaceRecord {
         if let Some(value) = &patch.avatar {
             self.avatar.clone_from(value);
         }
-        if patch.event_id.is_some() {
-            self.event_id = patch.event_id;
+        if let Some(value) = patch.event_id {
+            self.event_id = value;
         }
     }
 
@@ -256,33 +268,63 @@ impl FaceRecord {
     }
 }
 
+/// A face as clients see it; a query may ask for some of the fields only.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Face)]
+pub struct FaceView {
+    /// Its id.
+    pub face_id: Optional<FaceId>,
+    /// A name of the person elsewhere; faces of one person may share it.
+    #[schema(default = "")]
+    pub external_id: Optional<ExternalId>,
+    /// Notes of the user.
+    #[schema(default = "")]
+    pub user_data: Optional<UserData>,
+    /// Where a picture of the face is, for user interfaces.
+    #[schema(default = "")]
+    pub avatar: Optional<Avatar>,
+    /// Lists that it belongs to.
+    pub lists: Optional<Items<ListId, 0, { usize::MAX }>>,
+    /// The event that it was made from.
+    pub event_id: Option<EventId>,
+    /// Whose it is.
+    pub account_id: Optional<AccountId>,
+    /// When it was made.
+    pub create_time: Optional<Timestamp>,
+}
+
 /// A named set of faces, in exactly the contract's shape.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = List)]
 pub struct FaceList {
     /// Its id.
     pub list_id: ListId,
-    /// Owner.
+    /// Whose it is.
     pub account_id: AccountId,
-    /// Free text, at most [`MAX_USER_DATA`] characters.
+    /// Notes of the user.
+    #[schema(max_length = 128, default = "")]
     pub user_data: String,
     /// When it was made.
     pub create_time: Timestamp,
-    /// When a face was attached or detached or the text was changed.
+    /// When a face was attached or detached or the notes were changed.
     pub last_update_time: Timestamp,
 }
 
-/// What a caller gives to make or change a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A new list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct NewList {
-    /// See [`FaceList::user_data`].
-    pub user_data: String,
+    /// Notes of the user.
+    pub user_data: UserData,
 }
 
-impl Check for NewList {
-    fn check(&self) -> Result<(), Invalid> {
-        bounds::text("user_data", &self.user_data, MAX_USER_DATA)
-    }
+/// Changes to a list.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct ListChanges {
+    /// Notes of the user.
+    #[serde(default)]
+    pub user_data: Optional<UserData>,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use goshawk_proto::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -27,8 +28,9 @@ pub use storage::StoragePolicy;
 pub use tags::ConditionalTag;
 
 /// The rules of a handler. Every part may be left out and takes the contract's defaults.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct Policies {
     /// What is looked for and which detections count.
     pub detect_policy: DetectPolicy,
@@ -74,23 +76,27 @@ impl Check for Policies {
     }
 }
 
-/// What a caller gives to make or replace a handler.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A new handler, or what shall replace one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NewHandler {
     /// Free text, at most 128 characters.
     #[serde(default)]
+    #[schema(max_length = 128)]
     pub description: String,
     /// The rules; a dynamic handler has none of its own.
     #[serde(default)]
     pub policies: Option<Policies>,
     /// Where policies come from.
     #[serde(default = "static_type")]
+    #[schema(default = 0)]
     pub handler_type: HandlerType,
     /// Old name of `handler_type: 1`.
     #[serde(default)]
+    #[schema(default = false)]
     pub is_dynamic: bool,
     /// The lambda of `handler_type: 2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<HandlerId>)]
     pub lambda_id: Option<Uuid>,
 }
 
@@ -105,14 +111,17 @@ impl Check for NewHandler {
     }
 }
 
-/// A handler as stored; it serialises to exactly the contract's object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A handler.
+//
+// It serialises to exactly the contract's object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Handler {
     /// Its id.
     pub handler_id: HandlerId,
     /// Owner.
     pub account_id: AccountId,
     /// Free text.
+    #[schema(max_length = 128)]
     pub description: String,
     /// The rules.
     pub policies: Policies,
@@ -126,6 +135,7 @@ pub struct Handler {
     pub is_dynamic: bool,
     /// The lambda of `handler_type: 2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<HandlerId>)]
     pub lambda_id: Option<Uuid>,
 }
 

@@ -1,270 +1,339 @@
-//! Attributes of faces: descriptors, age and gender, temporary (`/6/attributes`) or of a face
-//! (`/6/faces/{face_id}/attributes`).
+//! Attributes of faces: descriptors, age, gender and ethnicity, temporary (`/6/attributes`) or of
+//! a face (`/6/faces/{face_id}/attributes`).
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use goshawk_coordinator_core::face::Attributes;
-use goshawk_proto::{
-    descriptor::{Descriptor, DescriptorVersion},
-    detection::{BasicAttributes, Gender},
-    id::{AttributeId, FaceId, SampleId},
-    score::Score,
-    time::Timestamp,
+pub mod bytes;
+pub mod given;
+pub mod sdk;
+pub mod view;
+
+use std::time::Duration;
+
+use goshawk_coordinator_core::{
+    face::{Attributes, FaceRecord, TemporaryAttribute},
+    formats::Whole,
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::{CommaList, Target, Targets, parameters::with_default, values::listed},
 };
-use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use goshawk_proto::id::{AccountId, AttributeId, FaceId};
+use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ArrayBuilder, Content, RefOr, Schema, Type, schema::SchemaType},
+};
 
 use super::{
-    Api,
-    call::{self, Call},
-    fields::Field,
-    routes::{Access, Answer, Resource},
+    call::Call,
+    media::MSGPACK,
+    operation::{Operation, Shape},
+    owners,
+    payload::{Packed, Params},
+    reply::{Created, Done, Exists, NoContent},
+    routes::{Access, Resource},
 };
-use crate::errors::{ApiError, Code};
+use crate::{
+    errors::{ApiError, Code},
+    store::StoreError,
+};
+use given::{GivenAttributes, KnownVersion, NewAttribute};
+use view::{
+    AttributeView, DescriptorFormat, FaceAttributesView, FaceField, Field, Samples, all_names,
+    all_samples,
+};
 
-/// Fields of a face's attributes.
-const TARGETS: &[&str] = &[
-    "basic_attributes",
-    "face_descriptor_samples",
-    "face_descriptor",
-    "basic_attributes_samples",
-    "create_time",
+/// Mistakes in descriptors that come with a request.
+pub const DESCRIPTOR_ERRORS: [Code; 3] = [
+    Code::DescriptorLength,
+    Code::DescriptorVersionUnknown,
+    Code::BadSdkDescriptor,
 ];
-/// Fields of a temporary attribute.
-const TEMPORARY_TARGETS: &[&str] = &[
-    "attribute_id",
-    "account_id",
-    "basic_attributes",
-    "face_descriptor_samples",
-    "face_descriptor",
-    "basic_attributes_samples",
-    "create_time",
-];
-/// First bytes of a packed descriptor, before its version (`u32`) and its values, all
-/// little-endian.
-const PACKED_MAGIC: &[u8; 4] = b"GHd1";
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
-    let me = Access::Account;
-    vec![
+    temporary().into_iter().chain(of_faces()).collect()
+}
+
+fn temporary() -> [Resource; 3] {
+    let may = |action| Access::May(Kind::Attribute, action);
+    [
+        Resource::at("/6/attributes")
+            .tagged("attributes")
+            .serve(
+                Operation::post("createAttributes", may(Action::Creation), create)
+                    .about("Keeps attributes that were extracted elsewhere for a while.")
+                    .fails(&DESCRIPTOR_ERRORS)
+                    .reshape(|shape, _| body_in_msgpack(shape, &NewAttribute::in_msgpack())),
+            )
+            .serve(
+                Operation::get("getAttributes", may(Action::View), list)
+                    .about("Temporary attributes that have not expired, by their ids.")
+                    .fails(&[Code::BadTarget])
+                    .reshape(|shape, _| {
+                        let rows = ArrayBuilder::new().items(view_in_msgpack());
+                        let whole = replaced(AttributesFound::schema(), "attributes", rows);
+                        reply_in_msgpack(shape, &whole);
+                    }),
+            ),
         Resource::at("/6/attributes/{attribute_id}")
-            .on(Method::GET, me, get_temporary)
-            .on(Method::HEAD, me, head_temporary)
-            .on(Method::DELETE, me, delete_temporary),
-        Resource::at("/6/faces/{face_id}/attributes")
-            .on(Method::GET, me, get_of_face)
-            .on(Method::PUT, me, put_of_face)
-            .on(Method::DELETE, me, delete_of_face),
-        Resource::at("/6/faces/{face_id}/attributes/samples").on(Method::GET, me, samples_of_face),
-        Resource::at("/6/attributes/{attribute_id}/samples").on(
-            Method::GET,
-            me,
-            samples_of_temporary,
-        ),
+            .tagged("attributes")
+            .serve(
+                Operation::get("getAttribute", may(Action::View), get)
+                    .about("One temporary attribute.")
+                    .fails(&[Code::AttributeNotFound, Code::BadTarget])
+                    .reshape(|shape, _| reply_in_msgpack(shape, &view_in_msgpack())),
+            )
+            .serve(
+                Operation::head("checkAttribute", may(Action::View), head)
+                    .about("Whether a temporary attribute exists.")
+                    .fails(&[Code::AttributeNotFound, Code::BadTarget]),
+            )
+            .serve(
+                Operation::delete("deleteAttribute", may(Action::Deletion), delete)
+                    .about("Removes a temporary attribute; one that is gone is no mistake."),
+            ),
+        Resource::at("/6/attributes/{attribute_id}/samples")
+            .tagged("attributes")
+            .serve(
+                Operation::get("getAttributeSamples", may(Action::View), samples)
+                    .about("The samples of a temporary attribute.")
+                    .fails(&[Code::AttributeNotFound]),
+            ),
     ]
 }
 
-/// A descriptor as one opaque value that carries its version.
-pub fn pack(descriptor: &Descriptor) -> Vec<u8> {
-    let mut bytes = PACKED_MAGIC.to_vec();
-    bytes.extend_from_slice(&descriptor.version().0.to_le_bytes());
-    bytes.extend_from_slice(descriptor.as_le_bytes());
-    bytes
+fn of_faces() -> [Resource; 2] {
+    let may = |action| Access::May(Kind::Face, action);
+    [
+        Resource::at("/6/faces/{face_id}/attributes")
+            .tagged("face attributes")
+            .serve(
+                Operation::get("getFaceAttributes", may(Action::View), get_of_face)
+                    .about("The attributes of a face.")
+                    .fails(&[Code::FaceNotFound, Code::BadTarget]),
+            )
+            .serve(
+                Operation::put("putFaceAttributes", may(Action::Modification), put_of_face)
+                    .about("Replaces the attributes of a face.")
+                    .fails(&[Code::FaceNotFound, Code::FaceAttributeNotFound])
+                    .fails(&DESCRIPTOR_ERRORS)
+                    .reshape(|shape, _| body_in_msgpack(shape, &GivenAttributes::in_msgpack())),
+            )
+            .serve(
+                Operation::delete(
+                    "deleteFaceAttributes",
+                    may(Action::Deletion),
+                    delete_of_face,
+                )
+                .about("Removes the attributes of a face.")
+                .fails(&[Code::FaceNotFound]),
+            ),
+        Resource::at("/6/faces/{face_id}/attributes/samples")
+            .tagged("face attributes")
+            .serve(
+                Operation::get(
+                    "getFaceAttributeSamples",
+                    may(Action::View),
+                    samples_of_face,
+                )
+                .about("The samples of a face's attributes.")
+                .fails(&[Code::FaceNotFound]),
+            ),
+    ]
 }
 
-/// Reads what [`pack`] wrote.
-pub fn unpack(bytes: &[u8]) -> Option<Descriptor> {
-    let rest = bytes.strip_prefix(PACKED_MAGIC)?;
-    let (version, values) = rest.split_first_chunk::<4>()?;
-    Descriptor::from_le_bytes(DescriptorVersion(u32::from_le_bytes(*version)), values).ok()
-}
-
-/// Attributes given in a body: `{attribute_id}`, or descriptors and basic attributes themselves.
-pub async fn read(
-    api: &Api,
-    account: goshawk_proto::id::AccountId,
-    field: &Field<'_>,
-) -> Result<Attributes, ApiError> {
-    let mut fields = field.object()?;
-    if let Some(id) = fields.get("attribute_id") {
-        let id: AttributeId = id.id()?;
-        fields.finish()?;
-        let now = api.now();
-        let found = api
-            .store
-            .run(move |store| store.attribute(account, id, now))
-            .await?;
-        return Ok(found.attributes);
+/// Describes the MessagePack form of a body.
+pub fn body_in_msgpack(shape: &mut Shape, schema: &RefOr<Schema>) {
+    if let Some(body) = &mut shape.body {
+        let content = Content::new(Some(schema.clone()));
+        body.content.insert(MSGPACK.to_owned(), content.into());
     }
-    let basic = fields
-        .get("basic_attributes")
-        .map(|field| basic_from(&field))
-        .transpose()?;
-    let basic_samples = samples_from(fields.get("basic_attributes_samples"))?;
-    let descriptor = match fields.get("face_descriptors") {
-        Some(field) => descriptor_from(api, &field.array(1..=16)?)?,
-        None => None,
-    };
-    let descriptor_samples = samples_from(fields.get("face_descriptor_samples"))?;
-    fields.finish()?;
-    if basic.is_none() && descriptor.is_none() {
-        return Err(field.wrong("attribute_id, basic_attributes or face_descriptors is required"));
+}
+
+fn reply_in_msgpack(shape: &mut Shape, schema: &RefOr<Schema>) {
+    for (_, reply) in &mut shape.replies {
+        let content = Content::new(Some(schema.clone()));
+        reply.content.insert(MSGPACK.to_owned(), content.into());
     }
-    Ok(Attributes {
-        descriptor,
-        descriptor_samples,
-        basic,
-        basic_samples,
-        score: None,
-    })
 }
 
-fn samples_from(field: Option<Field<'_>>) -> Result<Vec<SampleId>, ApiError> {
-    field.map_or(Ok(Vec::new()), |field| field.ids(0..=100))
-}
-
-fn basic_from(field: &Field<'_>) -> Result<BasicAttributes, ApiError> {
-    let mut fields = field.object()?;
-    let age = fields.need("age")?.integer(0..=100)? as f32;
-    let gender = if fields.need("gender")?.flag()? {
-        Gender::Male
-    } else {
-        Gender::Female
-    };
-    // Checked and not kept: nothing here compares by it.
-    fields.need("ethnicity")?.integer(1..=4)?;
-    fields.finish()?;
-    Ok(BasicAttributes {
-        age,
-        gender,
-        gender_score: Score::ONE,
-    })
-}
-
-/// The descriptor of the version that this installation compares; others cannot be used.
-fn descriptor_from(api: &Api, items: &[Field<'_>]) -> Result<Option<Descriptor>, ApiError> {
-    let current = api.descriptor_version();
-    let mut chosen = None;
-    for item in items {
-        let descriptor = match item.value() {
-            Value::String(text) => {
-                let bytes = STANDARD.decode(text).map_err(|_| Code::BadBase64.plain())?;
-                unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?
-            }
-            _ => raw_descriptor(item)?,
-        };
-        if current.is_none_or(|version| descriptor.version() != version) {
-            return Err(Code::DescriptorVersionUnknown.with(descriptor.version()));
+/// The schema of an object with another schema for one of its fields.
+pub fn replaced(
+    object: RefOr<Schema>,
+    field: &str,
+    schema: impl Into<RefOr<Schema>>,
+) -> RefOr<Schema> {
+    match object {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.properties.insert(field.to_owned(), schema.into());
+            RefOr::T(Schema::Object(object))
         }
-        chosen = Some(descriptor);
-    }
-    Ok(chosen)
-}
-
-/// `{descriptor: base64, version}`.
-pub fn raw_descriptor(field: &Field<'_>) -> Result<Descriptor, ApiError> {
-    let mut fields = field.object()?;
-    let text = fields.need("descriptor")?.text(1..=1 << 16)?;
-    let version = fields.need("version")?.integer(0..=i64::from(u32::MAX))?;
-    fields.finish()?;
-    let bytes = STANDARD.decode(text).map_err(|_| Code::BadBase64.plain())?;
-    let version = DescriptorVersion(u32::try_from(version).unwrap_or_default());
-    Descriptor::from_le_bytes(version, &bytes).map_err(|_| Code::DescriptorLength.with(bytes.len()))
-}
-
-/// How descriptors are written in answers.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Raw,
-    Packed,
-}
-
-fn view(attributes: &Attributes, created: Option<Timestamp>, format: Format) -> Map<String, Value> {
-    let descriptor = attributes
-        .descriptor
-        .as_ref()
-        .map(|descriptor| match format {
-            Format::Packed => json!(STANDARD.encode(pack(descriptor))),
-            Format::Raw => json!({
-                "descriptor": STANDARD.encode(descriptor.as_le_bytes()),
-                "descriptor_version": descriptor.version(),
-            }),
-        });
-    let all = json!({
-        "create_time": created,
-        "basic_attributes": attributes.basic.map(|basic| json!({
-            "age": goshawk_coordinator_core::face::whole_years(basic.age),
-            "gender": goshawk_coordinator_core::code::GenderCode::from(basic.gender),
-        })),
-        "basic_attributes_samples": attributes.basic_samples,
-        "face_descriptor": descriptor,
-        "face_descriptor_samples": attributes.descriptor_samples,
-    });
-    match all {
-        Value::Object(map) => map,
-        _ => Map::new(),
+        other => other,
     }
 }
 
-fn format(call: &Call) -> Result<Format, ApiError> {
-    check_version(call)?;
-    let format = call.query.one_of(
-        "descriptor_format",
-        &[("raw", Format::Raw), ("sdk", Format::Packed)],
-    )?;
-    Ok(format.unwrap_or(Format::Raw))
+fn view_in_msgpack() -> RefOr<Schema> {
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    let descriptor = bytes::in_msgpack().schema_type(types);
+    replaced(AttributeView::schema(), "face_descriptor", descriptor)
+}
+
+/// What a list of fields is in a document: text, of all names unless a client says otherwise.
+fn names<T: Target>() -> RefOr<Schema> {
+    let text = listed("comma-separated items");
+    with_default(text, all_names::<T>().into())
 }
 
 /// A version other than the one that is kept cannot be given.
-fn check_version(call: &Call) -> Result<(), ApiError> {
-    if let Some(version) = call
-        .query
-        .integer("descriptor_version", 0..=i64::from(u32::MAX))?
-    {
-        let known = call
-            .api
-            .descriptor_version()
-            .is_some_and(|known| i64::from(known.0) == version);
-        if !known {
-            return Err(Code::BadQuery.with("descriptor_version"));
+fn check_version(call: &Call, wanted: Option<KnownVersion>) -> Result<(), ApiError> {
+    match wanted {
+        Some(version) if call.api.descriptor_version() != Some(version.0) => {
+            Err(Code::BadQuery.with("descriptor_version"))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn keep(mut map: Map<String, Value>, targets: Option<Vec<&'static str>>) -> Map<String, Value> {
-    if let Some(targets) = targets {
-        map.retain(|name, _| targets.contains(&name.as_str()));
+parameters! {
+    /// How long to keep something.
+    pub struct Life {
+        /// Seconds until it is removed.
+        default ttl: Whole<1, 86_400> = Whole::<1, 86_400>::of::<300>(),
     }
-    map
 }
 
-async fn get_temporary(call: Call) -> Answer {
-    let (account, id, now) = (
-        call.account()?,
-        call.id::<AttributeId>("attribute_id")?,
-        call.api.now(),
-    );
-    let targets = call.query.targets("targets", "faces", TEMPORARY_TARGETS)?;
-    check_version(&call)?;
+/// An attribute that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttributeMade {
+    /// Its id.
+    pub attribute_id: AttributeId,
+    /// Where it is.
+    #[schema(format = "uri-reference")]
+    pub url: String,
+    /// The whole address of it.
+    #[schema(format = "uri-reference")]
+    pub external_url: String,
+}
+
+async fn create(
+    call: Call,
+    Params(life): Params<Life>,
+    Packed(new): Packed<NewAttribute>,
+) -> Result<Created<AttributeMade>, ApiError> {
+    let (account_id, now) = (call.account()?, call.api.now());
+    let attribute_id = AttributeId::random();
+    let attribute = TemporaryAttribute {
+        attribute_id,
+        account_id,
+        attributes: new.resolve(&call.api)?,
+        create_time: now,
+        expires_at: now.after(Duration::from_secs(life.ttl.get().unsigned_abs())),
+    };
+    call.api
+        .store
+        .run(move |store| store.put_attribute(&attribute))
+        .await?;
+    let url = format!("/6/attributes/{attribute_id}");
+    Ok(Created {
+        location: url.clone(),
+        body: AttributeMade {
+            attribute_id,
+            external_url: call.external(&url),
+            url,
+        },
+    })
+}
+
+parameters! {
+    /// Which attributes, and what of them.
+    pub struct AttributesWanted {
+        /// Their ids; at most 1000, separated by commas.
+        required attribute_ids: CommaList<AttributeId> => listed("list of uuid"),
+        /// Those of this account. Who sees only their own gets these whatever is asked for.
+        optional account_id: AccountId,
+        /// Fields of each.
+        optional targets: Targets<Field> => names::<Field>(),
+        /// Version of the descriptor; only the one in use is kept.
+        optional descriptor_version: KnownVersion,
+    }
+}
+
+/// Temporary attributes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttributesFound {
+    /// Those that there are.
+    pub attributes: Vec<AttributeView>,
+}
+
+async fn list(
+    call: Call,
+    Params(wanted): Params<AttributesWanted>,
+) -> Result<Packed<AttributesFound>, ApiError> {
+    check_version(&call, wanted.descriptor_version)?;
+    let (scope, now) = (call.scope(wanted.account_id)?, call.api.now());
+    let ids = wanted.attribute_ids.0;
     let found = call
         .api
         .store
-        .run(move |store| store.attribute(account, id, now))
+        .run(move |store| {
+            let accounts = owners::accounts(store, scope)?;
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                for account in &accounts {
+                    match store.attribute(*account, id, now) {
+                        Ok(attribute) => {
+                            found.push(attribute);
+                            break;
+                        }
+                        Err(StoreError::NotFound { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Ok(found)
+        })
         .await?;
-    // The contract has one form here, the opaque one.
-    let mut map = view(&found.attributes, Some(found.create_time), Format::Packed);
-    map.insert("attribute_id".into(), json!(found.attribute_id));
-    map.insert("account_id".into(), json!(found.account_id));
-    call::ok(&keep(map, targets))
+    let targets = wanted.targets.unwrap_or_else(Targets::all);
+    let rows = found.into_iter();
+    Ok(Packed(AttributesFound {
+        attributes: rows.map(|one| AttributeView::of(one, &targets)).collect(),
+    }))
 }
 
-async fn head_temporary(call: Call) -> Answer {
-    get_temporary(call).await?;
-    call::empty(StatusCode::OK)
+parameters! {
+    /// What of an attribute.
+    pub struct AttributeWanted {
+        /// Version of the descriptor; only the one in use is kept.
+        optional descriptor_version: KnownVersion,
+        /// Its fields.
+        optional targets: Targets<Field> => names::<Field>(),
+    }
 }
 
-async fn delete_temporary(call: Call) -> Answer {
+/// The attribute that the path names.
+async fn find(call: &Call) -> Result<TemporaryAttribute, ApiError> {
+    let (caller, id) = (call.caller()?, call.id::<AttributeId>("attribute_id")?);
+    let now = call.api.now();
+    let found = call.api.store.run(move |store| {
+        owners::find(store, &caller, |account| store.attribute(account, id, now))
+    });
+    Ok(found.await?)
+}
+
+async fn get(
+    call: Call,
+    Params(wanted): Params<AttributeWanted>,
+) -> Result<Packed<AttributeView>, ApiError> {
+    check_version(&call, wanted.descriptor_version)?;
+    let targets = wanted.targets.unwrap_or_else(Targets::all);
+    let found = find(&call).await?;
+    Ok(Packed(AttributeView::of(found, &targets)))
+}
+
+async fn head(call: Call, wanted: Params<AttributeWanted>) -> Result<Exists, ApiError> {
+    get(call, wanted).await.map(|_| Exists)
+}
+
+async fn delete(call: Call) -> Result<NoContent, ApiError> {
     let (account, id) = (call.account()?, call.id::<AttributeId>("attribute_id")?);
     let done = call
         .api
@@ -273,87 +342,95 @@ async fn delete_temporary(call: Call) -> Answer {
         .await;
     match done {
         // The contract documents no error for one that is gone already.
-        Ok(()) | Err(crate::store::StoreError::NotFound { .. }) => {
-            call::empty(StatusCode::NO_CONTENT)
-        }
+        Ok(()) | Err(StoreError::NotFound { .. }) => Ok(NoContent),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn samples_of_temporary(call: Call) -> Answer {
-    let (account, id, now) = (
-        call.account()?,
-        call.id::<AttributeId>("attribute_id")?,
-        call.api.now(),
-    );
+/// Samples of some attributes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SamplesUsed {
+    /// Their ids.
+    pub samples: Samples,
+}
+
+impl SamplesUsed {
+    fn of(attributes: &Attributes) -> Done<Self> {
+        Done(Self {
+            samples: all_samples(attributes),
+        })
+    }
+}
+
+async fn samples(call: Call) -> Result<Done<SamplesUsed>, ApiError> {
+    let found = find(&call).await?;
+    Ok(SamplesUsed::of(&found.attributes))
+}
+
+/// The face that the path names.
+async fn face(call: &Call) -> Result<FaceRecord, ApiError> {
+    let (caller, id) = (call.caller()?, call.id::<FaceId>("face_id")?);
     let found = call
         .api
         .store
-        .run(move |store| store.attribute(account, id, now))
-        .await?;
-    call::ok(&json!({"samples": all_samples(&found.attributes)}))
+        .run(move |store| owners::find(store, &caller, |account| store.face(account, id)));
+    Ok(found.await?)
 }
 
-fn all_samples(attributes: &Attributes) -> Vec<SampleId> {
-    let mut all = attributes.descriptor_samples.clone();
-    all.extend(&attributes.basic_samples);
-    all.sort_unstable();
-    all.dedup();
-    all
+parameters! {
+    /// What of a face's attributes.
+    pub struct FaceAttributesWanted {
+        /// How the descriptor is written.
+        default descriptor_format: DescriptorFormat = DescriptorFormat::Raw,
+        /// Fields of the attributes.
+        optional targets: Targets<FaceField> => names::<FaceField>(),
+        /// Version of the descriptor; only the one in use is kept.
+        optional descriptor_version: KnownVersion,
+    }
 }
 
-async fn get_of_face(call: Call) -> Answer {
+/// The attributes of one face.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttributesOfFace {
+    /// The fields that were asked for.
+    pub attributes: FaceAttributesView,
+}
+
+async fn get_of_face(
+    call: Call,
+    Params(wanted): Params<FaceAttributesWanted>,
+) -> Result<Packed<AttributesOfFace>, ApiError> {
+    check_version(&call, wanted.descriptor_version)?;
+    let targets = wanted.targets.unwrap_or_else(Targets::all);
+    let face = face(&call).await?;
+    Ok(Packed(AttributesOfFace {
+        attributes: FaceAttributesView::of(face, &targets, wanted.descriptor_format),
+    }))
+}
+
+async fn put_of_face(
+    call: Call,
+    Packed(given): Packed<GivenAttributes>,
+) -> Result<NoContent, ApiError> {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
-    let targets = call.query.targets("targets", "faces", TARGETS)?;
-    let format = format(&call)?;
-    let face = call
-        .api
-        .store
-        .run(move |store| store.face(account, id))
-        .await?;
-    let created = (!face.attributes.is_empty()).then_some(face.create_time);
-    call::ok(&json!({"attributes": keep(view(&face.attributes, created, format), targets)}))
-}
-
-async fn put_of_face(call: Call) -> Answer {
-    let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
-    let body = call.json(Code::BadJson).await?;
-    let attributes = read(&call.api, account, &Field::root(&body, Code::BadJson)).await?;
+    let attributes = given.resolve(&call.api, account).await?;
     call.api
         .store
         .run(move |store| store.set_face_attributes(account, id, &attributes))
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
-async fn delete_of_face(call: Call) -> Answer {
+async fn delete_of_face(call: Call) -> Result<NoContent, ApiError> {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
     call.api
         .store
         .run(move |store| store.set_face_attributes(account, id, &Attributes::default()))
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
-async fn samples_of_face(call: Call) -> Answer {
-    let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
-    let face = call
-        .api
-        .store
-        .run(move |store| store.face(account, id))
-        .await?;
-    call::ok(&json!({"samples": all_samples(&face.attributes)}))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packed_descriptors_read_back() {
-        let one = Descriptor::from_values(DescriptorVersion(46), &[3.0, 4.0]).unwrap();
-        assert_eq!(unpack(&pack(&one)).unwrap().cosine(&one), one.cosine(&one));
-        assert!(unpack(b"GHd1\x2e\0\0\0abc").is_none());
-        assert!(unpack(b"nonsense").is_none());
-    }
+async fn samples_of_face(call: Call) -> Result<Done<SamplesUsed>, ApiError> {
+    let face = face(&call).await?;
+    Ok(SamplesUsed::of(&face.attributes))
 }

@@ -192,6 +192,7 @@ async fn keep(
             } else {
                 Vec::new()
             },
+            ethnicity: None,
             score: Some(score),
         },
         create_time: now,

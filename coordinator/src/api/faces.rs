@@ -1,108 +1,218 @@
 //! `/6/faces`: stored persons.
 
 use goshawk_coordinator_core::{
-    bounds::Check,
-    candidates::FaceFilters,
-    face::{Attributes, FacePatch, FaceRecord, FaceTarget, NewFace},
+    bounds::Invalid,
+    candidates::{FaceFilters, TimeBound},
+    face::{Attributes, Avatar, FaceChanges, FacePatch, FaceRecord, FaceTarget, FaceView},
+    formats::{ExternalId, Items, Optional, UserData},
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::{
+        CommaList, Moment, Page, Switch, Targets,
+        values::{listed, several},
+    },
 };
-use goshawk_proto::id::FaceId;
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use goshawk_proto::id::{AccountId, EventId, FaceId, ListId};
+use serde::{Deserialize, Serialize};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{
-    attributes,
-    call::{self, Call},
-    fields::{Field, Fields},
-    query::Query,
-    routes::{Access, Answer, Resource},
-    typed::{invalid, typed},
+    attributes::{DESCRIPTOR_ERRORS, body_in_msgpack, given::GivenAttributes, replaced},
+    call::Call,
+    operation::Operation,
+    owners,
+    payload::{Body, Json, Packed, Params},
+    reply::{Created, Done, Exists, NoContent, Shaped},
+    routes::{Access, Resource},
 };
 use crate::{
+    auth::Scope,
     errors::{ApiError, Code},
     store::{FaceQuery, StoreError},
 };
 
-const TARGETS: &[&str] = &[
-    "face_id",
-    "account_id",
-    "event_id",
-    "user_data",
-    "create_time",
-    "external_id",
-    "avatar",
-    "lists",
-];
-
 /// The resources.
 pub fn resources() -> Vec<Resource> {
-    let me = Access::Account;
+    let may = |action| Access::May(Kind::Face, action);
     vec![
         Resource::at("/6/faces")
-            .on(Method::POST, me, create)
-            .on(Method::GET, me, list)
-            .on(Method::DELETE, me, delete_several),
-        Resource::at("/6/faces/count").on(Method::GET, me, count),
+            .serve(
+                Operation::post("createFace", may(Action::Creation), create)
+                    .about("Makes a face, with attributes and in lists if wanted.")
+                    .fails(&DESCRIPTOR_ERRORS)
+                    .fails(&[Code::ListsNotFound, Code::FaceAttributeNotFound])
+                    .reshape(|shape, _| {
+                        let attribute = GivenAttributes::in_msgpack();
+                        let body = replaced(NewFace::schema(), "attribute", attribute);
+                        body_in_msgpack(shape, &body);
+                    }),
+            )
+            .serve(
+                Operation::get("getFaces", may(Action::View), list)
+                    .about("Faces that meet all given conditions: by id where a bound on ids is given, newest first otherwise.")
+                    .fails(&[Code::BadTarget]),
+            )
+            .serve(
+                Operation::delete("deleteFaces", may(Action::Deletion), delete_several)
+                    .about("Removes faces with their attributes; their samples stay.")
+                    .fails(&[Code::FaceNotFound]),
+            ),
+        Resource::at("/6/faces/count").serve(
+            Operation::get("getFacesCount", may(Action::View), count)
+                .about("How many faces meet all given conditions."),
+        ),
+        Resource::at("/6/faces/attributes/count").serve(
+            Operation::get("getFaceAttributeCount", may(Action::View), count_with_attributes)
+                .about("How many faces have attributes."),
+        ),
         Resource::at("/6/faces/{face_id}")
-            .on(Method::GET, me, get)
-            .on(Method::HEAD, me, head)
-            .on(Method::PATCH, me, patch)
-            .on(Method::DELETE, me, delete),
+            .serve(
+                Operation::get("getFace", may(Action::View), get)
+                    .about("One face.")
+                    .fails(&[Code::FaceNotFound, Code::BadTarget]),
+            )
+            .serve(
+                Operation::head("checkFace", may(Action::View), head)
+                    .about("Whether a face exists.")
+                    .fails(&[Code::FaceNotFound, Code::BadTarget]),
+            )
+            .serve(
+                Operation::patch("patchFace", may(Action::Modification), patch)
+                    .about("Changes the given fields of a face.")
+                    .fails(&[Code::FaceNotFound]),
+            )
+            .serve(
+                Operation::delete("deleteFace", may(Action::Deletion), delete)
+                    .about("Removes a face with its attributes; its samples stay.")
+                    .fails(&[Code::FaceNotFound]),
+            ),
     ]
 }
 
-fn targets(query: &Query) -> Result<Vec<FaceTarget>, ApiError> {
-    let names = query
-        .targets("targets", "faces", TARGETS)?
-        .unwrap_or_default();
-    Ok(names
-        .into_iter()
-        .filter_map(FaceTarget::from_name)
-        .collect())
+parameters! {
+    /// Which faces.
+    pub struct Filters {
+        /// Faces of this account. Who sees only their own gets these whatever is asked for.
+        optional account_id: AccountId,
+        /// Made before this moment.
+        optional create_time__lt: Moment,
+        /// Made at this moment or later.
+        optional create_time__gte: Moment,
+        /// Made from this event.
+        optional event_id: EventId,
+        /// Below this id.
+        optional face_id__lt: FaceId,
+        /// Not below this id.
+        optional face_id__gte: FaceId,
+        /// One of these faces; at most 1000, separated by commas.
+        optional face_ids: CommaList<FaceId> => listed("list of uuid"),
+        /// With one of these external ids; at most 1000, separated by commas.
+        optional external_ids: CommaList<String> => <String as PartialSchema>::schema(),
+        /// Part of the notes.
+        optional user_data: String,
+        /// In this list.
+        optional list_id: ListId,
+    }
 }
 
-fn filters(query: &Query) -> Result<FaceFilters, ApiError> {
-    let filters = FaceFilters {
-        face_ids: query.list("face_ids")?,
-        account_id: None,
-        external_ids: query.list("external_ids")?,
-        user_data: query.text("user_data", 128)?,
-        face_id_gte: query.value("face_id__gte")?,
-        face_id_lt: query.value("face_id__lt")?,
-        list_id: query.value("list_id")?,
-        event_id: query.value("event_id")?,
-        create_time_gte: query.value("create_time__gte")?,
-        create_time_lt: query.value("create_time__lt")?,
-    };
-    filters
-        .check()
-        .map_err(|wrong| Code::BadQuery.with(wrong.path))?;
-    Ok(filters)
-}
-
-async fn create(call: Call) -> Answer {
-    let account = call.account()?;
-    let mut body = call.json(Code::BadJson).await?;
-    let given = body.as_object_mut().and_then(|map| map.remove("attribute"));
-    let new: NewFace = typed(body, Code::BadJson)?;
-    let attributes = match given {
-        Some(given) => {
-            let wrapped = json!({"attribute": given});
-            let mut fields = Fields::of(&wrapped, Code::BadJson)?;
-            let read = attributes::read(&call.api, account, &fields.need("attribute")?).await;
-            read.map_err(|error| error.status_is_400_if_missing())?
+impl From<Filters> for FaceFilters {
+    fn from(given: Filters) -> Self {
+        let bound = |moment: Moment| TimeBound::At(moment.0);
+        Self {
+            face_ids: given.face_ids.map(|ids| ids.0),
+            account_id: None,
+            external_ids: given.external_ids.map(|ids| ids.0),
+            user_data: given.user_data,
+            face_id_gte: given.face_id__gte,
+            face_id_lt: given.face_id__lt,
+            list_id: given.list_id,
+            event_id: given.event_id,
+            create_time_gte: given.create_time__gte.map(bound),
+            create_time_lt: given.create_time__lt.map(bound),
         }
+    }
+}
+
+parameters! {
+    /// What of a face.
+    pub struct Wanted {
+        /// Its fields; all of them unless some are named.
+        optional targets: Targets<FaceTarget> => several::<FaceTarget>(),
+    }
+}
+
+impl Wanted {
+    fn view(&self, face: &FaceRecord) -> Shaped<FaceView> {
+        let all = &[][..];
+        let targets = self.targets.as_ref().map_or(all, |targets| &targets.0);
+        Shaped::new(face.view(targets))
+    }
+}
+
+/// A new face.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct NewFace {
+    /// Its attributes; none unless they are given.
+    #[serde(default)]
+    pub attribute: Optional<GivenAttributes>,
+    /// A name of the person elsewhere; faces of one person may share it.
+    #[schema(default = "")]
+    #[serde(default)]
+    pub external_id: ExternalId,
+    /// Notes of the user.
+    #[schema(default = "")]
+    #[serde(default)]
+    pub user_data: UserData,
+    /// Where a picture of the face is, for user interfaces.
+    #[schema(default = "")]
+    #[serde(default)]
+    pub avatar: Avatar,
+    /// Lists that it comes into.
+    #[serde(default)]
+    pub lists: Optional<Items<ListId, 1, { usize::MAX }>>,
+    /// The event that it is made from.
+    #[serde(default)]
+    pub event_id: Optional<EventId>,
+}
+
+impl Body for NewFace {
+    fn check(&self) -> Result<(), Invalid> {
+        let given = self.attribute.as_ref();
+        given.map_or(Ok(()), |given| {
+            given.check().map_err(|wrong| wrong.under("attribute"))
+        })
+    }
+}
+
+/// A face that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FaceMade {
+    /// Its id.
+    pub face_id: FaceId,
+    /// Where it is.
+    #[schema(format = "uri-reference")]
+    pub url: String,
+    /// The whole address of it.
+    #[schema(format = "uri-reference")]
+    pub external_url: String,
+}
+
+async fn create(call: Call, Packed(new): Packed<NewFace>) -> Result<Created<FaceMade>, ApiError> {
+    let account = call.account()?;
+    let attributes = match new.attribute.0 {
+        Some(given) => given.resolve(&call.api, account).await?,
         None => Attributes::default(),
     };
-    let mut lists = new.lists.unwrap_or_default();
+    let mut lists = new.lists.0.map(Items::into_inner).unwrap_or_default();
     lists.sort_unstable();
     lists.dedup();
     let face = FaceRecord {
         face_id: FaceId::random(),
         account_id: account,
-        event_id: new.event_id,
-        user_data: new.user_data,
-        external_id: new.external_id,
-        avatar: new.avatar,
+        event_id: new.event_id.0,
+        user_data: new.user_data.into(),
+        external_id: new.external_id.into(),
+        avatar: new.avatar.into(),
         lists,
         create_time: call.api.now(),
         attributes,
@@ -113,101 +223,177 @@ async fn create(call: Call) -> Answer {
         .store
         .run(move |store| store.create_face(&face))
         .await;
-    done.map_err(|error| ApiError::from(error).status_is_400_if_missing())?;
+    match done {
+        Ok(()) => {}
+        Err(StoreError::NotFound { .. }) => return Err(Code::ListsNotFound.plain()),
+        Err(error) => return Err(error.into()),
+    }
     let url = format!("/6/faces/{face_id}");
-    call::created(
-        &url,
-        &json!({"face_id": face_id, "url": url, "external_url": call.external(&url)}),
-    )
+    Ok(Created {
+        location: url.clone(),
+        body: FaceMade {
+            face_id,
+            external_url: call.external(&url),
+            url,
+        },
+    })
 }
 
-async fn list(call: Call) -> Answer {
-    let (account, now) = (call.owner()?, call.api.now());
-    let targets = targets(&call.query)?;
-    let query = FaceQuery {
-        filters: filters(&call.query)?,
-        page: call.query.page()?,
-    };
+/// Some faces.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Faces {
+    /// The faces of the page.
+    #[schema(value_type = Vec<FaceView>)]
+    pub faces: Vec<Shaped<FaceView>>,
+}
+
+async fn list(
+    call: Call,
+    Params((filters, (wanted, page))): Params<(Filters, (Wanted, Page))>,
+) -> Result<Done<Faces>, ApiError> {
+    let (scope, now) = (call.scope(filters.account_id)?, call.api.now());
+    let filters = FaceFilters::from(filters);
+    let by_id = filters.face_id_gte.is_some() || filters.face_id_lt.is_some();
     let found = call
         .api
         .store
-        .run(move |store| store.faces(account, &query, now))
+        .run(move |store| {
+            let of_one = |account, page| {
+                let filters = filters.clone();
+                store.faces(account, &FaceQuery { filters, page }, now)
+            };
+            owners::page(store, scope, page, of_one, |face| {
+                let newest = (!by_id).then_some(std::cmp::Reverse(face.create_time));
+                (newest, face.face_id)
+            })
+        })
         .await?;
-    let rows: Vec<_> = found.iter().map(|face| face.view(&targets)).collect();
-    call::ok(&json!({"faces": rows}))
+    Ok(Done(Faces {
+        faces: found.iter().map(|face| wanted.view(face)).collect(),
+    }))
 }
 
-async fn count(call: Call) -> Answer {
-    let (account, now, filters) = (call.owner()?, call.api.now(), filters(&call.query)?);
-    let count = call
+/// A number of faces.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FacesCount {
+    /// How many there are.
+    #[schema(minimum = 0)]
+    pub faces_count: u64,
+}
+
+async fn count(call: Call, Params(filters): Params<Filters>) -> Result<Done<FacesCount>, ApiError> {
+    let (scope, now) = (call.scope(filters.account_id)?, call.api.now());
+    let filters = FaceFilters::from(filters);
+    let faces_count = call
         .api
         .store
-        .run(move |store| store.count_faces(account, &filters, now))
+        .run(move |store| {
+            let accounts = owners::accounts(store, scope)?;
+            let counts = accounts
+                .into_iter()
+                .map(|account| store.count_faces(account, &filters, now));
+            counts.sum()
+        })
         .await?;
-    call::ok(&json!({"faces_count": count}))
+    Ok(Done(FacesCount { faces_count }))
 }
 
-async fn get(call: Call) -> Answer {
-    let (account, id) = (call.account()?, call.id("face_id")?);
-    let targets = targets(&call.query)?;
+parameters! {
+    /// Whose faces.
+    pub struct Whose {
+        /// Faces of this account. Who sees only their own gets these whatever is asked for.
+        optional account_id: AccountId,
+    }
+}
+
+async fn count_with_attributes(
+    call: Call,
+    Params(whose): Params<Whose>,
+) -> Result<Done<FacesCount>, ApiError> {
+    let scope = call.scope(whose.account_id)?;
+    let faces_count = call
+        .api
+        .store
+        .run(move |store| {
+            let mut count = 0;
+            store.each_face(&mut |face| {
+                let shown = match scope {
+                    Scope::One(account) => face.account_id == account,
+                    Scope::All => true,
+                };
+                count += u64::from(shown && !face.attributes.is_empty());
+            })?;
+            Ok(count)
+        })
+        .await?;
+    Ok(Done(FacesCount { faces_count }))
+}
+
+async fn get(
+    call: Call,
+    Params(wanted): Params<Wanted>,
+) -> Result<Done<Shaped<FaceView>>, ApiError> {
+    let (caller, id) = (call.caller()?, call.id::<FaceId>("face_id")?);
     let face = call
         .api
         .store
-        .run(move |store| store.face(account, id))
+        .run(move |store| owners::find(store, &caller, |account| store.face(account, id)))
         .await?;
-    call::ok(&face.view(&targets))
+    Ok(Done(wanted.view(&face)))
 }
 
-async fn head(call: Call) -> Answer {
-    get(call).await?;
-    call::empty(StatusCode::OK)
+async fn head(call: Call, wanted: Params<Wanted>) -> Result<Exists, ApiError> {
+    get(call, wanted).await.map(|_| Exists)
 }
 
-async fn patch(call: Call) -> Answer {
+impl Body for FaceChanges {}
+
+async fn patch(call: Call, Json(changes): Json<FaceChanges>) -> Result<NoContent, ApiError> {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
-    let body: Value = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let text = |field: Option<Field<'_>>| field.map(|field| field.text(0..=256)).transpose();
-    let patch = FacePatch {
-        external_id: text(fields.get("external_id"))?,
-        user_data: text(fields.get("user_data"))?,
-        avatar: text(fields.get("avatar"))?,
-        event_id: fields
-            .some("event_id")
-            .map(|field| field.id())
-            .transpose()?,
-    };
-    fields.finish()?;
-    patch
-        .check()
-        .map_err(|wrong| invalid(Code::BadJson, &wrong))?;
+    let patch = FacePatch::from(changes);
     call.api
         .store
         .run(move |store| store.patch_face(account, id, &patch).map(drop))
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
-async fn delete(call: Call) -> Answer {
+async fn delete(call: Call) -> Result<NoContent, ApiError> {
     let (account, id) = (call.account()?, call.id::<FaceId>("face_id")?);
     call.api
         .store
         .run(move |store| store.delete_face(account, id))
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
-async fn delete_several(call: Call) -> Answer {
-    let account = call.account()?;
-    let ignore = call.query.flag("ignore", false)?;
-    let body = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let ids: Vec<FaceId> = fields.need("face_ids")?.ids(1..=1000)?;
-    fields.finish()?;
+parameters! {
+    /// How to remove faces.
+    pub struct Removal {
+        /// Whether faces that are not there are no mistake.
+        default ignore: Switch = Switch(false),
+    }
+}
+
+/// Faces to remove.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct FacesToRemove {
+    /// Their ids.
+    pub face_ids: Items<FaceId, 1, { usize::MAX }>,
+}
+
+impl Body for FacesToRemove {}
+
+async fn delete_several(
+    call: Call,
+    Params(removal): Params<Removal>,
+    Json(body): Json<FacesToRemove>,
+) -> Result<NoContent, ApiError> {
+    let (account, ids) = (call.account()?, body.face_ids.into_inner());
     call.api
         .store
         .run(move |store| {
-            if !ignore {
+            if !removal.ignore.0 {
                 // All or none: look before the first one goes.
                 for id in &ids {
                     store.face(account, *id)?;
@@ -222,5 +408,5 @@ async fn delete_several(call: Call) -> Answer {
             Ok(())
         })
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,44 +1,84 @@
 //! `/6/lists`: named sets of faces.
 
 use goshawk_coordinator_core::{
-    face::{FaceList, NewList},
-    query::Page,
+    face::{FaceList, ListChanges, NewList},
+    formats::Items,
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::{CommaList, Moment, Page, Switch, values::listed},
+    words,
 };
 use goshawk_proto::{
     id::{AccountId, FaceId, ListId},
     time::Timestamp,
 };
-use http::{Method, StatusCode};
-use serde_json::json;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{ToSchema, openapi::Response as Described};
 
 use super::{
     Api,
     call::{self, Call},
-    fields::Fields,
-    query::Query,
+    media::Form,
+    openapi::Schemas,
+    operation::Operation,
+    owners,
+    payload::{Body, Json, Params},
+    reply::{Created, Done, Exists, NoContent, Reply, described},
     routes::{Access, Answer, Resource},
-    typed::typed,
 };
 use crate::{
+    auth::Scope,
     errors::{ApiError, Code},
     store::{ListChange, Store, StoreError, Stored},
 };
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
-    let me = Access::Account;
+    let may = |action| Access::May(Kind::List, action);
     vec![
         Resource::at("/6/lists")
-            .on(Method::POST, me, create)
-            .on(Method::GET, me, list)
-            .on(Method::DELETE, me, delete_several),
-        Resource::at("/6/lists/count").on(Method::GET, me, count),
+            .serve(
+                Operation::post("createList", may(Action::Creation), create).about("Makes a list."),
+            )
+            .serve(
+                Operation::get("getLists", may(Action::View), list)
+                    .about("Lists that meet all given conditions, newest first."),
+            )
+            .serve(
+                Operation::delete("deleteLists", may(Action::Deletion), delete_several)
+                    .about("Removes lists; those that are gone already are no mistake."),
+            ),
+        Resource::at("/6/lists/count").serve(
+            Operation::get("getListsCount", may(Action::View), count)
+                .about("How many lists meet all given conditions."),
+        ),
         Resource::at("/6/lists/{list_id}")
-            .on(Method::GET, me, get)
-            .on(Method::HEAD, me, head)
-            .on(Method::PATCH, me, patch)
-            .on(Method::DELETE, me, delete),
-        Resource::at("/6/lists/{list_id}/faces").on(Method::PATCH, me, link),
+            .serve(
+                Operation::get("getList", may(Action::View), get)
+                    .about("One list.")
+                    .fails(&[Code::ListNotFound]),
+            )
+            .serve(
+                Operation::head("checkList", may(Action::View), head)
+                    .about("Whether a list exists.")
+                    .fails(&[Code::ListNotFound]),
+            )
+            .serve(
+                Operation::patch("patchList", may(Action::Modification), patch)
+                    .about("Changes the notes of a list.")
+                    .fails(&[Code::ListNotFound]),
+            )
+            .serve(
+                Operation::delete("deleteList", may(Action::Deletion), delete)
+                    .about("Removes a list.")
+                    .fails(&[Code::ListNotFound]),
+            ),
+        Resource::at("/6/lists/{list_id}/faces").serve(
+            Operation::patch("linkFaces", may(Action::Modification), link)
+                .about("Attaches faces to a list or detaches them, all or none.")
+                .fails(&[Code::ListNotFound, Code::FacesNotFound]),
+        ),
     ]
 }
 
@@ -58,79 +98,101 @@ pub async fn lists_exist(
         .map_err(|error| ApiError::from(error).status_is_400_if_missing())
 }
 
-#[derive(Default)]
-struct Filters {
-    ids: Option<Vec<ListId>>,
-    id_gte: Option<ListId>,
-    id_lt: Option<ListId>,
-    user_data: Option<String>,
-    user_data_eq: Option<String>,
-    created: (Option<Timestamp>, Option<Timestamp>),
-    updated: (Option<Timestamp>, Option<Timestamp>),
+parameters! {
+    /// Which lists.
+    pub struct Filters {
+        /// Lists of this account. Who sees only their own gets these whatever is asked for.
+        optional account_id: AccountId,
+        /// Made before this moment.
+        optional create_time__lt: Moment,
+        /// Made at this moment or later.
+        optional create_time__gte: Moment,
+        /// Last changed before this moment.
+        optional last_update_time__lt: Moment,
+        /// Last changed at this moment or later.
+        optional last_update_time__gte: Moment,
+        /// Part of the notes.
+        optional user_data: String,
+        /// The whole notes.
+        optional user_data__eq: String,
+        /// One of these lists; at most 1000, separated by commas.
+        optional list_ids: CommaList<ListId> => listed("list of uuid"),
+        /// Below this id.
+        optional list_id__lt: ListId,
+        /// Not below this id.
+        optional list_id__gte: ListId,
+    }
 }
 
 impl Filters {
-    fn read(query: &Query) -> Result<Self, ApiError> {
-        Ok(Self {
-            ids: query.list("list_ids")?,
-            id_gte: query.value("list_id__gte")?,
-            id_lt: query.value("list_id__lt")?,
-            user_data: query.text("user_data", 128)?,
-            user_data_eq: query.text("user_data__eq", 128)?,
-            created: (
-                query.time("create_time__gte")?,
-                query.time("create_time__lt")?,
-            ),
-            updated: (
-                query.time("last_update_time__gte")?,
-                query.time("last_update_time__lt")?,
-            ),
-        })
-    }
-
     fn accept(&self, list: &FaceList) -> bool {
-        let within = |time: Timestamp, (from, to): (Option<Timestamp>, Option<Timestamp>)| {
-            from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to)
+        let within = |time: Timestamp, from: Option<Moment>, to: Option<Moment>| {
+            from.is_none_or(|from| time >= from.0) && to.is_none_or(|to| time < to.0)
         };
-        self.ids
+        self.list_ids
             .as_ref()
-            .is_none_or(|ids| ids.contains(&list.list_id))
-            && self.id_gte.is_none_or(|id| list.list_id >= id)
-            && self.id_lt.is_none_or(|id| list.list_id < id)
+            .is_none_or(|ids| ids.0.contains(&list.list_id))
+            && self.list_id__gte.is_none_or(|id| list.list_id >= id)
+            && self.list_id__lt.is_none_or(|id| list.list_id < id)
             && self
                 .user_data
                 .as_ref()
                 .is_none_or(|part| list.user_data.contains(part.as_str()))
             && self
-                .user_data_eq
+                .user_data__eq
                 .as_ref()
                 .is_none_or(|text| list.user_data == *text)
-            && within(list.create_time, self.created)
-            && within(list.last_update_time, self.updated)
+            && within(
+                list.create_time,
+                self.create_time__gte,
+                self.create_time__lt,
+            )
+            && within(
+                list.last_update_time,
+                self.last_update_time__gte,
+                self.last_update_time__lt,
+            )
     }
 }
 
-/// Every list of an account that passes, newest first.
-fn select(store: &dyn Store, account: AccountId, filters: &Filters) -> Stored<Vec<FaceList>> {
+/// Every list that passes, newest first.
+fn select(store: &dyn Store, scope: Scope, filters: &Filters) -> Stored<Vec<FaceList>> {
     let mut found = Vec::new();
-    for number in 1.. {
-        let rows = store.lists(account, Page { number, size: 1000 })?;
-        let last = rows.len() < 1000;
-        found.extend(rows.into_iter().filter(|list| filters.accept(list)));
-        if last {
-            break;
+    for account in owners::accounts(store, scope)? {
+        for number in 1.. {
+            let rows = store.lists(account, Page { number, size: 1000 })?;
+            let last = rows.len() < 1000;
+            found.extend(rows.into_iter().filter(|list| filters.accept(list)));
+            if last {
+                break;
+            }
         }
     }
+    found.sort_by_key(|list| (std::cmp::Reverse(list.create_time), list.list_id));
     Ok(found)
 }
 
-async fn create(call: Call) -> Answer {
-    let new: NewList = typed(call.json(Code::BadJson).await?, Code::BadJson)?;
+/// A list that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListMade {
+    /// Its id.
+    pub list_id: ListId,
+    /// Where it is.
+    #[schema(format = "uri-reference")]
+    pub url: String,
+    /// The whole address of it.
+    #[schema(format = "uri-reference")]
+    pub external_url: String,
+}
+
+impl Body for NewList {}
+
+async fn create(call: Call, Json(new): Json<NewList>) -> Result<Created<ListMade>, ApiError> {
     let now = call.api.now();
     let list = FaceList {
         list_id: ListId::random(),
         account_id: call.account()?,
-        user_data: new.user_data,
+        user_data: new.user_data.into(),
         create_time: now,
         last_update_time: now,
     };
@@ -140,98 +202,149 @@ async fn create(call: Call) -> Answer {
         .run(move |store| store.create_list(&list))
         .await?;
     let url = format!("/6/lists/{list_id}");
-    call::created(
-        &url,
-        &json!({"list_id": list_id, "url": url, "external_url": call.external(&url)}),
-    )
+    Ok(Created {
+        location: url.clone(),
+        body: ListMade {
+            list_id,
+            external_url: call.external(&url),
+            url,
+        },
+    })
 }
 
-async fn list(call: Call) -> Answer {
-    let (account, page) = (call.owner()?, call.query.page()?);
-    let filters = Filters::read(&call.query)?;
+/// Some lists.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Lists {
+    /// The lists of the page.
+    pub lists: Vec<FaceList>,
+}
+
+async fn list(
+    call: Call,
+    Params((filters, page)): Params<(Filters, Page)>,
+) -> Result<Done<Lists>, ApiError> {
+    let scope = call.scope(filters.account_id)?;
     let found = call
         .api
         .store
-        .run(move |store| select(store, account, &filters))
+        .run(move |store| select(store, scope, &filters))
         .await?;
-    let rows: Vec<FaceList> = found
-        .into_iter()
-        .skip(page.skip())
-        .take(page.size)
-        .collect();
-    call::ok(&json!({"lists": rows}))
+    let lists = found.into_iter().skip(page.skip()).take(page.size);
+    Ok(Done(Lists {
+        lists: lists.collect(),
+    }))
 }
 
-async fn count(call: Call) -> Answer {
-    let account = call.owner()?;
-    let filters = Filters::read(&call.query)?;
+/// A number of lists.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListsCount {
+    /// How many there are.
+    #[schema(minimum = 0)]
+    pub lists_count: usize,
+}
+
+async fn count(call: Call, Params(filters): Params<Filters>) -> Result<Done<ListsCount>, ApiError> {
+    let scope = call.scope(filters.account_id)?;
     let found = call
         .api
         .store
-        .run(move |store| select(store, account, &filters))
+        .run(move |store| select(store, scope, &filters))
         .await?;
-    call::ok(&json!({"lists_count": found.len()}))
+    Ok(Done(ListsCount {
+        lists_count: found.len(),
+    }))
 }
 
-async fn get(call: Call) -> Answer {
-    let (account, id) = (call.account()?, call.id("list_id")?);
+async fn get(call: Call) -> Result<Done<FaceList>, ApiError> {
+    let (caller, id) = (call.caller()?, call.id::<ListId>("list_id")?);
     let list = call
         .api
         .store
-        .run(move |store| store.list(account, id))
+        .run(move |store| owners::find(store, &caller, |account| store.list(account, id)))
         .await?;
-    call::ok(&list)
+    Ok(Done(list))
 }
 
-async fn head(call: Call) -> Answer {
-    get(call).await?;
-    call::empty(StatusCode::OK)
+async fn head(call: Call) -> Result<Exists, ApiError> {
+    get(call).await.map(|_| Exists)
 }
 
-async fn patch(call: Call) -> Answer {
-    let (account, id, now) = (
-        call.account()?,
-        call.id::<ListId>("list_id")?,
-        call.api.now(),
-    );
-    let body = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let text = fields
-        .get("user_data")
-        .map(|field| field.text(0..=128))
-        .transpose()?;
-    fields.finish()?;
+impl Body for ListChanges {}
+
+async fn patch(call: Call, Json(changes): Json<ListChanges>) -> Result<NoContent, ApiError> {
+    let (account, id) = (call.account()?, call.id::<ListId>("list_id")?);
+    let now = call.api.now();
     call.api
         .store
-        .run(move |store| match text {
+        .run(move |store| match changes.user_data.0 {
             Some(text) => store.rename_list(account, id, &text, now),
             None => store.list(account, id).map(drop),
         })
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
-async fn delete(call: Call) -> Answer {
+parameters! {
+    /// How to remove a list.
+    pub struct Removal {
+        /// Whether its faces go with it.
+        default with_faces: Switch = Switch(false),
+    }
+}
+
+/// The answer to a removal: 202 where faces went as well, 204 where they stayed.
+#[derive(Debug, Clone, Copy)]
+struct Removed {
+    with_faces: bool,
+}
+
+impl Reply for Removed {
+    fn reply(self, _: Form) -> Answer {
+        call::empty(if self.with_faces {
+            StatusCode::ACCEPTED
+        } else {
+            StatusCode::NO_CONTENT
+        })
+    }
+
+    fn describe(_: &mut Schemas) -> Vec<(StatusCode, Described)> {
+        let says = |status, text| (status, described(text, &[]).build());
+        vec![
+            says(StatusCode::ACCEPTED, "Removed with its faces."),
+            says(StatusCode::NO_CONTENT, "Removed; its faces stay."),
+        ]
+    }
+}
+
+async fn delete(call: Call, Params(removal): Params<Removal>) -> Result<Removed, ApiError> {
     let (account, id) = (call.account()?, call.id::<ListId>("list_id")?);
-    let with_faces = call.query.flag("with_faces", false)?;
+    let with_faces = removal.with_faces.0;
     call.api
         .store
         .run(move |store| store.delete_list(account, id, with_faces))
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(Removed { with_faces })
 }
 
-async fn delete_several(call: Call) -> Answer {
-    let account = call.account()?;
-    let with_faces = call.query.flag("with_faces", false)?;
-    let body = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let ids: Vec<ListId> = fields.need("list_ids")?.ids(1..=1000)?;
-    fields.finish()?;
+/// Lists to remove.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ListsToRemove {
+    /// Their ids.
+    pub list_ids: Items<ListId, 1, { usize::MAX }>,
+}
+
+impl Body for ListsToRemove {}
+
+async fn delete_several(
+    call: Call,
+    Params(removal): Params<Removal>,
+    Json(body): Json<ListsToRemove>,
+) -> Result<Removed, ApiError> {
+    let (account, with_faces) = (call.account()?, removal.with_faces.0);
     call.api
         .store
         .run(move |store| {
-            for id in ids {
+            for id in body.list_ids {
                 match store.delete_list(account, id, with_faces) {
                     // The contract documents no error for lists that are gone already.
                     Ok(()) | Err(StoreError::NotFound { .. }) => {}
@@ -241,28 +354,40 @@ async fn delete_several(call: Call) -> Answer {
             Ok(())
         })
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(Removed { with_faces })
 }
 
-async fn link(call: Call) -> Answer {
-    let (account, id, now) = (
-        call.account()?,
-        call.id::<ListId>("list_id")?,
-        call.api.now(),
-    );
-    let body = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let attach = fields
-        .need("action")?
-        .one_of(&[("attach", true), ("detach", false)])?;
-    let faces: Vec<FaceId> = fields.need("face_ids")?.ids(1..=1000)?;
-    fields.finish()?;
-    let change = match attach {
-        true => ListChange {
+words! {
+    /// What to do with faces and a list.
+    pub enum Step: "actions" {
+        /// They come into it.
+        Attach = "attach",
+        /// They leave it.
+        Detach = "detach",
+    }
+}
+
+/// Faces that come into a list or leave it.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct FaceLinks {
+    /// What to do with them.
+    #[schema(inline)]
+    pub action: Step,
+    /// The faces.
+    pub face_ids: Items<FaceId, 1, 1000>,
+}
+
+impl Body for FaceLinks {}
+
+async fn link(call: Call, Json(links): Json<FaceLinks>) -> Result<NoContent, ApiError> {
+    let (account, id) = (call.account()?, call.id::<ListId>("list_id")?);
+    let (now, faces) = (call.api.now(), links.face_ids.into_inner());
+    let change = match links.action {
+        Step::Attach => ListChange {
             attach: faces,
             detach: Vec::new(),
         },
-        false => ListChange {
+        Step::Detach => ListChange {
             attach: Vec::new(),
             detach: faces,
         },
@@ -273,7 +398,7 @@ async fn link(call: Call) -> Answer {
         .run(move |store| store.attach(account, id, &change, now))
         .await;
     match done {
-        Ok(()) => call::empty(StatusCode::NO_CONTENT),
+        Ok(()) => Ok(NoContent),
         Err(StoreError::NotFound { what: "face", id }) => Err(Code::FacesNotFound.with(id)),
         Err(error) => Err(error.into()),
     }

@@ -21,7 +21,7 @@ use super::{
     fields::{Field, Fields},
     lists::lists_exist,
     routes::{Access, Answer, Resource},
-    typed::typed,
+    typed::{typed, unchecked},
 };
 use crate::{
     errors::{ApiError, Code},
@@ -133,11 +133,13 @@ async fn references(
             let data = fields.need("data")?.text(1..=1 << 16)?;
             fields.finish()?;
             let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
-            attributes::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?
+            attributes::sdk::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?
         }
         "raw_descriptor" => {
             shown = "descriptor";
-            let descriptor = attributes::raw_descriptor(&fields.need("data")?)?;
+            let data = fields.need("data")?.value().clone();
+            let raw: attributes::given::RawDescriptor = unchecked(data, Code::BadJson)?;
+            let descriptor = raw.read()?;
             fields.finish()?;
             descriptor
         }

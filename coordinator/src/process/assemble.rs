@@ -210,6 +210,7 @@ fn attributes(draft: &Draft, samples: &[SampleId]) -> Attributes {
         score: draft.shots.iter().map(|shot| shot.fitness).reduce(f32::max),
         descriptor,
         basic,
+        ethnicity: None,
     }
 }
 

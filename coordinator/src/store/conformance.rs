@@ -3,6 +3,7 @@
 
 mod events;
 mod faces;
+mod journal;
 mod objects;
 mod tokens;
 
@@ -20,7 +21,9 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, Stored};
 pub(crate) use events::event as sample_event;
-pub(crate) use objects::{account as sample_account, stream as sample_stream};
+pub(crate) use objects::{
+    account as sample_account, attribute as sample_attribute, stream as sample_stream,
+};
 
 /// The account of most tests.
 pub(crate) const ACCOUNT: AccountId = AccountId(Uuid::from_u128(0xacc));
@@ -105,10 +108,8 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
 
 /// An empty store that can be closed and opened again.
 pub(crate) trait Fixture {
-    /// The store's type.
-    type Store: Store;
     /// Opens it; the one before has been dropped.
-    fn open(&self) -> Arc<Self::Store>;
+    fn open(&self) -> Arc<dyn Store>;
 }
 
 /// Runs the whole suite, each test on an empty store.
@@ -129,5 +130,6 @@ pub(crate) fn all<F: Fixture>(fresh: &dyn Fn() -> F) {
     events::poison_is_set_aside(fresh().open().as_ref());
     events::a_vanished_list_is_left_out(fresh().open().as_ref());
     events::queues_survive_reopening(&fresh());
+    journal::follows_commits(&fresh());
     events::many_writers_lose_nothing(fresh().open().as_ref());
 }

@@ -20,6 +20,7 @@
 
 mod accounts;
 mod attributes;
+mod check;
 mod codec;
 mod counters;
 mod events;
@@ -30,6 +31,7 @@ mod incoming;
 mod journal;
 mod keys;
 mod lists;
+mod load;
 mod migrate;
 mod pieces;
 mod seal;
@@ -46,9 +48,11 @@ use ::sled::{Db, IVec, Tree};
 
 use super::{FaceChange, FaceObserver, StoreError, Stored};
 use crate::room::{Need, NoRoom, RETRY_WHEN_FULL, Room};
+pub use check::{CheckReport, Checker, Finding};
 pub use counters::StoreStats;
 use counters::{Counters, Deltas};
 use flusher::Flusher;
+pub use load::{Loader, is_whole};
 pub use migrate::SCHEMA;
 use pieces::Changes;
 pub use snapshot::{RawRow, Snapshot};
@@ -267,8 +271,13 @@ impl SledStore {
         })
     }
 
+    /// A place in the queues, higher than all before. Places begin at 1, so that 0 can mean
+    /// "before all".
     fn next_seq(&self) -> Stored<u64> {
-        self.db.generate_id().map_err(fault)
+        match self.db.generate_id().map_err(fault)? {
+            0 => self.db.generate_id().map_err(fault),
+            seq => Ok(seq),
+        }
     }
 }
 

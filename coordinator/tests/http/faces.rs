@@ -203,7 +203,7 @@ async fn faces_belong_to_lists() {
         json!({"action": "attach", "face_ids": [NOBODY]}),
     )
     .await
-    .refused(404, 22004);
+    .refused(400, 22004);
     c.with_body(
         "linkFaces",
         Method::PATCH,

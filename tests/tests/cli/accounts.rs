@@ -128,7 +128,7 @@ fn a_token_with_all_rights_stands_in_for_the_password() {
         .exits(0);
     // And once more with the password in the body.
     assert_eq!(desk.json(&["verify"])["account_type"], "admin");
-    let bad = desk.run_as("not.a.token", &["verify"]).exits(1);
+    let bad = desk.run_as("not.a.token", &["verify"]).exits(4);
     assert!(bad.err.contains("credentials_verifier"), "{bad:?}");
     desk.run_as("not.a.token", &["whoami"]).exits(4);
 }

@@ -32,6 +32,17 @@ impl Desk {
     pub fn open_with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let models = home().unwrap_or_else(|| dir.path().join("no-models"));
+        Self::open_in(dir, models, settings)
+    }
+
+    /// Starts a coordinator that has no models.
+    pub fn without_models() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let models = dir.path().join("no-models");
+        Self::open_in(dir, models, &[])
+    }
+
+    fn open_in(dir: tempfile::TempDir, models: PathBuf, settings: &[(&str, &str)]) -> Self {
         let coordinator = Coordinator::start_with(dir.path(), &models, settings).unwrap();
         Self {
             coordinator,

@@ -40,6 +40,14 @@ fn settings_features_and_plugins_are_shown() {
 }
 
 #[test]
+fn what_is_not_well_is_named() {
+    let desk = Desk::without_models();
+    let url = desk.coordinator.api.endpoints.api.clone();
+    let ran = desk.run(&["--url", &url, "service", "health"]).exits(1);
+    assert!(ran.err.contains("models: no model pack"), "{ran:?}");
+}
+
+#[test]
 fn a_coordinator_that_ended_is_unreachable() {
     let mut desk = Desk::with_login();
     desk.run(&["whoami"]).exits(0);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{
     bounds::{self, Check, Invalid},
@@ -10,8 +11,9 @@ use crate::{
 
 /// Looking for faces and bodies. Angles are in degrees, 0 to 180; a detection at a threshold or
 /// below it counts, and an absent threshold lets everything through.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct DetectPolicy {
     /// Look for faces.
     pub detect_face: Flag,
@@ -40,36 +42,47 @@ pub struct DetectPolicy {
     /// Put the picture's EXIF tags into answers.
     pub extract_exif: Flag,
     /// Largest yaw either way.
+    #[schema(maximum = 180)]
     pub yaw_threshold: Option<u16>,
     /// Largest roll either way.
+    #[schema(maximum = 180)]
     pub roll_threshold: Option<u16>,
     /// Largest pitch either way.
+    #[schema(maximum = 180)]
     pub pitch_threshold: Option<u16>,
     /// Mask states that count. Not supported by the default pack.
+    #[schema(min_items = 1)]
     pub mask_states: Option<Vec<MaskCode>>,
     /// Liveness of single pictures.
     pub estimate_liveness: EstimateLiveness,
     /// Liveness states that count.
+    #[schema(min_items = 1)]
     pub liveness_states: Option<Vec<LivenessCode>>,
     /// Not supported by the default pack; kept as given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub estimate_deepfake: Option<Value>,
     /// Not supported by the default pack.
+    #[schema(min_items = 1)]
     pub deepfake_states: Option<Vec<DeepfakeCode>>,
     /// Not supported by the default pack; kept as given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub estimate_face_occlusion: Option<Value>,
     /// Not supported by the default pack; kept as given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face_occlusion_states: Option<Vec<String>>,
     /// Not supported by the default pack; kept as given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub face_quality: Option<Value>,
     /// Not supported by the default pack; kept as given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub estimate_people_count: Option<Value>,
     /// Not supported by the default pack; kept as given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub body_attributes: Option<Value>,
 }
 
@@ -107,14 +120,17 @@ impl Default for DetectPolicy {
 }
 
 /// Liveness of single pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct EstimateLiveness {
     /// Whether it is estimated.
     pub estimate: Flag,
     /// Score from which on a face is real, 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
     pub liveness_threshold: f32,
     /// Kept for old clients, without effect.
+    #[schema(minimum = 0, maximum = 1)]
     pub quality_threshold: f32,
 }
 

@@ -1,6 +1,7 @@
 //! Conditions on what was extracted and matched, which decide whether a policy applies.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     bounds::{self, Check, Invalid},
@@ -12,7 +13,7 @@ pub const MAX_LABEL: usize = 36;
 
 /// Conditions on what was extracted: all must hold, an absent one holds. A condition on something
 /// that was not estimated does not hold.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ExtractConditions {
     /// Apparent gender.
@@ -20,12 +21,15 @@ pub struct ExtractConditions {
     pub gender: Option<GenderCode>,
     /// One of these.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1)]
     pub ethnicities: Option<Vec<EthnicityCode>>,
     /// Younger than this, in years.
     #[serde(rename = "age__lt", skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100)]
     pub age_lt: Option<u8>,
     /// At least this old, in years.
     #[serde(rename = "age__gte", skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100)]
     pub age_gte: Option<u8>,
     /// One of these; an empty list lets nothing through.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,9 +40,10 @@ pub struct ExtractConditions {
 }
 
 /// A condition on the best match under a label.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MatchCondition {
     /// The label of a match policy of the same handler.
+    #[schema(max_length = 36)]
     pub label: String,
     /// Not above this, 0 to 1.
     #[serde(
@@ -46,6 +51,7 @@ pub struct MatchCondition {
         default,
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(minimum = 0, maximum = 1)]
     pub similarity_lte: Option<f32>,
     /// Not below this, 0 to 1.
     #[serde(
@@ -53,12 +59,13 @@ pub struct MatchCondition {
         default,
         skip_serializing_if = "Option::is_none"
     )]
+    #[schema(minimum = 0, maximum = 1)]
     pub similarity_gte: Option<f32>,
 }
 
 /// [`ExtractConditions`] and conditions on matches. With conditions on matches, every label named
 /// must have at least one candidate and its best one must lie within the bounds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct EventConditions {
     /// Apparent gender.
@@ -66,12 +73,15 @@ pub struct EventConditions {
     pub gender: Option<GenderCode>,
     /// One of these.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1)]
     pub ethnicities: Option<Vec<EthnicityCode>>,
     /// Younger than this, in years.
     #[serde(rename = "age__lt", skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100)]
     pub age_lt: Option<u8>,
     /// At least this old, in years.
     #[serde(rename = "age__gte", skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 100)]
     pub age_gte: Option<u8>,
     /// One of these.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::filters::{ExtractConditions, MAX_LABEL};
 use crate::{
@@ -16,10 +17,11 @@ pub const DEFAULT_LIMIT: u32 = 3;
 pub const MAX_LIMIT: u32 = 100;
 
 /// One comparison with a set of candidates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MatchPolicy {
     /// Names the results, at most 36 characters.
     #[serde(default)]
+    #[schema(max_length = 36, default = "")]
     pub label: String,
     /// When it is made at all.
     #[serde(default)]
@@ -31,12 +33,14 @@ pub struct MatchPolicy {
     pub descriptor: MatchDescriptor,
     /// Most candidates to return, 1 to 100.
     #[serde(default = "default_limit")]
+    #[schema(minimum = 1, maximum = 100, default = 3)]
     pub limit: u32,
     /// Fields of candidates to return; all when empty or absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<Value>>,
     /// Least similarity, 0 to 1.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1, default = 0)]
     pub threshold: f32,
 }
 
@@ -53,7 +57,7 @@ impl MatchPolicy {
 }
 
 /// Whom a descriptor is compared with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "origin", rename_all = "lowercase")]
 pub enum Candidates {
     /// Stored faces.
@@ -63,15 +67,16 @@ pub enum Candidates {
 }
 
 /// Which descriptor is compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct MatchDescriptor {
     /// Of the face or of the body.
     pub descriptor_type: DescriptorKind,
 }
 
 /// What a descriptor describes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DescriptorKind {
     /// A face.

@@ -3,6 +3,7 @@
 use goshawk_proto::id::ListId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::filters::EventConditions;
 use crate::{
@@ -12,14 +13,26 @@ use crate::{
 
 /// Lifetimes in days that the contract allows for samples and images; -1 is without end.
 pub const TTL_DAYS: [i32; 14] = [-1, 1, 2, 3, 4, 5, 6, 7, 14, 30, 60, 90, 180, 365];
+/// One of [`TTL_DAYS`], for documents.
+pub struct DaysToLive;
+
+crate::published!(
+    DaysToLive,
+    "DaysToLive",
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::Integer)
+        .enum_values(Some(TTL_DAYS))
+);
+
 /// Longest life of a temporary attribute in seconds.
 pub const MAX_ATTRIBUTE_TTL_S: u32 = 86_400;
 /// Most lists that a face may be linked to by a handler.
 pub const MAX_LINKS: usize = 30;
 
 /// What is kept of an event.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct StoragePolicy {
     /// Samples of faces; on by default.
     pub face_sample_policy: SamplePolicy,
@@ -40,14 +53,16 @@ pub struct StoragePolicy {
 }
 
 /// Keeping samples.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct SamplePolicy {
     /// Whether.
     pub store_sample: Flag,
     /// When.
     pub filters: EventConditions,
     /// For how many days, see [`TTL_DAYS`]; `None`: as long as the store's own rule says.
+    #[schema(value_type = Option<DaysToLive>)]
     pub ttl: Option<i32>,
 }
 
@@ -62,8 +77,9 @@ impl Default for SamplePolicy {
 }
 
 /// Keeping whole pictures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct ImageOriginPolicy {
     /// Whether.
     pub store_image: Flag,
@@ -72,6 +88,7 @@ pub struct ImageOriginPolicy {
     /// When.
     pub filters: EventConditions,
     /// See [`SamplePolicy::ttl`].
+    #[schema(value_type = Option<DaysToLive>)]
     pub ttl: Option<i32>,
 }
 
@@ -87,14 +104,16 @@ impl Default for ImageOriginPolicy {
 }
 
 /// Keeping temporary attributes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct AttributePolicy {
     /// Whether.
     pub store_attribute: Flag,
     /// When.
     pub filters: EventConditions,
     /// For how many seconds, up to [`MAX_ATTRIBUTE_TTL_S`].
+    #[schema(maximum = 86400)]
     pub ttl: u32,
 }
 
@@ -109,8 +128,9 @@ impl Default for AttributePolicy {
 }
 
 /// Keeping faces.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct FacePolicy {
     /// Whether.
     pub store_face: Flag,
@@ -119,6 +139,7 @@ pub struct FacePolicy {
     /// Whether the sample becomes the face's avatar, where the sample is kept.
     pub set_sample_as_avatar: Flag,
     /// Lists to link the face to, each under conditions.
+    #[schema(max_items = 30)]
     pub link_to_lists_policy: Vec<ListLink>,
 }
 
@@ -134,7 +155,7 @@ impl Default for FacePolicy {
 }
 
 /// A list that a stored face is linked to under conditions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ListLink {
     /// The list.
     pub list_id: ListId,
@@ -144,8 +165,9 @@ pub struct ListLink {
 }
 
 /// Keeping events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct EventPolicy {
     /// Whether.
     pub store_event: Flag,
@@ -166,8 +188,9 @@ impl Default for EventPolicy {
 }
 
 /// Messages to subscribers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(default)]
 pub struct NotificationPolicy {
     /// Whether.
     pub send_notification: Flag,
@@ -185,7 +208,7 @@ impl Default for NotificationPolicy {
 }
 
 /// A further receiver of events.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type")]
 pub enum Callback {
     /// An HTTP request to somebody else.
@@ -206,7 +229,7 @@ impl std::fmt::Debug for Callback {
 }
 
 /// An HTTP request to somebody else. Holds credentials: never logged.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HttpCallback {
     /// Where to; may hold credentials.
     pub url: String,
@@ -218,6 +241,7 @@ pub struct HttpCallback {
     pub params: Option<Map<String, Value>>,
     /// Whether it is on.
     #[serde(default = "on")]
+    #[schema(default = 1)]
     pub enable: Flag,
     /// When.
     #[serde(default)]
@@ -225,10 +249,11 @@ pub struct HttpCallback {
 }
 
 /// A message to subscribers.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SubscribersCallback {
     /// Whether it is on.
     #[serde(default = "on")]
+    #[schema(default = 1)]
     pub enable: Flag,
     /// When.
     #[serde(default)]

@@ -175,8 +175,9 @@ pub(super) fn streams(store: &dyn Store) {
     assert!(missing(store.stream(ACCOUNT, id)) && missing(store.stream_of_any(id)));
 }
 
-pub(super) fn attributes(store: &dyn Store) {
-    let attribute = |n: u128, expires: i64| TemporaryAttribute {
+/// The `n`-th attribute, gone in that second.
+pub(crate) fn attribute(n: u128, expires: i64) -> TemporaryAttribute {
+    TemporaryAttribute {
         attribute_id: AttributeId(Uuid::from_u128(n)),
         account_id: ACCOUNT,
         attributes: Attributes {
@@ -185,7 +186,10 @@ pub(super) fn attributes(store: &dyn Store) {
         },
         create_time: at(0),
         expires_at: at(expires),
-    };
+    }
+}
+
+pub(super) fn attributes(store: &dyn Store) {
     store.put_attribute(&attribute(1, 10)).unwrap();
     store.put_attribute(&attribute(2, 20)).unwrap();
     let id = attribute(1, 10).attribute_id;

@@ -24,10 +24,10 @@ const DEAD: &str = "dead letter";
 
 /// An incoming event without its envelope.
 #[derive(Serialize, Deserialize)]
-struct Head {
-    account: AccountId,
+pub(super) struct Head {
+    pub(super) account: AccountId,
     agent: AgentId,
-    event: EventId,
+    pub(super) event: EventId,
     received_at: Timestamp,
     tries: u32,
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::{
-    FaceQuery, FaceStore, IncomingStore, ListStore, Received, conformance,
+    FaceQuery, FaceStore, IncomingStore, ListStore, Received, Store, conformance,
     conformance::{ACCOUNT, Fixture},
 };
 
@@ -27,9 +27,7 @@ struct Reopening {
 }
 
 impl Fixture for Reopening {
-    type Store = SledStore;
-
-    fn open(&self) -> Arc<SledStore> {
+    fn open(&self) -> Arc<dyn Store> {
         open(self.dir.path())
     }
 }
