@@ -17,24 +17,30 @@ use super::{
     call::{self, Call, Origin},
     query::Query,
     routes::{Resource, RouteLabel},
+    service::Service,
+    table,
 };
 use crate::errors::{ApiError, Code};
 
-/// Resources by the number of segments in their paths.
-struct Router(HashMap<usize, Vec<Resource>>);
+/// The resources of a service.
+struct Router {
+    service: Service,
+    /// By the number of segments in their paths.
+    resources: HashMap<usize, Vec<Resource>>,
+}
 
 impl Router {
-    fn new(resources: Vec<Resource>) -> Self {
-        let mut by_length: HashMap<usize, Vec<Resource>> = HashMap::new();
-        for resource in resources {
+    fn new(service: Service, all: Vec<Resource>) -> Self {
+        let mut resources: HashMap<usize, Vec<Resource>> = HashMap::new();
+        for resource in all {
             let length = resource.template().split('/').count();
-            by_length.entry(length).or_default().push(resource);
+            resources.entry(length).or_default().push(resource);
         }
-        Self(by_length)
+        Self { service, resources }
     }
 
     fn find(&self, path: &str) -> Option<(&Resource, HashMap<&'static str, String>)> {
-        let candidates = self.0.get(&path.split('/').count())?;
+        let candidates = self.resources.get(&path.split('/').count())?;
         candidates
             .iter()
             .find_map(|resource| Some((resource, resource.capture(path)?)))
@@ -44,7 +50,7 @@ impl Router {
         let body = request.body.clone();
         let Some((resource, params)) = self.find(request.path.as_str()) else {
             body.discard();
-            return call::refused(&Code::PageNotFound.plain());
+            return call::refused(&Code::PageNotFound.plain().told_by(self.service));
         };
         tracing::Span::current().record("route", resource.template());
         let call = Call {
@@ -63,7 +69,8 @@ impl Router {
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(ApiError::internal(resource.template(), &"handler panicked")));
-        let mut response = answer.unwrap_or_else(|error| call::refused(&error));
+        let mut response =
+            answer.unwrap_or_else(|error| call::refused(&error.told_by(self.service)));
         if !response.status().is_success() {
             body.discard();
         }
@@ -84,10 +91,11 @@ struct Request {
     body: Body,
 }
 
-/// The filter of a service with these resources; what none of them matches is answered with the
+/// The filter of a service; what none of its resources matches is answered with the
 /// contract's 404.
-pub fn filter(resources: Vec<Resource>, api: &Arc<Api>) -> BoxedFilter<(Response,)> {
-    let (router, api) = (Arc::new(Router::new(resources)), Arc::clone(api));
+pub fn filter(service: Service, api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let router = Arc::new(Router::new(service, table::resources(service)));
+    let api = Arc::clone(api);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let socket = warp::ws().map(Some).or(warp::any().map(|| None)).unify();
     warp::path::full()
@@ -122,7 +130,7 @@ mod tests {
     #[test]
     fn a_path_finds_its_resource() {
         let templates = ["/6/lists", "/6/lists/count", "/6/lists/{list_id}"];
-        let router = Router::new(templates.map(Resource::at).into());
+        let router = Router::new(Service::Api, templates.map(Resource::at).into());
         let found = |path: &str| router.find(path).map(|(resource, _)| resource.template());
         let id = "/6/lists/7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
         assert_eq!(found("/6/lists"), Some("/6/lists"));

@@ -125,6 +125,11 @@ impl Resource {
         }
     }
 
+    /// All operations, also those that API documents leave out.
+    pub fn every(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter()
+    }
+
     /// The operations that API documents tell of.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.operations

@@ -5,137 +5,227 @@
 
 mod body;
 
-use std::sync::Arc;
-
 use goshawk_coordinator_core::{
-    query::Page,
-    stream::{MAX_DESCRIPTION, StreamRecord, lifecycle::Input, mask_credentials},
+    formats::{Slug, Text},
+    parameters, published,
+    query::{CommaList, Moment, Page},
+    stream::{NewStream, StreamRecord, StreamView, lifecycle::Input, mask_credentials},
+    words,
 };
 use goshawk_proto::{
     id::{AccountId, StreamId},
     stream::StreamStatus,
 };
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use self::body::{Command, StreamPatch, StreamsToDelete, handlers_exist};
 use super::{
-    Api,
-    call::{self, Call},
-    fields::{Field, Fields},
-    query::Query,
-    routes::{Access, Answer, Resource},
+    call::Call,
+    operation::Operation,
+    payload::{Json, Params},
+    reply::{Created, Done, NoContent},
+    routes::{Access, Resource},
 };
 use crate::{
     errors::{ApiError, Code},
     store::{Store, StoreError, Stored, StreamQuery},
 };
 
-const STATUSES: &[(&str, StreamStatus)] = &[
-    ("pending", StreamStatus::Pending),
-    ("in_progress", StreamStatus::InProgress),
-    ("done", StreamStatus::Done),
-    ("pause", StreamStatus::Pause),
-    ("restart", StreamStatus::Restart),
-    ("cancel", StreamStatus::Cancel),
-    ("failure", StreamStatus::Failure),
-    ("handler_lost", StreamStatus::HandlerLost),
-];
-const COMMANDS: &[(&str, StreamStatus)] = &[
-    ("pending", StreamStatus::Pending),
-    ("pause", StreamStatus::Pause),
-    ("cancel", StreamStatus::Cancel),
-];
-
 /// The resources.
 pub fn resources() -> Vec<Resource> {
     let all = Access::Open;
     vec![
         Resource::at("/2/streams")
-            .on(Method::POST, all, create)
-            .on(Method::GET, all, list)
-            .on(Method::DELETE, all, delete_several),
-        Resource::at("/2/streams/count").on(Method::GET, all, count),
+            .tagged("streams")
+            .serve(
+                Operation::post("createStreamV2", all, create)
+                    .about("Makes a stream; an agent takes it up as soon as one has room."),
+            )
+            .serve(
+                Operation::get("getStreamsV2", all, list)
+                    .about("Streams that meet all given conditions, oldest first."),
+            )
+            .serve(
+                Operation::delete("deleteStreamsV2", all, delete_several)
+                    .about("Removes streams; those that are gone already are no mistake."),
+            ),
+        Resource::at("/2/streams/count").tagged("streams").serve(
+            Operation::get("countStreamsV2", all, count)
+                .about("How many streams meet all given conditions."),
+        ),
         Resource::at("/2/streams/{stream_id}")
-            .on(Method::GET, all, get)
-            .on(Method::PUT, all, put)
-            .on(Method::PATCH, all, patch)
-            .on(Method::DELETE, all, delete),
+            .tagged("streams")
+            .serve(
+                Operation::get("getStreamV2", all, get)
+                    .about("One stream.")
+                    .fails(&[Code::StreamNotFound]),
+            )
+            .serve(
+                Operation::put("putStreamV2", all, put)
+                    .about("Replaces a stream and starts it again.")
+                    .fails(&[Code::StreamNotFound]),
+            )
+            .serve(
+                Operation::patch("patchStreamV2", all, patch)
+                    .about("Pauses, resumes or ends a stream, or changes its description.")
+                    .fails(&[
+                        Code::StreamNotFound,
+                        Code::StreamCannotStop,
+                        Code::StreamCannotCancel,
+                    ]),
+            )
+            .serve(
+                Operation::delete("removeStreamV2", all, delete)
+                    .about("Removes a stream.")
+                    .fails(&[Code::StreamNotFound]),
+            ),
     ]
 }
 
-/// The contract's object: [`StreamRecord::view`] and the fields of the body that streams here do
-/// not keep, because they have one meaning only.
-fn view(stream: &StreamRecord) -> Value {
-    let mut view = stream.view();
-    let whole = json!({"mode": "abs", "x": 0, "y": 0, "width": 0, "height": 0});
-    let analytics = view
-        .pointer_mut("/data/analytics")
-        .and_then(Value::as_array_mut);
-    for one in analytics.into_iter().flatten() {
-        if one["droi"].is_null() {
-            one["droi"] = whole.clone();
-        }
-        // Events are stored under the stream's own account, whatever token a client sent along.
-        one["event_handler"]["authorization"] = json!({"account_id": stream.account_id});
-        if one["healthcheck"]["timeout"].is_null()
-            && let Some(healthcheck) = one["healthcheck"].as_object_mut()
-        {
-            healthcheck.remove("timeout");
-        }
+words! {
+    /// How a stream fares.
+    pub enum Status: "streams" {
+        Pending = "pending",
+        InProgress = "in_progress",
+        Done = "done",
+        Pause = "pause",
+        Restart = "restart",
+        Cancel = "cancel",
+        Failure = "failure",
+        HandlerLost = "handler_lost",
     }
-    if let Some(data) = view["data"].as_object_mut() {
-        let kind = data
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        data.retain(|name, _| match name.as_str() {
-            "endless" => kind == "tcp" || kind == "udp",
-            "mask" => kind == "images",
-            _ => true,
-        });
-    }
-    view
 }
 
-async fn create(call: Call) -> Answer {
-    let new = body::read(&call).await?;
+impl From<Status> for StreamStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::InProgress => Self::InProgress,
+            Status::Done => Self::Done,
+            Status::Pause => Self::Pause,
+            Status::Restart => Self::Restart,
+            Status::Cancel => Self::Cancel,
+            Status::Failure => Self::Failure,
+            Status::HandlerLost => Self::HandlerLost,
+        }
+    }
+}
+
+parameters! {
+    /// Whose streams.
+    pub struct Owner {
+        /// Streams of this account only.
+        optional account_id: AccountId,
+    }
+}
+
+parameters! {
+    /// Which streams.
+    pub struct Filters {
+        /// One of these streams.
+        optional stream_ids: CommaList<StreamId>,
+        /// With one of these names.
+        optional names: CommaList<Text<0, 128>>,
+        /// From this source.
+        optional reference: Text<0, 512>,
+        /// With one of these statuses.
+        optional statuses: CommaList<Status>,
+        /// Made before this moment.
+        optional create_time__lt: Moment,
+        /// Made at this moment or later.
+        optional create_time__gte: Moment,
+    }
+}
+
+parameters! {
+    /// Of which group.
+    pub struct Group {
+        /// In the group of this name; there are no groups yet, so no stream is in one.
+        optional group_name: Slug<128>,
+    }
+}
+
+impl Filters {
+    fn query(self, page: Page) -> StreamQuery {
+        StreamQuery {
+            stream_ids: self.stream_ids.map(|ids| ids.0),
+            names: self
+                .names
+                .map(|names| names.0.into_iter().map(Into::into).collect()),
+            reference: self.reference.map(Into::into),
+            statuses: self
+                .statuses
+                .map(|statuses| statuses.0.into_iter().map(Into::into).collect()),
+            create_time_gte: self.create_time__gte.map(|moment| moment.0),
+            create_time_lt: self.create_time__lt.map(|moment| moment.0),
+            page,
+        }
+    }
+}
+
+/// A stream that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StreamMade {
+    /// The stream.
+    pub stream_id: StreamId,
+    /// Its first version.
+    #[schema(value_type = First)]
+    pub version: u64,
+}
+
+/// The number of every first version.
+pub struct First;
+
+published!(
+    First,
+    "FirstVersion",
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::Integer)
+        .enum_values(Some([1]))
+);
+
+/// A stream that was replaced.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StreamReplaced {
+    /// The stream.
+    pub stream_id: StreamId,
+    /// Its version from now on.
+    #[schema(minimum = 1)]
+    pub version: u64,
+}
+
+/// A page of streams.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Streams {
+    /// The streams.
+    #[schema(min_items = 0)]
+    pub streams: Vec<StreamView>,
+}
+
+/// How many streams.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StreamCount {
+    /// How many.
+    pub streams_count: usize,
+}
+
+async fn create(call: Call, Json(new): Json<NewStream>) -> Result<Created<StreamMade>, ApiError> {
+    handlers_exist(&call.api, &new).await?;
     let stream = StreamRecord::new(StreamId::random(), new, call.api.now());
-    let id = stream.stream_id;
+    let stream_id = stream.stream_id;
     call.api
         .store
         .run(move |store| store.create_stream(&stream))
         .await?;
     call.api.assigner.changed();
-    call::created(
-        &format!("/2/streams/{id}"),
-        &json!({"stream_id": id, "version": 1}),
-    )
-}
-
-fn stream_query(query: &Query) -> Result<StreamQuery, ApiError> {
-    let statuses = query.list::<String>("statuses")?;
-    let status = |name: String| {
-        let found = STATUSES.iter().find(|(word, _)| *word == name);
-        found
-            .map(|(_, status)| *status)
-            .ok_or_else(|| Code::BadQuery.with("statuses"))
-    };
-    Ok(StreamQuery {
-        stream_ids: query.list("stream_ids")?,
-        names: query.list("names")?,
-        reference: query.text("reference", 512)?,
-        statuses: statuses
-            .map(|names| names.into_iter().map(status).collect())
-            .transpose()?,
-        create_time_gte: query.time("create_time__gte")?,
-        create_time_lt: query.time("create_time__lt")?,
-        page: query.page()?,
+    Ok(Created {
+        location: format!("/2/streams/{stream_id}"),
+        body: StreamMade {
+            stream_id,
+            version: 1,
+        },
     })
-}
-
-fn account_filter(query: &Query) -> Result<Option<AccountId>, ApiError> {
-    query.value("account_id")
 }
 
 /// Streams that pass, of one account or of all, oldest first, with the page not yet applied.
@@ -149,37 +239,43 @@ fn select(
     Ok(all)
 }
 
-async fn list(call: Call) -> Answer {
-    let (account, query) = (account_filter(&call.query)?, stream_query(&call.query)?);
-    if call.query.raw("group_name").is_some() {
-        return call::ok(&json!({"streams": []}));
+async fn list(
+    call: Call,
+    Params(((owner, filters), (group, page))): Params<((Owner, Filters), (Group, Page))>,
+) -> Result<Done<Streams>, ApiError> {
+    let query = filters.query(page);
+    if group.group_name.is_some() {
+        return Ok(Done(Streams {
+            streams: Vec::new(),
+        }));
     }
     let found = call.api.store.run(move |store| {
-        let all = select(store, account, &query)?;
-        Ok(all
-            .into_iter()
-            .skip(query.page.skip())
-            .take(query.page.size)
-            .collect::<Vec<_>>())
+        let all = select(store, owner.account_id, &query)?;
+        let page = all.iter().skip(query.page.skip()).take(query.page.size);
+        Ok(page.map(StreamView::of).collect())
     });
-    let rows: Vec<Value> = found.await?.iter().map(view).collect();
-    call::ok(&json!({"streams": rows}))
+    Ok(Done(Streams {
+        streams: found.await?,
+    }))
 }
 
-async fn count(call: Call) -> Answer {
-    let (account, query) = (account_filter(&call.query)?, stream_query(&call.query)?);
+async fn count(
+    call: Call,
+    Params((owner, filters)): Params<(Owner, Filters)>,
+) -> Result<Done<StreamCount>, ApiError> {
+    let query = filters.query(Page::default());
     let count = call
         .api
         .store
-        .run(move |store| Ok(select(store, account, &query)?.len()))
-        .await?;
-    call::ok(&json!({"streams_count": count}))
+        .run(move |store| Ok(select(store, owner.account_id, &query)?.len()));
+    Ok(Done(StreamCount {
+        streams_count: count.await?,
+    }))
 }
 
 /// The stream of the path, if it belongs to the account that the query may name.
-async fn found(call: &Call) -> Result<StreamRecord, ApiError> {
-    let id: StreamId = call.id("stream_id")?;
-    let account = account_filter(&call.query)?;
+async fn found(call: &Call, owner: &Owner) -> Result<StreamRecord, ApiError> {
+    let (id, account) = (call.id::<StreamId>("stream_id")?, owner.account_id);
     let stream = call
         .api
         .store
@@ -191,18 +287,18 @@ async fn found(call: &Call) -> Result<StreamRecord, ApiError> {
     Ok(stream)
 }
 
-async fn get(call: Call) -> Answer {
-    call::ok(&view(&found(&call).await?))
+async fn get(call: Call, Params(owner): Params<Owner>) -> Result<Done<StreamView>, ApiError> {
+    Ok(Done(StreamView::of(&found(&call, &owner).await?)))
 }
 
-async fn put(call: Call) -> Answer {
-    let id: StreamId = call.id("stream_id")?;
-    let mut new = body::read(&call).await?;
+async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamReplaced>, ApiError> {
+    let stream_id: StreamId = call.id("stream_id")?;
+    handlers_exist(&call.api, &new).await?;
     let account = new.account_id;
     let old = call
         .api
         .store
-        .run(move |store| store.stream_of_any(id))
+        .run(move |store| store.stream_of_any(stream_id))
         .await;
     let stream = match old {
         Ok(old) if old.account_id == account => {
@@ -213,43 +309,44 @@ async fn put(call: Call) -> Answer {
             let change = move |stream: &mut StreamRecord| stream.replace(new.clone());
             call.api
                 .store
-                .run(move |store| store.update_stream(account, id, &change))
+                .run(move |store| store.update_stream(account, stream_id, &change))
                 .await?
         }
-        Ok(_) | Err(StoreError::NotFound { .. }) => return Err(Code::StreamNotFound.with(id)),
+        Ok(_) | Err(StoreError::NotFound { .. }) => {
+            return Err(Code::StreamNotFound.with(stream_id));
+        }
         Err(error) => return Err(error.into()),
     };
     call.api.assigner.changed();
-    call::ok(&json!({"stream_id": id, "version": stream.version}))
+    Ok(Done(StreamReplaced {
+        stream_id,
+        version: stream.version,
+    }))
 }
 
-async fn patch(call: Call) -> Answer {
-    let body = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let text = |field: Field<'_>| field.text(0..=MAX_DESCRIPTION);
-    let description = fields.get("description").map(text).transpose()?;
-    let status = fields
-        .get("status")
-        .map(|field| field.one_of(COMMANDS))
-        .transpose()?;
-    fields.finish()?;
-    if description.is_none() && status.is_none() {
-        return Err(Code::BadJson.at("", "at least one field must have a value"));
+async fn patch(
+    call: Call,
+    Params(owner): Params<Owner>,
+    Json(patch): Json<StreamPatch>,
+) -> Result<NoContent, ApiError> {
+    let stream = found(&call, &owner).await?;
+    let command = patch.status.into_inner();
+    if let Some(command) = command {
+        possible(&stream, command)?;
     }
-    let stream = found(&call).await?;
-    if let Some(status) = status {
-        possible(&stream, status)?;
-    }
+    let description = patch.description.into_inner();
     let (account, id, now) = (stream.account_id, stream.stream_id, call.api.now());
     let change = move |stream: &mut StreamRecord| {
         if let Some(text) = &description {
-            stream.description.clone_from(text);
+            text.as_str().clone_into(&mut stream.description);
         }
-        match status {
-            Some(StreamStatus::Pause) => drop(stream.apply(now, Input::Pause)),
-            Some(StreamStatus::Cancel) => drop(stream.apply(now, Input::Cancel)),
-            Some(_) => drop(stream.apply(now, Input::Resume)),
-            None => {}
+        if let Some(command) = command {
+            let input = match command {
+                Command::Pending => Input::Resume,
+                Command::Pause => Input::Pause,
+                Command::Cancel => Input::Cancel,
+            };
+            drop(stream.apply(now, input));
         }
     };
     call.api
@@ -257,75 +354,57 @@ async fn patch(call: Call) -> Answer {
         .run(move |store| store.update_stream(account, id, &change))
         .await?;
     call.api.assigner.changed();
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// A finished stream can be neither paused nor cancelled.
-fn possible(stream: &StreamRecord, wanted: StreamStatus) -> Result<(), ApiError> {
+fn possible(stream: &StreamRecord, wanted: Command) -> Result<(), ApiError> {
+    let status = stream.state.status;
     let over = matches!(
-        stream.state.status,
+        status,
         StreamStatus::Done | StreamStatus::Failure | StreamStatus::Cancel
     );
     match wanted {
-        StreamStatus::Cancel if over && stream.state.status != StreamStatus::Cancel => {
+        Command::Cancel if over && status != wanted.status() => {
             Err(Code::StreamCannotCancel.with(stream.stream_id))
         }
-        StreamStatus::Pause if over => Err(Code::StreamCannotStop.with(stream.stream_id)),
+        Command::Pause if over => Err(Code::StreamCannotStop.with(stream.stream_id)),
         _ => Ok(()),
     }
 }
 
-async fn delete(call: Call) -> Answer {
-    let stream = found(&call).await?;
+async fn delete(call: Call, Params(owner): Params<Owner>) -> Result<NoContent, ApiError> {
+    let stream = found(&call, &owner).await?;
     let (account, id) = (stream.account_id, stream.stream_id);
     call.api
         .store
         .run(move |store| store.delete_stream(account, id))
         .await?;
     call.api.assigner.changed();
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
-async fn delete_several(call: Call) -> Answer {
-    let account = account_filter(&call.query)?;
-    let body = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let ids = fields
-        .some("stream_ids")
-        .map(|field| field.ids::<StreamId>(0..=1000))
-        .transpose()?;
-    let names = match fields.some("names") {
-        Some(field) => Some(
-            field
-                .array(0..=1000)?
-                .iter()
-                .map(|name| name.text(0..=128))
-                .collect::<Result<Vec<_>, _>>()?,
-        ),
-        None => None,
-    };
-    fields.finish()?;
-    if ids.is_none() && names.is_none() {
-        return Err(Code::BadJson.at("", "at least one field must have a value"));
-    }
+async fn delete_several(
+    call: Call,
+    Params(owner): Params<Owner>,
+    Json(which): Json<StreamsToDelete>,
+) -> Result<NoContent, ApiError> {
+    let names = which.names.value();
     let query = StreamQuery {
-        stream_ids: ids,
-        names,
-        page: Page::default(),
+        stream_ids: which.stream_ids.value().map(|ids| ids.into_inner()),
+        names: names.map(|names| names.into_iter().map(Into::into).collect()),
         ..StreamQuery::default()
     };
-    let api: Arc<Api> = Arc::clone(&call.api);
-    api.store
-        .run(move |store| {
-            for stream in select(store, account, &query)? {
-                match store.delete_stream(stream.account_id, stream.stream_id) {
-                    Ok(()) | Err(StoreError::NotFound { .. }) => {}
-                    Err(error) => return Err(error),
-                }
+    let gone = call.api.store.run(move |store| {
+        for stream in select(store, owner.account_id, &query)? {
+            match store.delete_stream(stream.account_id, stream.stream_id) {
+                Ok(()) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
             }
-            Ok(())
-        })
-        .await?;
-    api.assigner.changed();
-    call::empty(StatusCode::NO_CONTENT)
+        }
+        Ok(())
+    });
+    gone.await?;
+    call.api.assigner.changed();
+    Ok(NoContent)
 }

@@ -1,6 +1,9 @@
 //! JSON bodies as the domain's types, with mistakes reported by path.
 
-use goshawk_coordinator_core::bounds::{Check, Invalid};
+use goshawk_coordinator_core::{
+    bounds::{Check, Invalid},
+    formats,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -8,15 +11,6 @@ use crate::errors::{ApiError, Code};
 
 /// Levels of a MessagePack body.
 const MSGPACK_DEPTH: usize = 64;
-
-/// How the messages of our own formats begin; they never repeat the value.
-const FORMATS: &[&str] = &[
-    "ensure this value",
-    "string does not match",
-    "value is not",
-    "unexpected value; permitted",
-    "invalid ",
-];
 
 /// `value` as a `T` within its bounds. Unknown fields are refused; `known` names further paths
 /// that the contract allows and that mean nothing here.
@@ -159,20 +153,14 @@ fn misfit(code: Code, path: &str, text: &str) -> ApiError {
         };
         return code.at(&path, "field required");
     }
-    let ours = FORMATS.iter().any(|start| text.starts_with(start));
-    let message = match text.split_once("expected ") {
-        _ if ours => text.to_owned(),
-        Some((_, expected)) => format!("unexpected value; expected {expected}"),
-        None if text.contains("is none of") || text.contains("neither") => text.to_owned(),
-        None => "unexpected value".to_owned(),
-    };
+    let message = formats::message(text);
     code.at(&path, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use goshawk_coordinator_core::{face::NewFace, handler::NewHandler, stream::NewStream};
+    use goshawk_coordinator_core::{candidates::FaceFilters, handler::NewHandler, stream::NewStream};
     use serde_json::json;
 
     fn detail<T: DeserializeOwned + Check>(body: Value) -> String {
@@ -182,7 +170,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_by_path() {
-        let found = detail::<NewFace>(json!({"userdata": "x"}));
+        let found = detail::<FaceFilters>(json!({"userdata": "x"}));
         assert_eq!(
             found,
             "Failed to validate input json. Path: 'userdata', message: 'extra fields not permitted'"
@@ -200,8 +188,8 @@ mod tests {
         );
         let long = json!({"user_data": "x".repeat(129)});
         assert!(
-            detail::<NewFace>(long)
-                .contains("Path: 'user_data', message: 'longer than 128 characters'")
+            detail::<FaceFilters>(long)
+                .contains("Path: 'user_data', message: 'ensure this value has at most 128 characters'")
         );
     }
 
