@@ -23,6 +23,7 @@ pub mod owners;
 pub mod payload;
 pub mod pictures;
 pub mod query;
+pub mod record;
 pub mod reply;
 pub mod router;
 pub mod routes;

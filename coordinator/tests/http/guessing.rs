@@ -40,10 +40,17 @@ async fn credentials_are_verified_in_three_forms() {
     verify(&c, wrong).await.refused(401, 41006);
     let nobody = json!({"login": "nobody@example.com", "password": "secret"});
     verify(&c, nobody).await.refused(401, 41006);
-    verify(&c, json!({"token": "x.y.z"})).await.refused(401, 41005);
+    verify(&c, json!({"token": "x.y.z"}))
+        .await
+        .refused(401, 41005);
     let nobody = "7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
-    let missing = verify(&c, json!({"account_id": nobody})).await.refused(401, 28001);
-    assert_eq!(missing.detail(), format!("Account with id '{nobody}' not found"));
+    let missing = verify(&c, json!({"account_id": nobody}))
+        .await
+        .refused(401, 28001);
+    assert_eq!(
+        missing.detail(),
+        format!("Account with id '{nobody}' not found")
+    );
     c.delete("deleteToken", &made.id("url")).await.expect(204);
     verify(&c, json!({"token": text})).await.refused(401, 41005);
     c.stop().await;
@@ -66,7 +73,9 @@ async fn what_is_none_of_the_three_is_refused() {
     ] {
         assert_eq!(verify_bad(&c, body.clone()).await, (400, 12002), "{body}");
     }
-    let text = c.bare(Method::POST, "/6/credentials_verifier").body("login");
+    let text = c
+        .bare(Method::POST, "/6/credentials_verifier")
+        .body("login");
     let response = text.send().await.unwrap();
     let body: Value = response.json().await.unwrap();
     assert_eq!(body["error_code"], 12002);
@@ -87,32 +96,63 @@ async fn who_guesses_has_to_wait_at_every_door() {
     let waits = verify(&c, right).await.refused(401, 41006);
     assert!(waits.headers.contains_key("retry-after"));
     let header = c.send("getLists", c.request(Method::GET, "/6/lists")).await;
-    assert!(header.refused(401, 11065).headers.contains_key("retry-after"));
+    assert!(
+        header
+            .refused(401, 11065)
+            .headers
+            .contains_key("retry-after")
+    );
     c.stop().await;
 }
 
 #[tokio::test]
 async fn made_up_tokens_and_ids_lock_their_address_out() {
     let c = Coordinator::start().await;
-    let known = c.post("createToken", "/6/tokens?grant_all_permissions=1", json!({"expiration_time": null}));
+    let known = c.post(
+        "createToken",
+        "/6/tokens?grant_all_permissions=1",
+        json!({"expiration_time": null}),
+    );
     let known = known.await.expect(201).id("token");
-    let works = c.send("getLists", c.bearing(&known, Method::GET, "/6/lists")).await;
+    let works = c
+        .send("getLists", c.bearing(&known, Method::GET, "/6/lists"))
+        .await;
     works.expect(200);
     for n in 0..15 {
         let text = format!("x.y.{n}");
-        let reply = c.send("getLists", c.bearing(&text, Method::GET, "/6/lists")).await;
+        let reply = c
+            .send("getLists", c.bearing(&text, Method::GET, "/6/lists"))
+            .await;
         reply.refused(401, 11065);
         let id = uuid::Uuid::from_u128(n).to_string();
-        verify(&c, json!({"account_id": id})).await.refused(401, 28001);
+        verify(&c, json!({"account_id": id}))
+            .await
+            .refused(401, 28001);
     }
-    let locked = c.send("getLists", c.bearing("x.y.z", Method::GET, "/6/lists")).await;
-    assert!(locked.refused(401, 11065).headers.contains_key("retry-after"));
-    let locked = verify(&c, json!({"token": "x.y.z"})).await.refused(401, 41005);
+    let locked = c
+        .send("getLists", c.bearing("x.y.z", Method::GET, "/6/lists"))
+        .await;
+    assert!(
+        locked
+            .refused(401, 11065)
+            .headers
+            .contains_key("retry-after")
+    );
+    let locked = verify(&c, json!({"token": "x.y.z"}))
+        .await
+        .refused(401, 41005);
     assert!(locked.headers.contains_key("retry-after"));
     let locked = verify(&c, json!({"login": "tom@example.com", "password": "abc"})).await;
-    assert!(locked.refused(401, 41006).headers.contains_key("retry-after"));
+    assert!(
+        locked
+            .refused(401, 41006)
+            .headers
+            .contains_key("retry-after")
+    );
     // Who was right before is not held up by it.
-    let known = c.send("getLists", c.bearing(&known, Method::GET, "/6/lists")).await;
+    let known = c
+        .send("getLists", c.bearing(&known, Method::GET, "/6/lists"))
+        .await;
     known.expect(200);
     c.get("getLists", "/6/lists").await.expect(200);
     let page = c.bare(Method::GET, "/metrics").send().await.unwrap();

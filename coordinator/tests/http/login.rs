@@ -101,7 +101,11 @@ async fn a_cookie_counts_for_pages_of_this_origin_only() {
     let request = with(Method::GET, &[("Origin", "https://evil.example")]);
     let refused = c.send("getLists", request).await.refused(403, 12010);
     // Pages of others could not read an answer that came with a cookie anyway.
-    assert!(!refused.headers.contains_key("access-control-allow-credentials"));
+    assert!(
+        !refused
+            .headers
+            .contains_key("access-control-allow-credentials")
+    );
     let lists = c.get("getLists", "/6/lists").await.expect(200);
     assert_eq!(lists.body["lists"].as_array().unwrap().len(), 2);
     c.stop().await;
@@ -115,13 +119,18 @@ async fn a_cookie_is_what_its_token_is() {
         c.bare(Method::GET, path)
             .header("Cookie", format!("goshawk_token={text}"))
     };
-    c.send("getFaces", ask("/6/faces")).await.refused(403, 11059);
+    c.send("getFaces", ask("/6/faces"))
+        .await
+        .refused(403, 11059);
     let listed = c.get("getTokens", "/6/tokens").await.expect(200);
     let id = listed.body["tokens"][0]["token_id"].as_str().unwrap();
     c.delete("deleteToken", &format!("/6/tokens/{id}"))
         .await
         .expect(204);
-    let gone = c.send("getLists", ask("/6/lists")).await.refused(401, 11065);
+    let gone = c
+        .send("getLists", ask("/6/lists"))
+        .await
+        .refused(401, 11065);
     assert_eq!(gone.headers["www-authenticate"], "Bearer");
     // Credentials in a header go before the cookie.
     let both = c

@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod audit;
 mod bad_input;
 mod events;
 mod faces;

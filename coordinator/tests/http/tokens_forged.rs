@@ -8,7 +8,9 @@ use crate::harness::Coordinator;
 
 async fn granted(c: &Coordinator) -> String {
     let path = "/6/tokens?grant_all_permissions=1";
-    let made = c.post("createToken", path, json!({"expiration_time": null})).await;
+    let made = c
+        .post("createToken", path, json!({"expiration_time": null}))
+        .await;
     made.expect(201).id("token")
 }
 
@@ -95,10 +97,14 @@ async fn a_token_of_a_megabyte_is_refused_in_every_place() {
     let under_the_limit = "x".repeat(900_000);
     let verify = c.bare(Method::POST, "/6/credentials_verifier");
     let verify = verify.json(&json!({"token": under_the_limit}));
-    c.send("verifyCredentials", verify).await.refused(401, 41005);
+    c.send("verifyCredentials", verify)
+        .await
+        .refused(401, 41005);
     let verify = c.bare(Method::POST, "/6/credentials_verifier");
     let verify = verify.json(&json!({"token": huge}));
-    c.send("verifyCredentials", verify).await.refused(413, 37003);
+    c.send("verifyCredentials", verify)
+        .await
+        .refused(413, 37003);
     c.stop().await;
 }
 
