@@ -195,6 +195,19 @@ async fn code(c: &Coordinator, text: &str, method: &Method, path: &str) -> (u16,
     (status, body["error_code"].as_u64().unwrap_or(0))
 }
 
+/// A path of that template, with ids of nothing.
+fn path_of(template: &str) -> String {
+    let parts: Vec<_> = template
+        .split('/')
+        .map(|part| match part {
+            "{samples_type}" => "faces",
+            part if part.starts_with('{') => ID,
+            part => part,
+        })
+        .collect();
+    parts.join("/")
+}
+
 /// Every operation of the table that names a permission is closed without it and open with it.
 #[tokio::test]
 async fn every_operation_keeps_to_its_permission() {
@@ -207,12 +220,7 @@ async fn every_operation_keeps_to_its_permission() {
     let (_, closed) = token(&c, permitting(nothing.clone())).await;
     let mut seen = 0;
     for resource in table::resources(Service::Api) {
-        let path: Vec<_> = resource
-            .template()
-            .split('/')
-            .map(|part| if part.starts_with('{') { ID } else { part })
-            .collect();
-        let path = path.join("/");
+        let path = path_of(resource.template());
         for operation in resource.every() {
             let mut permissions = nothing.clone();
             match operation.access {
@@ -237,6 +245,32 @@ async fn every_operation_keeps_to_its_permission() {
                 "{about} {status} {number}"
             );
             seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+    c.stop().await;
+}
+
+/// Operations that look at permissions themselves do so, too: nothing is open to a token only
+/// because nobody thought of tokens.
+#[tokio::test]
+async fn what_names_no_permission_is_closed_to_tokens_without_any() {
+    let c = Coordinator::start().await;
+    let nothing = json!({
+        "token": [],
+        "emit_events": {"allowed": 0},
+        "verify": {"allowed": 0},
+    });
+    let (_, closed) = token(&c, permitting(nothing)).await;
+    let mut seen = 0;
+    for resource in table::resources(Service::Api) {
+        let path = path_of(resource.template());
+        for operation in resource.every() {
+            if operation.access == Access::Account {
+                let (status, number) = code(&c, &closed, &operation.method, &path).await;
+                assert_eq!(status, 403, "{} {path} {number}", operation.method);
+                seen += 1;
+            }
         }
     }
     assert!(seen >= 5, "{seen}");
