@@ -192,8 +192,7 @@ async fn registration_is_open_where_the_settings_say_so() {
     let fields = c.request(Method::GET, "/6/account?targets=login,account_type");
     let own: serde_json::Value = fields.send().await.unwrap().json().await.unwrap();
     assert_eq!(own, json!({"login": LOGIN, "account_type": "admin"}));
-    c.get("", "/6/account?targets=password_hash")
-        .await
-        .refused(400, 22016);
+    let hidden = c.request(Method::GET, "/6/account?targets=password_hash");
+    assert_eq!(hidden.send().await.unwrap().status(), 400);
     c.stop().await;
 }
