@@ -12,5 +12,6 @@ mod crash;
 mod house;
 mod influx;
 mod mqtt;
+mod page;
 mod receiver;
 mod webhook;
