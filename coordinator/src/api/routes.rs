@@ -195,6 +195,10 @@ impl Resource {
                 call.origin.peer,
             )
             .await?;
+        if let Some(caller) = &call.caller {
+            let account = tracing::field::display(caller.account_id);
+            tracing::Span::current().record("account", account);
+        }
         operation.run(call).await
     }
 
