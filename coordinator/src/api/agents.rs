@@ -52,8 +52,8 @@ async fn registry<T: Send + 'static>(
     call: &Call,
     work: impl FnOnce(&crate::pki::Authority) -> Result<T, PkiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let authority = call.api.authority.clone();
-    let done = tokio::task::spawn_blocking(move || work(&authority)).await;
+    let (authority, span) = (call.api.authority.clone(), tracing::Span::current());
+    let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&authority))).await;
     match done {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(PkiError::TooManyTokens)) => {

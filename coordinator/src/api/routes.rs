@@ -198,6 +198,10 @@ impl Resource {
                 call.origin.peer,
             )
             .await?;
+        if let Some(caller) = &call.caller {
+            let account = tracing::field::display(caller.account_id);
+            tracing::Span::current().record("account", account);
+        }
         let record = Record::of(operation, self.template, &call);
         let answer = operation.run(call).await;
         if let Some(record) = record {

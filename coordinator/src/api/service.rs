@@ -199,7 +199,7 @@ async fn metrics(call: Call) -> Result<Response, ApiError> {
     }
     let page = call.api.metrics.page();
     let page = page.map_err(|error| ApiError::internal("metrics page", &error))?;
-    call::text("text/plain; version=0.0.4", page)
+    call::text("text/plain; charset=UTF-8", page)
 }
 
 async fn error_page(_: Call) -> Result<Response, ApiError> {

@@ -63,6 +63,8 @@ impl Pool {
         // The sender is shared, so that running work can ask whether the receiver is still there.
         let answer = Arc::new(Mutex::new(Some(answer)));
         let asked = answer.clone();
+        // What the work logs belongs to the request that asked for it.
+        let span = tracing::Span::current();
         let boxed: Work = Box::new(move || {
             let is_closed = |slot: &Option<oneshot::Sender<T>>| {
                 slot.as_ref().is_none_or(oneshot::Sender::is_closed)
@@ -75,7 +77,7 @@ impl Pool {
             if job.abandoned() {
                 return;
             }
-            let out = work(&job);
+            let out = span.in_scope(|| work(&job));
             if let Some(answer) = answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 // Nobody waits any more: the result is not wanted.
                 let _ = answer.send(out);

@@ -39,10 +39,10 @@ impl StoreHandle {
             .await
             .map_err(|_| StoreError::unavailable("too many calls at once"))?
             .map_err(|_| StoreError::unavailable("shutting down"))?;
-        let store = self.store.clone();
+        let (store, span) = (self.store.clone(), tracing::Span::current());
         let task = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            call(store.as_ref())
+            span.in_scope(|| call(store.as_ref()))
         });
         task.await
             .map_err(|e| StoreError::unavailable(format!("the call broke off: {e}")))?

@@ -5,7 +5,7 @@ use std::{
     process::Command,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,7 +18,10 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use serde_json::json;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};
 
@@ -357,31 +360,64 @@ fn h2_get(c: &Coordinator, path: &str) -> http::Request<()> {
         .unwrap()
 }
 
+/// An HTTP/2 frame.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [&head, payload].concat()
+}
+
+/// The kinds of the frames in `bytes`, each with its second number: the error code of a goodbye.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, u32)> {
+    let mut all = Vec::new();
+    while let Some((head, rest)) = bytes.split_at_checked(9) {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let Some((payload, rest)) = rest.split_at_checked(length) else {
+            break;
+        };
+        let second = payload.get(4..8).and_then(|four| four.try_into().ok());
+        all.push((head[3], second.map_or(0, u32::from_be_bytes)));
+        bytes = rest;
+    }
+    all
+}
+
 #[tokio::test]
 async fn http2_clients_that_take_everything_back_are_cut() {
+    const HEADERS: u8 = 1;
+    const RESET: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const GO_AWAY: u8 = 7;
+    const CALM_DOWN: u32 = 11;
     let (pair, certificate) = Pair::new();
     let c = pair.start(&[]).await;
-    let opened = AtomicUsize::new(0);
-    let sender = h2_client(&c, &certificate).await;
-    let flood = async {
-        let mut sender = sender;
-        for _ in 0..20_000 {
-            let Ok(mut ready) = sender.ready().await else {
-                return;
-            };
-            let Ok((_, mut stream)) = ready.send_request(h2_get(&c, "/version"), true) else {
-                return;
-            };
-            stream.send_reset(h2::Reason::CANCEL);
-            opened.fetch_add(1, Ordering::Relaxed);
-            sender = ready;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), flood)
-        .await
-        .unwrap();
-    let opened = opened.into_inner();
-    assert!(opened < 20_000, "20000 requests were taken back");
+    let stream = connect(&c, &certificate, &[&TLS13], &[b"h2"]).await;
+    let (mut reader, mut writer) = tokio::io::split(stream.unwrap());
+    // GET, https, and by name: the path and the host.
+    let head = b"\x82\x87\x04\x08/version\x01\x09localhost";
+    let mut flood = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        &frame(SETTINGS, 0, 0, b"")[..],
+    ]
+    .concat();
+    for at in 0..20_000 {
+        flood.extend(frame(HEADERS, 0x5, 2 * at + 1, head));
+        flood.extend(frame(RESET, 0, 2 * at + 1, &8_u32.to_be_bytes()));
+    }
+    let send = tokio::spawn(async move {
+        // Fails when the other side has had enough.
+        let _ = writer.write_all(&flood).await;
+        writer
+    });
+    let mut heard = Vec::new();
+    let listen = reader.read_to_end(&mut heard);
+    let end = tokio::time::timeout(Duration::from_secs(20), listen).await;
+    assert!(end.is_ok(), "the connection goes on");
+    let last = frames(&heard)
+        .into_iter()
+        .find(|(kind, _)| *kind == GO_AWAY);
+    assert_eq!(last, Some((GO_AWAY, CALM_DOWN)), "{:?}", frames(&heard));
+    drop(send.await.unwrap());
     let client = client(&[&certificate], true);
     let began = Instant::now();
     version(&client, &c).await.unwrap();
