@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod attributes;
 mod bad_input;
 mod events;
 mod faces;
@@ -18,6 +19,7 @@ mod handlers;
 mod harness;
 mod hostile;
 mod hostile_many;
+mod pictures;
 mod services;
 mod sockets;
 mod streams;
