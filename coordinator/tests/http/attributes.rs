@@ -98,15 +98,16 @@ async fn mistakes_in_attributes_are_named() {
     bad(json!({"face_descriptors": [odd]}), 12034).await;
     bad(json!({"face_descriptors": ["aGVsbG8="]}), 12038).await;
     bad(json!({"face_descriptors": ["%"]}), 12022).await;
-    for (query, code) in [
-        ("", 12012),
-        ("attribute_ids=x", 12012),
+    let wrong = [
+        (String::new(), 12012),
+        ("attribute_ids=x".to_owned(), 12012),
         (
-            &format!("attribute_ids={NOBODY}&descriptor_version=47"),
+            format!("attribute_ids={NOBODY}&descriptor_version=47"),
             12012,
         ),
-        (&format!("attribute_ids={NOBODY}&targets=age"), 22016),
-    ] {
+        (format!("attribute_ids={NOBODY}&targets=age"), 22016),
+    ];
+    for (query, code) in wrong {
         c.get("getAttributes", &format!("/6/attributes?{query}"))
             .await
             .refused(400, code);
