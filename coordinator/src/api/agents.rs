@@ -59,8 +59,8 @@ pub fn resources() -> Vec<Resource> {
     ]
 }
 
-/// Agents serve the whole installation, so only administrators see and change them, and no token
-/// can be made for it.
+/// Agents serve the whole installation, so only administrators see and change them, and not with
+/// a token, which has no permission that speaks of agents.
 fn administrator(call: &Call) -> Result<(), ApiError> {
     let caller = call.caller()?;
     caller.not_by_token()?;
