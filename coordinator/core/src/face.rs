@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     code::{EthnicityCode, GenderCode},
-    formats::{ExternalId, Items, Nullable, Optional, UriReference, UserData},
+    formats::{ExternalId, Nullable, Optional, UriReference, UserData},
     query::Target,
 };
 
@@ -248,49 +248,65 @@ impl FaceRecord {
     }
 
     /// The contract's face object with the wanted fields; all of them when none are named.
-    pub fn view(&self, targets: &[FaceTarget]) -> serde_json::Map<String, serde_json::Value> {
+    pub fn view(&self, targets: &[FaceTarget]) -> FaceView {
         let wanted = |target| targets.is_empty() || targets.contains(&target);
-        let mut out = serde_json::Map::new();
-        let mut put = |target: FaceTarget, value: serde_json::Value| {
-            if wanted(target) {
-                out.insert(target.name().to_owned(), value);
-            }
-        };
-        put(FaceTarget::FaceId, serde_json::json!(self.face_id));
-        put(FaceTarget::AccountId, serde_json::json!(self.account_id));
-        put(FaceTarget::EventId, serde_json::json!(self.event_id));
-        put(FaceTarget::UserData, serde_json::json!(self.user_data));
-        put(FaceTarget::CreateTime, serde_json::json!(self.create_time));
-        put(FaceTarget::ExternalId, serde_json::json!(self.external_id));
-        put(FaceTarget::Avatar, serde_json::json!(self.avatar));
-        put(FaceTarget::Lists, serde_json::json!(self.lists));
-        out
+        FaceView {
+            face_id: wanted(FaceTarget::FaceId).then_some(self.face_id),
+            external_id: wanted(FaceTarget::ExternalId).then(|| self.external_id.clone()),
+            user_data: wanted(FaceTarget::UserData).then(|| self.user_data.clone()),
+            avatar: wanted(FaceTarget::Avatar).then(|| self.avatar.clone()),
+            lists: wanted(FaceTarget::Lists).then(|| self.lists.clone()),
+            event_id: match (wanted(FaceTarget::EventId), self.event_id) {
+                (false, _) => Nullable::Absent,
+                (true, None) => Nullable::Null,
+                (true, Some(event)) => Nullable::Value(event),
+            },
+            account_id: wanted(FaceTarget::AccountId).then_some(self.account_id),
+            create_time: wanted(FaceTarget::CreateTime).then_some(self.create_time),
+        }
     }
 }
 
 /// A face as clients see it; a query may ask for some of the fields only.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = Face)]
 pub struct FaceView {
     /// Its id.
-    pub face_id: Optional<FaceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub face_id: Option<FaceId>,
     /// A name of the person elsewhere; faces of one person may share it.
-    #[schema(default = "")]
-    pub external_id: Optional<ExternalId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 36, default = "")]
+    pub external_id: Option<String>,
     /// Notes of the user.
-    #[schema(default = "")]
-    pub user_data: Optional<UserData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 128, default = "")]
+    pub user_data: Option<String>,
     /// Where a picture of the face is, for user interfaces.
-    #[schema(default = "")]
-    pub avatar: Optional<Avatar>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        max_length = 256,
+        format = "uri-reference",
+        default = ""
+    )]
+    pub avatar: Option<String>,
     /// Lists that it belongs to.
-    pub lists: Optional<Items<ListId, 0, { usize::MAX }>>,
-    /// The event that it was made from.
-    pub event_id: Option<EventId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 0)]
+    pub lists: Option<Vec<ListId>>,
+    /// The event that it was made from; null where there is none.
+    #[serde(skip_serializing_if = "Nullable::is_absent")]
+    pub event_id: Nullable<EventId>,
     /// Whose it is.
-    pub account_id: Optional<AccountId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub account_id: Option<AccountId>,
     /// When it was made.
-    pub create_time: Optional<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub create_time: Option<Timestamp>,
 }
 
 /// A named set of faces, in exactly the contract's shape.
@@ -364,9 +380,14 @@ mod tests {
 
     #[test]
     fn a_view_holds_only_what_was_asked_for() {
-        let all = face().view(&[]);
-        assert_eq!(all.len(), 8);
-        let some = face().view(&[FaceTarget::FaceId, FaceTarget::Lists]);
-        assert_eq!(some.keys().collect::<Vec<_>>(), ["face_id", "lists"]);
+        let fields = |targets: &[FaceTarget]| {
+            let view = serde_json::to_value(face().view(targets)).unwrap();
+            let fields: Vec<String> = view.as_object().unwrap().keys().cloned().collect();
+            fields
+        };
+        assert_eq!(fields(&[]).len(), 8);
+        let some = fields(&[FaceTarget::FaceId, FaceTarget::Lists]);
+        assert_eq!(some, ["face_id", "lists"]);
+        assert_eq!(fields(&[FaceTarget::EventId]), ["event_id"]);
     }
 }

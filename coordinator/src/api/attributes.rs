@@ -38,8 +38,8 @@ use crate::{
 };
 use given::{GivenAttributes, KnownVersion, NewAttribute};
 use view::{
-    AttributeView, DescriptorFormat, FaceAttributesView, FaceField, Field, Samples, all_names,
-    all_samples,
+    AttributeView, DescriptorFormat, FaceAttributesView, FaceDescriptor, FaceField, Field, Samples,
+    all_names, all_samples,
 };
 
 /// Mistakes in descriptors that come with a request.
@@ -110,7 +110,14 @@ fn of_faces() -> [Resource; 2] {
             .serve(
                 Operation::get("getFaceAttributes", may(Action::View), get_of_face)
                     .about("The attributes of a face.")
-                    .fails(&[Code::FaceNotFound, Code::BadTarget]),
+                    .fails(&[Code::FaceNotFound, Code::BadTarget])
+                    .reshape(|shape, _| {
+                        let descriptor = FaceDescriptor::in_msgpack();
+                        let view = FaceAttributesView::schema();
+                        let view = replaced(view, "face_descriptor", descriptor);
+                        let whole = replaced(AttributesOfFace::schema(), "attributes", view);
+                        reply_in_msgpack(shape, &whole);
+                    }),
             )
             .serve(
                 Operation::put("putFaceAttributes", may(Action::Modification), put_of_face)

@@ -22,7 +22,7 @@ use super::{
     operation::Operation,
     owners,
     payload::{Body, Json, Packed, Params},
-    reply::{Created, Done, Exists, NoContent, Shaped},
+    reply::{Created, Done, Exists, NoContent},
     routes::{Access, Resource},
 };
 use crate::{
@@ -142,10 +142,10 @@ parameters! {
 }
 
 impl Wanted {
-    fn view(&self, face: &FaceRecord) -> Shaped<FaceView> {
+    fn view(&self, face: &FaceRecord) -> FaceView {
         let all = &[][..];
         let targets = self.targets.as_ref().map_or(all, |targets| &targets.0);
-        Shaped::new(face.view(targets))
+        face.view(targets)
     }
 }
 
@@ -243,8 +243,7 @@ async fn create(call: Call, Packed(new): Packed<NewFace>) -> Result<Created<Face
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Faces {
     /// The faces of the page.
-    #[schema(value_type = Vec<FaceView>)]
-    pub faces: Vec<Shaped<FaceView>>,
+    pub faces: Vec<FaceView>,
 }
 
 async fn list(
@@ -329,10 +328,7 @@ async fn count_with_attributes(
     Ok(Done(FacesCount { faces_count }))
 }
 
-async fn get(
-    call: Call,
-    Params(wanted): Params<Wanted>,
-) -> Result<Done<Shaped<FaceView>>, ApiError> {
+async fn get(call: Call, Params(wanted): Params<Wanted>) -> Result<Done<FaceView>, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<FaceId>("face_id")?);
     let face = call
         .api

@@ -193,7 +193,7 @@ async fn pictures_come_in_several_ways() {
         .await
         .refused(400, 11027);
     let samples: Value = json!({"samples": [NOBODY]});
-    c.post("", "/6/detector", samples).await.refused(404, 13003);
+    c.post("", "/6/detector", samples).await.refused(400, 13003);
     c.stop().await;
 }
 

@@ -238,7 +238,25 @@ async fn faces_belong_to_lists() {
     )
     .await
     .refused(404, 22002);
+    c.with_body(
+        "patchFace",
+        Method::PATCH,
+        &face,
+        json!({"event_id": NOBODY}),
+    )
+    .await
+    .expect(204);
+    c.with_body("patchFace", Method::PATCH, &face, json!({"event_id": null}))
+        .await
+        .expect(204);
+    let seen = c.get("getFace", &format!("{face}?targets=event_id")).await;
+    assert_eq!(seen.expect(200).body, json!({"event_id": null}));
     c.delete("deleteFace", &face).await.expect(204);
+    let with_faces = format!("/6/lists/{list}?with_faces=1");
+    c.delete("deleteList", &with_faces).await.expect(202);
+    c.get("getFace", &format!("/6/faces/{two}"))
+        .await
+        .refused(404, 22002);
     c.send("checkFace", c.request(Method::HEAD, &face))
         .await
         .expect(404);

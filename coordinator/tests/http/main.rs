@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod attributes;
 mod audit;
 mod bad_input;
 mod events;
@@ -21,6 +22,7 @@ mod harness;
 mod hostile;
 mod hostile_many;
 mod login;
+mod pictures;
 mod services;
 mod sockets;
 mod streams;

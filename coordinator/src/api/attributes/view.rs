@@ -1,5 +1,6 @@
 //! Attributes in answers. Which fields there are is for the client to say.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use goshawk_coordinator_core::{
     code::{EthnicityCode, GenderCode},
     face::{Attributes, FaceRecord, TemporaryAttribute, whole_years},
@@ -14,10 +15,14 @@ use goshawk_proto::{
     time::Timestamp,
 };
 use serde::Serialize;
-use utoipa::{PartialSchema, ToSchema, openapi::OneOfBuilder};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type},
+};
 
 use super::{
     bytes::{self, Base64},
+    given::KnownVersion,
     sdk,
 };
 
@@ -89,7 +94,7 @@ pub fn all_samples(attributes: &Attributes) -> Samples {
     each_once(parts.into_iter().flatten().copied().collect())
 }
 
-/// Age, gender and, where a client told it, ethnicity.
+/// Age, gender and ethnicity.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[schema(as = BasicAttributes)]
 pub struct BasicView {
@@ -98,9 +103,10 @@ pub struct BasicView {
     pub age: u8,
     /// 0 female, 1 male.
     pub gender: GenderCode,
-    /// 1 African American, 2 Indian, 3 Asian, 4 Caucasian; absent where it is not known.
-    #[serde(skip_serializing_if = "Optional::is_none")]
-    pub ethnicity: Optional<EthnicityCode>,
+    /// 1 African American, 2 Indian, 3 Asian, 4 Caucasian; null where nobody told it, as no model
+    /// here estimates it.
+    #[schema(required)]
+    pub ethnicity: Option<EthnicityCode>,
 }
 
 impl BasicView {
@@ -109,7 +115,7 @@ impl BasicView {
         attributes.basic.map(|basic| Self {
             age: whole_years(basic.age),
             gender: basic.gender.into(),
-            ethnicity: attributes.ethnicity.into(),
+            ethnicity: attributes.ethnicity,
         })
     }
 }
@@ -185,10 +191,11 @@ impl AttributeView {
 /// The values of a descriptor and its version.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DescriptorView {
-    /// The values as little-endian 32-bit numbers.
-    pub descriptor: Base64,
+    /// The values as little-endian 32-bit numbers, in base64 in every form.
+    #[schema(format = "byte")]
+    pub descriptor: String,
     /// The version.
-    #[schema(value_type = u32)]
+    #[schema(value_type = KnownVersion)]
     pub descriptor_version: DescriptorVersion,
 }
 
@@ -205,17 +212,27 @@ pub enum FaceDescriptor {
 published!(
     FaceDescriptor,
     "FaceDescriptor",
-    OneOfBuilder::new()
-        .item(DescriptorView::schema())
-        .item(bytes::in_json())
+    FaceDescriptor::in_form(bytes::in_json())
 );
 
 impl FaceDescriptor {
+    fn in_form(whole: ObjectBuilder) -> OneOfBuilder {
+        OneOfBuilder::new()
+            .item(DescriptorView::schema())
+            .item(whole)
+    }
+
+    /// Its schema in MessagePack, where it may be null.
+    pub fn in_msgpack() -> RefOr<Schema> {
+        let null = ObjectBuilder::new().schema_type(Type::Null);
+        Self::in_form(bytes::in_msgpack()).item(null).into()
+    }
+
     fn of(descriptor: &Descriptor, format: DescriptorFormat) -> Self {
         match format {
             DescriptorFormat::Sdk => Self::Sdk(Base64(sdk::pack(descriptor))),
             DescriptorFormat::Raw => Self::Raw(DescriptorView {
-                descriptor: Base64(descriptor.as_le_bytes().to_vec()),
+                descriptor: STANDARD.encode(descriptor.as_le_bytes()),
                 descriptor_version: descriptor.version(),
             }),
         }
