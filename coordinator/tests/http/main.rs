@@ -11,6 +11,7 @@
 
 mod accounts;
 mod bad_input;
+mod crossing;
 mod events;
 mod faces;
 mod front;
