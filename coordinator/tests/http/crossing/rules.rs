@@ -62,9 +62,34 @@ fn stream(o: &Objects) -> Sent {
     Sent::Json(o.stream_body(&o.other))
 }
 
+/// What every service has, by the end of its template; of no account.
+pub const PAGES: &[(&str, &Rule)] = &[
+    ("/version", &Rule::Public("numbers of the release")),
+    (
+        "/healthcheck",
+        &Rule::Public("how the parts of the process fare"),
+    ),
+    (
+        "/metrics",
+        &Rule::Public("counters; their labels name no account"),
+    ),
+    (
+        "/config",
+        &Rule::Public("settings of the installation, secrets hidden"),
+    ),
+    ("/plugins", &Rule::Public("which plugins run")),
+    ("/features", &Rule::Public("what the installation can do")),
+    ("/docs/spec", &Rule::Public("the API document")),
+    ("/docs/dev", &Rule::Public("the manual")),
+    ("/docs/errors", &Rule::Public("what error codes mean")),
+    (
+        "/docs/ui/{file}",
+        &Rule::Public("files of the page that shows the document"),
+    ),
+];
+
 /// By service, method and template, in the order of the tables.
 pub const RULES: &[(&str, Rule)] = &[
-    ("api GET /version", Rule::Public("numbers of the release")),
     (
         "api POST /6/accounts",
         Rule::Asked("open registration is a setting; the handler decides"),
@@ -80,6 +105,14 @@ pub const RULES: &[(&str, Rule)] = &[
     ("api GET /6/tokens/{token_id}", Rule::Object(NOTHING)),
     ("api PUT /6/tokens/{token_id}", Rule::Object(token)),
     ("api DELETE /6/tokens/{token_id}", Rule::Object(NOTHING)),
+    (
+        "api POST /6/login",
+        Rule::Asked("a form of login and password; it sets a cookie for whom they are"),
+    ),
+    (
+        "api DELETE /6/login",
+        Rule::Asked("takes the cookie of whoever asks away"),
+    ),
     (
         "api POST /6/credentials_verifier",
         Rule::Asked("credentials are what it looks at; it tells only whose they are"),
