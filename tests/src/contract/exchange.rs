@@ -132,6 +132,13 @@ impl Exchange<'_> {
         if about.is_null() || known::is_list_in_text(about) {
             return;
         }
+        // Of a list in one text, the schema lists the words.
+        if about["type"] == "string" && about["enum"].is_array() {
+            for item in values.iter().flat_map(|text| text.split(',')) {
+                found.extend(schema::faults(document, about, &Value::from(item), at));
+            }
+            return;
+        }
         let value = if about["type"] == "array" {
             let of = document.resolve(&about["items"])["type"].as_str();
             let parts = values.iter().flat_map(|text| text.split(','));

@@ -10,6 +10,7 @@ const NOT_ESTIMATED: &[&str] = &[
     "ethnicity",
     "estimations.quality",
     "estimations.score",
+    "basic_attributes.ethnicity",
 ];
 
 /// Error codes that any address may answer with, before it is known which operation is meant or
@@ -21,6 +22,10 @@ const EVERYWHERE: &[(u64, &str)] = &[
     ),
     (12021, "a method that the address does not have"),
     (12024, "a coded body"),
+    (
+        22016,
+        "a target that is none: told where the contract tells it",
+    ),
     (
         11064,
         "a web page asks a service behind loopback, or credentials of a kind that may not",
@@ -49,18 +54,30 @@ pub fn is_known(exchange: &Exchange<'_>, fault: &Fault) -> bool {
         .split('&')
         .any(|one| one.starts_with("targets="));
     let is_bodiless = exchange.body.is_empty() && fault.at == "header.Content-Type";
-    if fault.what == "missing" && (has_targets || is_bodiless) {
+    // Callbacks are kept as they were given; what they were given without is not made up.
+    let is_of_callback = fault.at.contains("callbacks[");
+    // Samples are kept until they are removed, so there is no date to tell.
+    let is_without_end = fault.at == "header.X-Luna-Expiry-Date";
+    let may_miss = has_targets || is_bodiless || is_of_callback || is_without_end;
+    if fault.what == "missing" && may_miss {
         return true;
     }
-    let code = exchange.code();
-    let is_everywhere = EVERYWHERE.iter().any(|(known, _)| code == Some(*known));
+    // Read and not kept, and for that left out of our document.
+    let is_read_only_by_us = fault.at.ends_with("event_handler.authorization");
     is_not_estimated(fault)
-        || (is_everywhere && ["status", "error_code"].contains(&fault.at.as_str()))
+        || is_read_only_by_us
+        || (is_refused_anywhere(exchange) && ["status", "error_code"].contains(&fault.at.as_str()))
+}
+
+fn is_refused_anywhere(exchange: &Exchange<'_>) -> bool {
+    let code = exchange.code();
+    EVERYWHERE.iter().any(|(known, _)| code == Some(*known))
 }
 
 /// Whether this is a missing estimation.
 pub fn is_not_estimated(fault: &Fault) -> bool {
-    fault.what == "null" && NOT_ESTIMATED.iter().any(|known| fault.at.ends_with(known))
+    ["null", "missing"].contains(&fault.what.as_str())
+        && NOT_ESTIMATED.iter().any(|known| fault.at.ends_with(known))
 }
 
 /// Whether our own document need not know the operation: it was refused as unknown, or is not told of
@@ -68,6 +85,7 @@ pub fn is_not_estimated(fault: &Fault) -> bool {
 pub fn may_be_undocumented(exchange: &Exchange<'_>) -> bool {
     exchange.method == "OPTIONS"
         || [404, 405].contains(&exchange.status)
+        || is_refused_anywhere(exchange)
         || NOT_TOLD_YET
             .iter()
             .any(|prefix| exchange.path.starts_with(prefix))
