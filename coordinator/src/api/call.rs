@@ -16,7 +16,7 @@ use warp::{reply::Response, ws::Ws};
 
 use super::{Api, body::Body, query::Query};
 use crate::{
-    auth::{Caller, Role, Scope},
+    auth::{Caller, Scope},
     errors::{ApiError, Code},
 };
 

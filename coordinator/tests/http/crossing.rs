@@ -215,7 +215,7 @@ async fn attempt(world: &World, route: &Route, credential: &Credential) -> Resul
             }
             Rule::Refused(_) if !(400..500).contains(&status) => return told("not refused"),
             Rule::Installation if status != 403 => return told("not refused"),
-            Rule::Off if status != 403 => return told("not switched off"),
+            Rule::Off if ![403, 404].contains(&status) => return told("not switched off"),
             _ => {}
         }
         if !may_read && let Some(secret) = world.leaked(&format!("{headers}{body}"), &sent) {
