@@ -300,7 +300,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ),
     ("streams GET /2/streams/count", Rule::Many(NOTHING)),
     ("streams GET /2/streams/{stream_id}", Rule::Object(NOTHING)),
-    ("streams PUT /2/streams/{stream_id}", Rule::Object(stream)),
+    ("streams PUT /2/streams/{stream_id}", Rule::Refused(stream)),
     (
         "streams PATCH /2/streams/{stream_id}",
         Rule::Object(|_| Sent::Json(json!({"description": MARK}))),
