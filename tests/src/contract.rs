@@ -102,7 +102,7 @@ impl Contract {
             if *service == exchange.service {
                 let mut faults = Vec::new();
                 exchange.held_against(document, &mut faults);
-                faults.retain(|fault| !known::is_known(exchange, fault, document.is_published()));
+                faults.retain(|fault| !known::is_known(exchange, fault));
                 found.extend(faults);
             }
         }

@@ -16,7 +16,7 @@ use warp::{reply::Response, ws::Ws};
 
 use super::{Api, body::Body, query::Query};
 use crate::{
-    auth::{Caller, Role, Scope},
+    auth::{Caller, Scope},
     errors::{ApiError, Code},
 };
 
@@ -124,7 +124,7 @@ impl Call {
     pub fn owner(&self) -> Result<AccountId, ApiError> {
         let caller = self.caller()?;
         match self.query.value::<AccountId>("account_id")? {
-            Some(other) if other != caller.account_id && caller.role == Role::User => {
+            Some(other) if other != caller.account_id && !caller.sees_all() => {
                 Err(Code::AccessDenied.with("Access to objects of other accounts is denied"))
             }
             Some(account) => Ok(account),

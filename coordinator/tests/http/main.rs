@@ -13,6 +13,7 @@ mod accounts;
 mod attributes;
 mod audit;
 mod bad_input;
+mod crossing;
 mod events;
 mod faces;
 mod front;

@@ -50,7 +50,7 @@ const FINISHED: &[(&str, &[&str])] = &[
     ),
     (
         "handlers",
-        &["/version", "/1/docs", "/1/config", "/1/healthcheck"],
+        &["/version", "/1/docs", "/1/config", "/healthcheck"],
     ),
     (
         "sender",

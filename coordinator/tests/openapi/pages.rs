@@ -48,7 +48,10 @@ fn operation(lines: &[&str]) -> BTreeSet<Fact> {
                 let Some(place) = place else { continue };
                 let next = lines.get(at + 1).copied().unwrap_or_default();
                 let after = lines.get(at + 2).copied().unwrap_or_default();
-                if is_name(text) && (is_type(next) || (next == "required" && is_type(after))) {
+                if text != "required"
+                    && is_name(text)
+                    && (is_type(next) || (next == "required" && is_type(after)))
+                {
                     let key = key(place, text);
                     found.insert((key.clone(), "present".to_owned()));
                     if next == "required" {

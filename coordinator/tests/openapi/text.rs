@@ -48,7 +48,7 @@ const HANDLERS: &[(&str, &str, &str)] = &[
     ("get openapi documentation", "GET", "/1/docs/spec"),
     ("get development manual", "GET", "/1/docs/dev"),
     ("get service configuration", "GET", "/1/config"),
-    ("get health", "GET", "/1/healthcheck"),
+    ("get health", "GET", "/healthcheck"),
 ];
 const SENDER: &[(&str, &str, &str)] = &[
     ("get version", "GET", "/version"),

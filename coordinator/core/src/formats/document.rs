@@ -243,8 +243,15 @@ fn join_parts(map: &mut Map<String, Value>) {
         if apart.iter().any(|key| part.contains_key(*key)) {
             return;
         }
+        let is_text = |key: &str| matches!(key, "default" | "description" | "title");
+        // Words beside a reference come as an object of its own, which the value need not be.
+        let is_words = part.get("type").and_then(Value::as_str) == Some("object")
+            && part.keys().all(|key| key == "type" || is_text(key));
         for (key, value) in part {
-            let narrows = !matches!(key.as_str(), "default" | "description" | "title");
+            if is_words && key == "type" {
+                continue;
+            }
+            let narrows = !is_text(key);
             if narrows && joined.get(key).is_some_and(|known| known != value) {
                 return;
             }

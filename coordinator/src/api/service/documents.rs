@@ -5,6 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
+use utoipa::openapi::{
+    ObjectBuilder, Required, Type,
+    path::{Parameter, ParameterBuilder, ParameterIn},
+};
 use utoipa_swagger_ui::{Config, serve};
 use warp::reply::Response;
 
@@ -77,15 +81,29 @@ pub fn resources(service: Service) -> Vec<Resource> {
                     .fails(&[Code::NotAcceptable]),
             ),
         );
-        all.push(
-            at("/docs/dev").serve(
-                Operation::get(id("getDevManual"), Access::Open, manual)
-                    .about("What a developer of clients should know.")
-                    .gives(StatusCode::OK, "The manual.", &[HTML], openapi::raw),
-            ),
-        );
+        let manual = Operation::get(id("getDevManual"), Access::Open, manual)
+            .about("What a developer of clients should know.")
+            .gives(StatusCode::OK, "The manual.", &[HTML], openapi::raw);
+        all.push(at("/docs/dev").serve(match service {
+            Service::Streams => manual.reshape(|shape, _| shape.parameters.push(unread_accept())),
+            _ => manual,
+        }));
     }
     all
+}
+
+/// What the Streams contract lets a client ask for, though the manual is a page whatever it says.
+fn unread_accept() -> Parameter {
+    let forms = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["application/json", "application/msgpack"]));
+    ParameterBuilder::new()
+        .name("Accept")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Of no effect: the manual is a page."))
+        .schema(Some(forms))
+        .build()
 }
 
 fn document(call: &Call, service: Service) -> Result<Response, ApiError> {

@@ -171,3 +171,15 @@ fn formats_of_formats_have_names_of_their_own() {
     assert_eq!(different.len(), names.len());
     assert!(AtMost::<Tag, 3>::schema() != Items::<Tag, 0, 3>::schema());
 }
+
+#[test]
+fn words_beside_a_reference_say_nothing_of_its_type() {
+    let parts =
+        json!([{"type": "string", "enum": ["x"]}, {"type": "object", "description": "words"}]);
+    let mut document = json!({"components": {"schemas": {"A": {"allOf": parts}}}});
+    tidy(&mut document);
+    assert_eq!(
+        document["components"]["schemas"]["A"],
+        json!({"type": "string", "enum": ["x"], "description": "words"})
+    );
+}
