@@ -29,6 +29,7 @@ use crate::{
     matcher::{Matcher, MatcherOptions, Matching},
     metrics::{HttpMetrics, Metrics, SenderMetrics},
     pki::{Authority, FileRegistry, PkiError, RegistryError},
+    plugins::{PluginError, PluginParts, Plugins},
     process::{Analyzer, Assigner, ProcessOptions, ProcessParts, Processor, assign::AssignOptions},
     sender::Sender,
     store::{
@@ -96,6 +97,9 @@ pub enum StartError {
     /// The administrator's account cannot be made.
     #[error("{0}")]
     Bootstrap(String),
+    /// A plugin's settings or files are wrong.
+    #[error("plugins: {0}")]
+    Plugins(#[from] PluginError),
     /// A thread of the start broke off.
     #[error("start broke off: {0}")]
     Broken(#[from] tokio::task::JoinError),
@@ -116,6 +120,7 @@ pub struct App {
     ingest: Arc<Ingest>,
     workers: Vec<JoinHandle<()>>,
     sender: Arc<Sender>,
+    plugins: Arc<Plugins>,
     audit: Audit,
     store: Arc<SledStore>,
 }
@@ -246,12 +251,19 @@ impl App {
         )?);
         let workers = vec![processor.start(work.clone()), assigner.start(work.clone())];
         gauges::register(&metrics, &ingest, &processor, matching.matcher(), &bus);
+        let plugins = Arc::new(Plugins::start(PluginParts {
+            config: &config,
+            store: handle.clone(),
+            blobs: blobs.clone(),
+            bus: bus.clone(),
+            metrics: &metrics,
+        })?);
         let api = Arc::new(Api {
             about: About {
                 settings: config.written.clone(),
                 metrics: config.serve_metrics,
                 open: config.open_pages,
-                plugins: Arc::new(Vec::new),
+                plugins: list_of(&plugins),
                 documents: Documents::default(),
             },
             limits: body_limits(&config),
@@ -305,6 +317,7 @@ impl App {
             ingest,
             workers,
             sender,
+            plugins,
             audit,
             store,
         })
@@ -335,6 +348,7 @@ impl App {
             }
         };
         within(self.drain, "events under way", workers).await;
+        self.plugins.stop(self.drain).await;
         self.goodbye.cancel();
         within(self.drain, "subscribers", self.sender.closed()).await;
         let (store, audit) = (self.store, self.audit);
@@ -348,6 +362,14 @@ impl App {
             Err(error) => tracing::error!("store not flushed: {error}"),
         }
     }
+}
+
+fn list_of(plugins: &Arc<Plugins>) -> crate::api::service::ListPlugins {
+    let plugins = Arc::clone(plugins);
+    Arc::new(move || {
+        let all = plugins.list();
+        all.iter().map(|one| (one.name, one.running)).collect()
+    })
 }
 
 async fn within(limit: Duration, what: &str, work: impl Future<Output = ()>) {

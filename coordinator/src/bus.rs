@@ -9,7 +9,10 @@ use std::sync::{
 };
 
 use goshawk_coordinator_core::event::StoredEvent;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
 
 /// What a subscriber receives.
 #[derive(Clone, Debug)]
@@ -41,6 +44,7 @@ struct Counters {
 #[derive(Clone, Debug)]
 pub struct Bus {
     sender: broadcast::Sender<Arc<StoredEvent>>,
+    published: watch::Sender<u64>,
     counters: Arc<Counters>,
 }
 
@@ -56,6 +60,7 @@ impl Bus {
     pub fn new(capacity: usize) -> Self {
         Self {
             sender: broadcast::channel(capacity.clamp(1, 1 << 20)).0,
+            published: watch::channel(0).0,
             counters: Arc::default(),
         }
     }
@@ -65,6 +70,13 @@ impl Bus {
         self.counters.published.fetch_add(1, Ordering::Relaxed);
         // An error says that nobody listens, which is no fault.
         let _ = self.sender.send(event);
+        self.published.send_modify(|count| *count += 1);
+    }
+
+    /// Changes with every event published. For those who read events elsewhere and want to be
+    /// woken only: they are no listeners.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
     }
 
     /// Listens from now on.

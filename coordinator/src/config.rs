@@ -2,7 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use goshawk_coordinator_core::plugin::{choice::Accounts, reach::Reach};
 use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret, Value};
+use uuid::Uuid;
+
+use crate::plugins::settings::PluginSettings;
 
 /// Prefix of the environment variables.
 pub const PREFIX: &str = "GOSHAWK_COORDINATOR";
@@ -85,6 +89,12 @@ goshawk_proto::settings! {
         /// Let anybody create an account, as the contract's API does; otherwise administrators only.
         open_registration: bool = "api.open_registration", "false";
 
+        /// Show `/6/config`, `/6/plugins`, `/6/features` and `/metrics` of the API to everybody, as
+        /// the contract does; otherwise to administrators only. Secrets are hidden either way.
+        open_pages: bool = "api.open_pages", "true";
+        /// Serve `/metrics`.
+        serve_metrics: bool = "metrics.enabled", "true";
+
         /// Login of the administrator made at the first start.
         bootstrap_login: String = "bootstrap.login", "admin@goshawk.local";
         /// Its password; empty: read from `bootstrap.password_file`, or else made up and shown once.
@@ -136,13 +146,82 @@ goshawk_proto::settings! {
         audit_file_size: ByteSize = "audit.file_size", "16MiB";
         /// Files of the audit log kept, the one being written included; the oldest goes.
         audit_files: usize = "audit.files", "8";
-        /// Show `/6/config`, `/6/plugins`, `/6/features` and `/metrics` of the API to everybody, as
-        /// the contract does; otherwise to administrators only. Secrets are hidden either way.
-        open_pages: bool = "api.open_pages", "true";
-        /// Serve `/metrics`.
-        serve_metrics: bool = "metrics.enabled", "true";
         /// Life of a temporary attribute unless a request says otherwise.
         attribute_ttl: Duration = "attributes.ttl", "300s";
+
+        /// Plugins that run, by name: `mqtt`, `webhook`, `influx`. None unless named: what was seen
+        /// of people would leave this machine.
+        plugins: Vec<String> = "plugins.enabled", "";
+        /// MQTT broker: `mqtt://HOST:1883`, or `mqtts://HOST:8883` with TLS.
+        mqtt_url: Option<String> = "plugins.mqtt.url", "";
+        /// User at the broker.
+        mqtt_user: Option<String> = "plugins.mqtt.user", "";
+        /// Its password; empty: read from `plugins.mqtt.password_file`.
+        mqtt_password: Option<Secret> = "plugins.mqtt.password", "";
+        /// File whose first line is the password.
+        mqtt_password_file: Option<PathBuf> = "plugins.mqtt.password_file", "";
+        /// File with the certificates (PEM) that the broker's is checked against; empty: the public ones.
+        mqtt_ca_file: Option<PathBuf> = "plugins.mqtt.ca_file", "";
+        /// Client id at the broker. Two coordinators at one broker need two.
+        mqtt_client_id: String = "plugins.mqtt.client_id", "goshawk";
+        /// First levels of all topics.
+        mqtt_topic: String = "plugins.mqtt.topic", "goshawk";
+        /// First level of Home Assistant's discovery; `off`: nothing is announced.
+        mqtt_discovery: String = "plugins.mqtt.discovery", "homeassistant";
+        /// Quality of service, 0 to 2. With 0 events may be lost on the way.
+        mqtt_qos: u16 = "plugins.mqtt.qos", "1";
+        /// Accounts whose events are published: ids, or `all`.
+        mqtt_accounts: Option<Accounts> = "plugins.mqtt.accounts", "";
+        /// Only events of these handlers.
+        mqtt_handlers: Vec<Uuid> = "plugins.mqtt.handlers", "";
+        /// Only events of these streams.
+        mqtt_streams: Vec<Uuid> = "plugins.mqtt.streams", "";
+        /// Say who was recognised.
+        mqtt_identities: bool = "plugins.mqtt.identities", "true";
+        /// Publish the best face's picture.
+        mqtt_pictures: bool = "plugins.mqtt.pictures", "false";
+        /// Events that ended longer ago go to the topic `late`, so that nothing acts on them.
+        mqtt_live: Duration = "plugins.mqtt.live", "60s";
+        /// Where every event is posted to. `http` is for private addresses only.
+        webhook_url: Option<Secret> = "plugins.webhook.url", "";
+        /// Signing keys (`whsec_…`), the current one first; empty: read from `plugins.webhook.secret_file`.
+        webhook_secret: Option<Secret> = "plugins.webhook.secret", "";
+        /// File with the signing keys.
+        webhook_secret_file: Option<PathBuf> = "plugins.webhook.secret_file", "";
+        /// Accounts whose events are posted: ids, or `all`.
+        webhook_accounts: Option<Accounts> = "plugins.webhook.accounts", "";
+        /// Only events of these handlers.
+        webhook_handlers: Vec<Uuid> = "plugins.webhook.handlers", "";
+        /// Only events of these streams.
+        webhook_streams: Vec<Uuid> = "plugins.webhook.streams", "";
+        /// Addresses that it may have: `any`, `private` (nothing leaves the house) or `public`.
+        webhook_addresses: Reach = "plugins.webhook.addresses", "any";
+        /// Certificates (PEM) that the receiver's is checked against; empty: the public ones.
+        webhook_ca_file: Option<PathBuf> = "plugins.webhook.ca_file", "";
+        /// Longest wait for an answer.
+        webhook_timeout: Duration = "plugins.webhook.timeout", "20s";
+        /// Requests at once. With more than one, events may arrive out of order.
+        webhook_concurrency: usize = "plugins.webhook.concurrency", "4";
+        /// How often the receiver may refuse an event before it is given up.
+        webhook_attempts: u32 = "plugins.webhook.attempts", "10";
+        /// Where lines are written, whole: `https://HOST:8086/api/v2/write?org=…&bucket=…`.
+        influx_url: Option<Secret> = "plugins.influx.url", "";
+        /// Token; empty: read from `plugins.influx.token_file`, if given.
+        influx_token: Option<Secret> = "plugins.influx.token", "";
+        /// File whose first line is the token.
+        influx_token_file: Option<PathBuf> = "plugins.influx.token_file", "";
+        /// Accounts whose events are written: ids, or `all`.
+        influx_accounts: Option<Accounts> = "plugins.influx.accounts", "";
+        /// Only events of these handlers.
+        influx_handlers: Vec<Uuid> = "plugins.influx.handlers", "";
+        /// Only events of these streams.
+        influx_streams: Vec<Uuid> = "plugins.influx.streams", "";
+        /// Say who was recognised.
+        influx_identities: bool = "plugins.influx.identities", "false";
+        /// Addresses that it may have: `any`, `private` or `public`.
+        influx_addresses: Reach = "plugins.influx.addresses", "any";
+        /// Certificates (PEM) that the server's is checked against; empty: the public ones.
+        influx_ca_file: Option<PathBuf> = "plugins.influx.ca_file", "";
     }
 }
 
@@ -201,6 +280,7 @@ impl Config {
                 });
             }
         }
+        problems.extend(PluginSettings::read(&self).err().unwrap_or_default());
         if problems.is_empty() {
             Ok(self)
         } else {

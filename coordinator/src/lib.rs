@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod matcher;
 pub mod metrics;
 pub mod pki;
+pub mod plugins;
 pub mod process;
 pub mod room;
 pub mod sender;

@@ -16,7 +16,7 @@ use warp::{reply::Response, ws::Ws};
 
 use super::{Api, body::Body, query::Query};
 use crate::{
-    auth::{Caller, Role},
+    auth::{Caller, Role, Scope},
     errors::{ApiError, Code},
 };
 
@@ -130,6 +130,11 @@ impl Call {
             Some(account) => Ok(account),
             None => Ok(caller.account_id),
         }
+    }
+
+    /// Whose objects a listing shows that asks for those of `wanted`.
+    pub fn scope(&self, wanted: Option<AccountId>) -> Result<Scope, ApiError> {
+        Ok(self.caller()?.scope(wanted))
     }
 
     /// The whole address of a path, as the client reaches us.
@@ -284,7 +289,7 @@ pub fn refused(error: &ApiError) -> Response {
     if error.status() == StatusCode::UNAUTHORIZED {
         headers.insert(
             header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm='login:password'"),
+            HeaderValue::from_static(error.challenge().header()),
         );
     }
     if let Some(seconds) = error.retry_after_s() {

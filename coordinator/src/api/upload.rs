@@ -87,24 +87,29 @@ pub enum Pictures {
 }
 
 /// Media types of pictures.
+pub const IMAGES: [&str; 5] = [
+    "image/jpeg",
+    "image/png",
+    "image/bmp",
+    "image/tiff",
+    "image/x-portable-pixmap",
+];
+/// Media types of pictures as base64 text.
+pub const BASE64_IMAGES: [&str; 5] = [
+    "image/x-jpeg-base64",
+    "image/x-png-base64",
+    "image/x-bmp-base64",
+    "image/x-tiff-base64",
+    "image/x-portable-pixmap-base64",
+];
+
+/// Whether `media` is the type of a picture.
 pub fn is_image_type(media: &str) -> bool {
-    matches!(
-        media,
-        "image/jpeg" | "image/png" | "image/bmp" | "image/tiff" | "image/x-portable-pixmap"
-    )
+    IMAGES.contains(&media)
 }
 
 fn is_base64_type(media: &str) -> bool {
-    media.strip_suffix("-base64").is_some_and(|kind| {
-        matches!(
-            kind,
-            "image/x-jpeg"
-                | "image/x-png"
-                | "image/x-bmp"
-                | "image/x-tiff"
-                | "image/x-portable-pixmap"
-        )
-    })
+    BASE64_IMAGES.contains(&media)
 }
 
 fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
