@@ -13,10 +13,7 @@ use goshawk_coordinator_core::{
     permission::{Action, Resource as Kind},
     query::{MAX_PAGE_SIZE, Page},
 };
-use goshawk_proto::{
-    id::{AccountId, HandlerId, ListId},
-    time::Timestamp,
-};
+use goshawk_proto::id::{AccountId, HandlerId, ListId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
