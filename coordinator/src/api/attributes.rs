@@ -23,6 +23,7 @@ use utoipa::{
 };
 
 use super::{
+    Api,
     call::Call,
     media::MSGPACK,
     operation::{Operation, Shape},
@@ -193,11 +194,26 @@ fn check_version(call: &Call, wanted: Option<KnownVersion>) -> Result<(), ApiErr
     }
 }
 
+/// Seconds that a temporary attribute lives.
+pub type Seconds = Whole<1, 86_400>;
+
+/// The schema of the life of a temporary attribute.
+pub fn life_schema() -> RefOr<Schema> {
+    with_default(Seconds::schema(), 300.into())
+}
+
+/// The life that a request asks for; otherwise that of the installation.
+pub fn life(api: &Api, asked: Option<Seconds>) -> Duration {
+    asked.map_or(api.attribute_ttl, |seconds| {
+        Duration::from_secs(seconds.get().unsigned_abs())
+    })
+}
+
 parameters! {
     /// How long to keep something.
     pub struct Life {
-        /// Seconds until it is removed.
-        default ttl: Whole<1, 86_400> = Whole::<1, 86_400>::of::<300>(),
+        /// Seconds until it is removed; 300 unless the installation is set up otherwise.
+        optional ttl: Seconds => life_schema(),
     }
 }
 
@@ -216,7 +232,7 @@ pub struct AttributeMade {
 
 async fn create(
     call: Call,
-    Params(life): Params<Life>,
+    Params(asked): Params<Life>,
     Packed(new): Packed<NewAttribute>,
 ) -> Result<Created<AttributeMade>, ApiError> {
     let (account_id, now) = (call.account()?, call.api.now());
@@ -226,7 +242,7 @@ async fn create(
         account_id,
         attributes: new.resolve(&call.api)?,
         create_time: now,
-        expires_at: now.after(Duration::from_secs(life.ttl.get().unsigned_abs())),
+        expires_at: now.after(life(&call.api, asked.ttl)),
     };
     call.api
         .store

@@ -1,143 +1,160 @@
 //! `POST /6/detector`: faces in pictures, each kept as a sample.
 
-use goshawk_coordinator_core::code::Multiface;
+pub mod view;
+
+use goshawk_coordinator_core::{
+    code::Multiface,
+    event::view::face_sample_url,
+    formats::Whole,
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::Switch,
+};
 use goshawk_proto::{
     detection::HeadPose,
-    geometry::Rect,
     id::{AccountId, SampleId},
 };
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
 
 use super::{
     Api,
-    call::{self, Call},
+    call::Call,
+    operation::Operation,
+    payload::Params,
     pictures::blob_error,
-    query::Query,
-    routes::{Access, Answer, Resource},
+    reply::Made,
+    routes::{Access, Resource},
     upload::{self, Pictures, Purpose, Upload},
+    vision,
 };
 use crate::{
     blobs::{BlobKey, BlobKind},
-    errors::{self, ApiError, Code},
-    process::{DetectedPicture, PictureFace, PictureOptions},
+    errors::{ApiError, Code},
+    process::{DetectedPicture, PictureOptions},
 };
-
-/// Estimations of the contract that no model of the pack makes.
-const UNSUPPORTED: [&str; 7] = [
-    "estimate_emotions",
-    "estimate_mask",
-    "detect_landmarks68",
-    "estimate_gaze",
-    "estimate_eyes_attributes",
-    "estimate_mouth_attributes",
-    "estimate_face_quality",
-];
+use view::{
+    AngleFilter, AngleReason, DetectedFace, DetectedImage, DetectedImages, DetectedSample,
+    Detection, Detections, FilteredFace,
+};
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
-    vec![Resource::at("/6/detector").on(Method::POST, Access::Account, detect)]
+    let access = Access::May(Kind::FaceSample, Action::Creation);
+    vec![
+        Resource::at("/6/detector").serve(
+            Operation::post("detectFaces", access, detect)
+                .about("Finds faces in pictures and keeps each as a sample.")
+                .takes(upload::detection_forms)
+                .fails(&upload::errors(Purpose::Detection))
+                .fails(&[Code::FeatureDisabled])
+                .fails_as(http::StatusCode::BAD_REQUEST, &[Code::ImageNotFound]),
+        ),
+    ]
 }
 
-struct Wanted {
-    multiface: Multiface,
-    head_pose: bool,
-    quality: bool,
-    exif: bool,
-    thresholds: [(&'static str, Option<i64>); 3],
-    options: PictureOptions,
+/// Degrees that a head may be turned.
+type Angle = Whole<0, 180>;
+
+parameters! {
+    /// What to find.
+    pub struct Wanted {
+        /// Several faces in a picture: 0 is a mistake, 1 takes all, 2 takes the best.
+        default multiface_policy: Multiface = Multiface::All,
+        /// Whether to tell where heads look.
+        default estimate_head_pose: Switch = Switch(false),
+        /// Emotions; no model here estimates them, 1 is refused.
+        default estimate_emotions: Switch = Switch(false),
+        /// Masks; no model here estimates them, 1 is refused.
+        default estimate_mask: Switch = Switch(false),
+        /// Points of a face; no model here finds so many, 1 is refused.
+        default detect_landmarks68: Switch = Switch(false),
+        /// Whether to tell how pictures were taken; nothing is known of it so far.
+        default extract_exif: Switch = Switch(false),
+        /// Whether to tell how fit faces are for recognition.
+        default estimate_quality: Switch = Switch(false),
+        /// Gaze; no model here estimates it, 1 is refused.
+        default estimate_gaze: Switch = Switch(false),
+        /// Eyes; no model here estimates their state, 1 is refused.
+        default estimate_eyes_attributes: Switch = Switch(false),
+        /// Mouths; no model here estimates their state, 1 is refused.
+        default estimate_mouth_attributes: Switch = Switch(false),
+        /// Farthest turn up or down in degrees.
+        optional pitch_threshold: Angle,
+        /// Farthest lean in degrees.
+        optional roll_threshold: Angle,
+        /// Farthest turn to the side in degrees.
+        optional yaw_threshold: Angle,
+        /// Whether the pictures are samples already.
+        default warped_image: Switch = Switch(false),
+        /// Whether to turn pictures as their EXIF data say.
+        default use_exif_info: Switch = Switch(true),
+        /// Checks as for passports; not made here, 1 is refused.
+        default estimate_face_quality: Switch = Switch(false),
+    }
 }
 
 impl Wanted {
-    fn read(query: &Query) -> Result<Self, ApiError> {
-        for name in UNSUPPORTED {
-            if query.flag(name, false)? {
-                return Err(Code::FeatureDisabled.with(name));
-            }
+    /// Refuses by name what no model of the pack estimates.
+    fn possible(&self) -> Result<(), ApiError> {
+        let all = [
+            ("estimate_emotions", self.estimate_emotions),
+            ("estimate_mask", self.estimate_mask),
+            ("detect_landmarks68", self.detect_landmarks68),
+            ("estimate_gaze", self.estimate_gaze),
+            ("estimate_eyes_attributes", self.estimate_eyes_attributes),
+            ("estimate_mouth_attributes", self.estimate_mouth_attributes),
+            ("estimate_face_quality", self.estimate_face_quality),
+        ];
+        match all.into_iter().find(|(_, wanted)| wanted.0) {
+            Some((name, _)) => Err(Code::FeatureDisabled.with(name)),
+            None => Ok(()),
         }
-        let multiface = query.integer("multiface_policy", 0..=2)?.unwrap_or(1);
-        let threshold = |name| query.integer(name, 0..=180);
-        Ok(Self {
-            multiface: Multiface::from_code(multiface.unsigned_abs()).unwrap_or(Multiface::All),
-            head_pose: query.flag("estimate_head_pose", false)?,
-            quality: query.flag("estimate_quality", false)?,
-            exif: query.flag("extract_exif", false)?,
-            thresholds: [
-                ("yaw_threshold", threshold("yaw_threshold")?),
-                ("pitch_threshold", threshold("pitch_threshold")?),
-                ("roll_threshold", threshold("roll_threshold")?),
-            ],
-            options: PictureOptions {
-                warp: query.flag("warped_image", false)?,
-                use_exif: query.flag("use_exif_info", true)?,
-            },
-        })
     }
 
-    /// Why a head is turned too far, in the contract's form; empty when it is not.
-    fn filter(&self, pose: Option<HeadPose>) -> Vec<Value> {
+    fn options(&self) -> PictureOptions {
+        PictureOptions {
+            warp: self.warped_image.0,
+            use_exif: self.use_exif_info.0,
+        }
+    }
+
+    /// Why a head is turned too far; empty when it is not.
+    fn filter(&self, pose: Option<HeadPose>) -> Vec<AngleReason> {
         let Some(pose) = pose else { return Vec::new() };
-        let angles = [pose.yaw, pose.pitch, pose.roll];
-        let over = |((name, limit), angle): (&(&str, Option<i64>), f32)| {
-            let limit = (*limit)?;
-            (f64::from(angle.abs()) > limit as f64).then(
-                || json!({"filter_name": name, "object_value": angle, "threshold_value": limit}),
-            )
+        let angles = [
+            (AngleFilter::Yaw, self.yaw_threshold, pose.yaw),
+            (AngleFilter::Pitch, self.pitch_threshold, pose.pitch),
+            (AngleFilter::Roll, self.roll_threshold, pose.roll),
+        ];
+        let over = |(filter_name, limit, angle): (AngleFilter, Option<Angle>, f32)| {
+            let threshold_value = limit?.get();
+            (f64::from(angle.abs()) > threshold_value as f64).then_some(AngleReason {
+                filter_name,
+                object_value: angle,
+                threshold_value,
+            })
         };
-        self.thresholds
-            .iter()
-            .zip(angles)
-            .filter_map(over)
-            .collect()
-    }
-
-    /// The `detection` object of a face.
-    fn view(&self, face: &PictureFace) -> Value {
-        let mut attributes = json!({});
-        if let Some(pose) = face.head_pose.filter(|_| self.head_pose) {
-            attributes["head_pose"] =
-                json!({"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll});
-        }
-        let mut detection = json!({"attributes": attributes});
-        if let Some(rect) = face.rect {
-            detection["rect"] = json!(rect);
-            if let Some(points) = &face.landmarks {
-                detection["landmarks5"] = json!(relative(points, rect));
-            }
-        }
-        if self.quality {
-            let q = face.quality;
-            detection["quality"] = json!({
-                "blurriness": q.sharpness, "light": q.light, "dark": q.dark,
-                "illumination": q.illumination, "specularity": q.specularity,
-            });
-        }
-        detection
+        angles.into_iter().filter_map(over).collect()
     }
 }
 
-/// Points as whole pixels from the box's corner, as the contract writes them.
-fn relative(points: &goshawk_proto::detection::Landmarks5, rect: Rect) -> Vec<[i64; 2]> {
-    let from = |value: f32, corner: u32| (f64::from(value) - f64::from(corner)).round() as i64;
-    points
-        .iter()
-        .map(|point| [from(point.x, rect.x), from(point.y, rect.y)])
-        .collect()
-}
-
-async fn detect(call: Call) -> Answer {
+async fn detect(
+    call: Call,
+    Params(wanted): Params<Wanted>,
+) -> Result<Made<DetectedImages>, ApiError> {
     let account = call.account()?;
-    let wanted = Wanted::read(&call.query)?;
+    wanted.possible()?;
     call.api.analyzer()?;
     let uploads = match upload::read(&call, Purpose::Detection).await? {
         Pictures::Given(uploads) => uploads,
-        Pictures::Samples(ids) => samples(&call.api, account, &ids).await?,
+        Pictures::Samples(ids) => samples(&call.api, account, &ids)
+            .await
+            .map_err(ApiError::status_is_400_if_missing)?,
     };
     let mut images = Vec::with_capacity(uploads.len());
     for upload in uploads {
         images.push(one(&call.api, account, &wanted, upload).await?);
     }
-    call::json(StatusCode::CREATED, &json!({"images": images}))
+    Ok(Made(DetectedImages { images }))
 }
 
 /// Stored samples as pictures named by their ids.
@@ -168,38 +185,25 @@ async fn one(
     account: AccountId,
     wanted: &Wanted,
     upload: Upload,
-) -> Result<Value, ApiError> {
-    let found = api.analyzer()?.detect(upload.bytes, wanted.options).await;
+) -> Result<DetectedImage, ApiError> {
+    let found = api.analyzer()?.detect(upload.bytes, wanted.options()).await;
     let mut picture = match found {
         Ok(picture) => picture,
-        Err(error) => return Ok(failed(&upload.filename, &super::vision::outcome(error)?)),
+        Err(error) => {
+            let error = vision::outcome(error)?;
+            return Ok(DetectedImage::failed(upload.filename, &error));
+        }
     };
-    if wanted.multiface == Multiface::Refuse && picture.faces.len() > 1 {
-        return Ok(failed(&upload.filename, &Code::ManyFaces.plain()));
+    if wanted.multiface_policy == Multiface::Refuse && picture.faces.len() > 1 {
+        let error = Code::ManyFaces.plain();
+        return Ok(DetectedImage::failed(upload.filename, &error));
     }
-    if wanted.multiface == Multiface::Best {
+    if wanted.multiface_policy == Multiface::Best {
         picture.faces.truncate(1);
     }
-    let (samples, filtered) = keep(api, account, wanted, picture).await?;
-    let mut image = json!({
-        "filename": upload.filename,
-        "status": 1,
-        "error": errors::success(),
-        "detections": {"samples": samples, "filtered_detections": {"face_detections": filtered}},
-    });
-    if wanted.exif {
-        image["exif"] = json!({});
-    }
-    Ok(image)
-}
-
-fn failed(filename: &str, error: &ApiError) -> Value {
-    json!({
-        "filename": filename,
-        "status": 0,
-        "error": error.body(),
-        "detections": {"samples": [], "filtered_detections": {"face_detections": []}},
-    })
+    let detections = keep(api, account, wanted, picture).await?;
+    let exif = wanted.extract_exif.0;
+    Ok(DetectedImage::found(upload.filename, detections, exif))
 }
 
 async fn keep(
@@ -207,13 +211,17 @@ async fn keep(
     account: AccountId,
     wanted: &Wanted,
     picture: DetectedPicture,
-) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
-    let (mut samples, mut filtered) = (Vec::new(), Vec::new());
+) -> Result<Detections, ApiError> {
+    let mut all = Detections::default();
     for face in picture.faces {
-        let detection = wanted.view(&face);
-        let reasons = wanted.filter(face.head_pose);
-        if !reasons.is_empty() {
-            filtered.push(json!({"filter_reasons": reasons, "detection": detection}));
+        let (pose, quality) = (wanted.estimate_head_pose.0, wanted.estimate_quality.0);
+        let detection = Detection::of(&face, pose, quality);
+        let filter_reasons = wanted.filter(face.head_pose);
+        if !filter_reasons.is_empty() {
+            all.filtered_detections.face_detections.push(FilteredFace {
+                filter_reasons,
+                detection,
+            });
             continue;
         }
         let id = SampleId::random();
@@ -226,18 +234,25 @@ async fn keep(
             .put(&key, face.warp.bytes.into())
             .await
             .map_err(|error| blob_error(error, id.0))?;
-        let url = goshawk_coordinator_core::event::view::face_sample_url(id);
-        samples.push(json!({"face": {"sample_id": id, "url": url, "detection": detection}}));
+        all.samples.push(DetectedSample {
+            face: DetectedFace {
+                sample_id: id,
+                url: face_sample_url(id),
+                detection,
+            },
+        });
     }
-    Ok((samples, filtered))
+    Ok(all)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::query::Query;
+    use goshawk_coordinator_core::query::{BadParameter, Pairs, Parameters};
 
-    fn wanted(query: &str) -> Result<Wanted, ApiError> {
-        Wanted::read(&Query::parse(query))
+    fn wanted(query: &str) -> Result<Wanted, BadParameter> {
+        Wanted::read(Pairs(Query::parse(query).pairs()))
     }
 
     #[test]
@@ -251,23 +266,22 @@ mod tests {
             })
         };
         assert!(wanted.filter(pose(-19.5)).is_empty());
-        let reasons = wanted.filter(pose(-41.5));
-        assert_eq!(
-            reasons,
-            [json!({"filter_name": "yaw_threshold", "object_value": -41.5, "threshold_value": 20})]
-        );
+        let reason = AngleReason {
+            filter_name: AngleFilter::Yaw,
+            object_value: -41.5,
+            threshold_value: 20,
+        };
+        assert_eq!(wanted.filter(pose(-41.5)), [reason]);
     }
 
     #[test]
     fn what_no_model_estimates_is_refused_and_not_made_up() {
-        let error = wanted("estimate_mask=1").err().unwrap();
+        let error = wanted("estimate_mask=1").unwrap().possible().unwrap_err();
         assert_eq!(
             (error.status().as_u16(), error.code()),
             (403, Code::FeatureDisabled)
         );
-        assert_eq!(
-            wanted("pitch_threshold=181").err().unwrap().code(),
-            Code::BadQuery
-        );
+        let error = wanted("pitch_threshold=181").unwrap_err();
+        assert_eq!(error.name, "pitch_threshold");
     }
 }

@@ -1,10 +1,12 @@
 //! `POST /6/extractor`: descriptors, age and gender of stored samples as temporary attributes.
 
-use std::time::Duration;
-
 use goshawk_coordinator_core::{
-    event::view::basic_attributes,
-    face::{Attributes, TemporaryAttribute},
+    code::GenderCode,
+    face::{Attributes, TemporaryAttribute, whole_years},
+    formats::{Fraction, Items},
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::Switch,
 };
 use goshawk_models::{Exif, Picture, face_quality};
 use goshawk_proto::{
@@ -15,17 +17,21 @@ use goshawk_proto::{
     id::{AccountId, AttributeId, SampleId},
     picture::Pixels,
 };
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::{ToSchema, openapi::request_body::RequestBody};
 
 use super::{
     Api,
-    call::{self, Call},
+    attributes::{Seconds, life, life_schema},
+    call::Call,
     detector::samples,
-    fields::Field,
-    query::Query,
-    routes::{Access, Answer, Resource},
-    vision,
+    media::JSON,
+    openapi::Schemas,
+    operation::Operation,
+    payload::{self, Params, Payload},
+    reply::Made,
+    routes::{Access, Resource},
+    typed, vision,
 };
 use crate::{
     errors::{ApiError, Code},
@@ -34,30 +40,138 @@ use crate::{
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
-    vec![Resource::at("/6/extractor").on(Method::POST, Access::Account, extract)]
+    let access = Access::May(Kind::Attribute, Action::Creation);
+    vec![
+        Resource::at("/6/extractor").serve(
+            Operation::post("extractAttributes", access, extract)
+                .about(
+                    "Extracts descriptors, age and gender of samples and keeps them for a while.",
+                )
+                .fails(&[Code::FeatureDisabled, Code::BadImage, Code::ImageNotFound]),
+        ),
+    ]
 }
 
-struct Wanted {
-    threshold: f64,
-    descriptor: bool,
-    basic: bool,
-    aggregate: bool,
-    ttl: Duration,
-}
-
-impl Wanted {
-    fn read(query: &Query, default_ttl: Duration) -> Result<Self, ApiError> {
-        let ttl = query.integer("ttl", 1..=86_400)?;
-        Ok(Self {
-            threshold: query.number("score_threshold", 0.0..=1.0)?.unwrap_or(0.0),
-            descriptor: query.flag("extract_descriptor", true)?,
-            basic: query.flag("extract_basic_attributes", false)?,
-            aggregate: query.flag("aggregate_attributes", false)?,
-            ttl: ttl.map_or(default_ttl, |seconds| {
-                Duration::from_secs(seconds.unsigned_abs())
-            }),
-        })
+parameters! {
+    /// What to extract and how to keep it.
+    pub struct Wanted {
+        /// Least fitness of a sample; what is below is told and not kept.
+        default score_threshold: Fraction = Fraction::clamped(0.0),
+        /// Whether to extract descriptors.
+        default extract_descriptor: Switch = Switch(true),
+        /// Whether to estimate age and gender.
+        default extract_basic_attributes: Switch = Switch(false),
+        /// Whether all samples, being of one person, make one attribute together.
+        default aggregate_attributes: Switch = Switch(false),
+        /// Seconds until it is removed; 300 unless the installation is set up otherwise.
+        optional ttl: Seconds => life_schema(),
     }
+}
+
+/// The samples to extract from.
+pub struct SampleList(Vec<SampleId>);
+
+type Ids = Items<SampleId, 1, 8>;
+
+impl Payload for SampleList {
+    async fn read(call: &Call) -> Result<Self, ApiError> {
+        if call.content_type().as_deref() != Some(JSON) {
+            return Err(Code::BadContentType.plain());
+        }
+        let bytes = call.small_body().await?;
+        let ids: Ids = typed::from_slice(&bytes, Code::BadJson)?;
+        Ok(Self(ids.into_inner()))
+    }
+
+    fn describe(schemas: &mut Schemas) -> RequestBody {
+        payload::described(&[(JSON, schemas.of::<Ids>())])
+    }
+
+    fn errors() -> Vec<Code> {
+        vec![Code::BadContentType, Code::BadJson]
+    }
+}
+
+/// Age and gender as estimated.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EstimatedAttributes {
+    /// Age in years.
+    #[schema(minimum = 0, maximum = 100)]
+    pub age: u8,
+    /// 0 female, 1 male.
+    pub gender: GenderCode,
+    /// Null: no model here estimates it.
+    #[schema(value_type = Option<Object>, required)]
+    pub ethnicities: Option<()>,
+}
+
+impl From<BasicAttributes> for EstimatedAttributes {
+    fn from(basic: BasicAttributes) -> Self {
+        Self {
+            age: whole_years(basic.age),
+            gender: basic.gender.into(),
+            ethnicities: None,
+        }
+    }
+}
+
+/// Why an attribute was not kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScoreReason {
+    /// The filter.
+    #[schema(inline)]
+    pub filter_name: ScoreFilter,
+    /// What the sample has.
+    pub object_value: f32,
+    /// What was asked for.
+    pub threshold_value: f64,
+}
+
+goshawk_coordinator_core::words! {
+    /// Filters of attributes.
+    pub enum ScoreFilter: "filters" {
+        /// The fitness of the sample is too low.
+        Score = "score_threshold",
+    }
+}
+
+/// Whether an attribute was left out, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScoreVerdict {
+    /// Whether it was.
+    pub is_filtered: bool,
+    /// Why.
+    pub filter_reasons: Vec<ScoreReason>,
+}
+
+/// What became of one sample, or of several together.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExtractedAttribute {
+    /// The temporary attribute; null where it was left out.
+    #[schema(required)]
+    pub attribute_id: Option<AttributeId>,
+    /// Age and gender, where they were asked for and estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub basic_attributes: Option<EstimatedAttributes>,
+    /// Fitness for recognition.
+    #[schema(minimum = 0, maximum = 1)]
+    pub score: f32,
+    /// Where the attribute is.
+    #[schema(format = "uri-reference", required)]
+    pub url: Option<String>,
+    /// The whole address of it.
+    #[schema(format = "uri-reference")]
+    pub external_url: Option<String>,
+    /// The samples.
+    pub samples: Items<SampleId, 0, { usize::MAX }>,
+    /// Whether it was left out.
+    pub filter: ScoreVerdict,
+}
+
+fn all(samples: Vec<SampleId>) -> Items<SampleId, 0, { usize::MAX }> {
+    // Without bounds there is nothing to refuse.
+    Items::new(samples).unwrap_or_default()
 }
 
 /// What was extracted of one sample.
@@ -68,26 +182,28 @@ struct Extracted {
     traits: SampleTraits,
 }
 
-async fn extract(call: Call) -> Answer {
+async fn extract(
+    call: Call,
+    Params(wanted): Params<Wanted>,
+    SampleList(ids): SampleList,
+) -> Result<Made<Vec<ExtractedAttribute>>, ApiError> {
     let account = call.account()?;
-    let wanted = Wanted::read(&call.query, call.api.attribute_ttl)?;
     call.api.analyzer()?;
-    let body = call.json(Code::BadJson).await?;
-    let ids: Vec<SampleId> = Field::root(&body, Code::BadJson).ids(1..=8)?;
     let extracted = of_samples(&call.api, account, &ids).await?;
+    let threshold = *wanted.score_threshold;
     let (good, bad): (Vec<_>, Vec<_>) = extracted
         .into_iter()
-        .partition(|one| f64::from(one.score) >= wanted.threshold);
+        .partition(|one| f64::from(one.score) >= threshold);
     let mut answers = Vec::new();
-    if wanted.aggregate && !good.is_empty() {
+    if wanted.aggregate_attributes.0 && !good.is_empty() {
         answers.push(keep(&call, account, &wanted, &good).await?);
     } else {
         for one in good {
             answers.push(keep(&call, account, &wanted, std::slice::from_ref(&one)).await?);
         }
     }
-    answers.extend(bad.iter().map(|one| filtered(one, wanted.threshold)));
-    call::json(StatusCode::CREATED, &answers)
+    answers.extend(bad.iter().map(|one| filtered(one, threshold)));
+    Ok(Made(answers))
 }
 
 async fn of_samples(
@@ -172,31 +288,29 @@ async fn keep(
     account: AccountId,
     wanted: &Wanted,
     parts: &[Extracted],
-) -> Result<Value, ApiError> {
+) -> Result<ExtractedAttribute, ApiError> {
     let (descriptor, basic, score) = aggregate(parts)?;
     let samples: Vec<SampleId> = parts.iter().map(|part| part.sample).collect();
+    let (with_descriptor, with_basic) = (
+        wanted.extract_descriptor.0,
+        wanted.extract_basic_attributes.0,
+    );
+    let used = |used: bool| if used { samples.clone() } else { Vec::new() };
+    let basic = basic.filter(|_| with_basic);
     let now = call.api.now();
     let attribute = TemporaryAttribute {
         attribute_id: AttributeId::random(),
         account_id: account,
         attributes: Attributes {
-            descriptor: wanted.descriptor.then_some(descriptor),
-            descriptor_samples: if wanted.descriptor {
-                samples.clone()
-            } else {
-                Vec::new()
-            },
-            basic: basic.filter(|_| wanted.basic),
-            basic_samples: if wanted.basic {
-                samples.clone()
-            } else {
-                Vec::new()
-            },
+            descriptor: with_descriptor.then_some(descriptor),
+            descriptor_samples: used(with_descriptor),
+            basic,
+            basic_samples: used(with_basic),
             ethnicity: None,
             score: Some(score),
         },
         create_time: now,
-        expires_at: now.after(wanted.ttl),
+        expires_at: now.after(life(&call.api, wanted.ttl)),
     };
     let id = attribute.attribute_id;
     call.api
@@ -204,28 +318,36 @@ async fn keep(
         .run(move |store| store.put_attribute(&attribute))
         .await?;
     let url = format!("/6/attributes/{id}");
-    let mut view = json!({
-        "attribute_id": id,
-        "url": url,
-        "external_url": call.external(&url),
-        "samples": samples,
-        "score": score,
-        "filter": {"is_filtered": false, "filter_reasons": []},
-    });
-    if let Some(basic) = basic.filter(|_| wanted.basic) {
-        view["basic_attributes"] = basic_attributes(basic);
-    }
-    Ok(view)
+    Ok(ExtractedAttribute {
+        attribute_id: Some(id),
+        basic_attributes: basic.map(EstimatedAttributes::from),
+        score,
+        external_url: Some(call.external(&url)),
+        url: Some(url),
+        samples: all(samples),
+        filter: ScoreVerdict {
+            is_filtered: false,
+            filter_reasons: Vec::new(),
+        },
+    })
 }
 
-fn filtered(one: &Extracted, threshold: f64) -> Value {
-    let reason = json!({"filter_name": "score_threshold", "object_value": one.score, "threshold_value": threshold});
-    json!({
-        "attribute_id": null,
-        "url": null,
-        "external_url": null,
-        "samples": [one.sample],
-        "score": one.score,
-        "filter": {"is_filtered": true, "filter_reasons": [reason]},
-    })
+fn filtered(one: &Extracted, threshold: f64) -> ExtractedAttribute {
+    let reason = ScoreReason {
+        filter_name: ScoreFilter::Score,
+        object_value: one.score,
+        threshold_value: threshold,
+    };
+    ExtractedAttribute {
+        attribute_id: None,
+        basic_attributes: None,
+        score: one.score,
+        url: None,
+        external_url: None,
+        samples: all(vec![one.sample]),
+        filter: ScoreVerdict {
+            is_filtered: true,
+            filter_reasons: vec![reason],
+        },
+    }
 }

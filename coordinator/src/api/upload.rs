@@ -1,5 +1,6 @@
 //! Pictures in request bodies: raw, base64, multipart, or named as stored samples.
 
+mod described;
 mod json_body;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -10,6 +11,7 @@ use http::header;
 
 use super::{Api, call::Call, typed::from_slice};
 use crate::errors::{ApiError, Code};
+pub use described::{detection_forms, errors};
 use json_body::{Few, JsonBody, is_empty_json};
 
 /// File name of a picture that came without one.

@@ -147,7 +147,7 @@ impl Front {
             return Err(Code::MethodNotAllowed.plain());
         }
         if is_encoded(request.headers()) && !request.body().is_end_stream() {
-            let detail = "Request bodies with a Content-Encoding are not taken";
+            let detail = "Encoded request bodies are not taken";
             return Err(ApiError::new(Code::NotAcceptable, detail));
         }
         Ok(())
@@ -217,15 +217,18 @@ fn expects_continue(request: &Request<Incoming>) -> bool {
     request.headers().contains_key(header::EXPECT)
 }
 
+/// Whether a body is not on the wire as it is meant, apart from its chunks. (Whose last coding is
+/// not `chunked` has been refused before.)
 fn is_encoded(headers: &HeaderMap) -> bool {
-    let is_identity = |value: &HeaderValue| {
+    let is_one_of = |value: &HeaderValue, plain: &[&str]| {
         let text = value.as_bytes().trim_ascii();
-        text.is_empty() || text.eq_ignore_ascii_case(b"identity")
+        let mut plain = plain.iter();
+        plain.any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
     };
-    !headers
-        .get_all(header::CONTENT_ENCODING)
-        .iter()
-        .all(is_identity)
+    let mut content = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut transfer = headers.get_all(header::TRANSFER_ENCODING).iter();
+    !content.all(|value| is_one_of(value, &["identity", ""]))
+        || !transfer.all(|value| is_one_of(value, &["chunked"]))
 }
 
 /// Sets `Host` where the target itself names it: in HTTP/2, and in requests as proxies get them.
@@ -256,5 +259,14 @@ mod tests {
         };
         assert!(!with(&[]) && !with(&["identity"]) && !with(&[" Identity ", ""]));
         assert!(with(&["gzip"]) && with(&["identity", "br"]) && with(&["identity, gzip"]));
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::TRANSFER_ENCODING,
+            HeaderValue::from_static("Chunked"),
+        );
+        assert!(!is_encoded(&headers));
+        let squeezed = HeaderValue::from_static("gzip, chunked");
+        headers.insert(header::TRANSFER_ENCODING, squeezed);
+        assert!(is_encoded(&headers));
     }
 }

@@ -13,7 +13,7 @@ use super::{NOT_SUPPORTED, Purpose};
 use crate::errors::ApiError;
 
 /// Most addresses or samples in one body.
-const MAX_ITEMS: usize = 8;
+pub const MAX_ITEMS: usize = 8;
 
 /// The body; which of its three forms it has is for the reader to tell.
 #[derive(Deserialize)]
