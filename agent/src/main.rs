@@ -1,5 +1,7 @@
 //! `goshawk-agent`: the edge daemon's command line.
 
+mod pages;
+
 use std::{
     fs::File,
     io::{self, Write},
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         Some(("run", matches)) => run(matches),
         Some(("analyze", matches)) => analyze(matches),
         Some(("config", _)) => print_config(),
+        Some(("man", matches)) => pages::man(command(), matches),
+        Some(("completions", matches)) => pages::completions(command(), matches),
         _ => Ok(()),
     };
     match done {
@@ -67,6 +71,7 @@ fn command() -> Command {
             Command::new("config")
                 .about("Print a settings file with every key, its default and its meaning"),
         )
+        .subcommands(pages::commands())
 }
 
 fn analyze_command() -> Command {

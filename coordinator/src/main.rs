@@ -1,5 +1,7 @@
 //! `goshawk-coordinator`: the coordinator's command line.
 
+mod pages;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -21,6 +23,8 @@ fn main() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("run", matches)) => run(matches),
         Some(("config", _)) => print_config(),
+        Some(("man", matches)) => pages::man(command(), matches),
+        Some(("completions", matches)) => pages::completions(command(), matches),
         Some(("keys", matches)) => keys(matches),
         _ => Ok(()),
     };
@@ -74,6 +78,7 @@ fn command() -> Command {
             Command::new("config")
                 .about("Print a settings file with every key, its default and its meaning"),
         )
+        .subcommands(pages::commands())
         .subcommand(keys)
 }
 

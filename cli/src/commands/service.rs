@@ -137,8 +137,9 @@ pub async fn spec(client: &Client, command: Spec, output: &mut Output) -> Result
 pub fn backup(output: &mut Output) -> Result<(), Failure> {
     output.text(
         "The coordinator saves its own data, also while it runs. On its machine:\n\n  \
-         goshawk-coordinator backup --help\n  goshawk-coordinator verify --help\n  \
-         goshawk-coordinator restore --help\n\n\
+         goshawk-coordinator backup FILE     write everything into a file\n  \
+         goshawk-coordinator verify FILE     check it\n  \
+         goshawk-coordinator restore FILE    put it in place of what is there\n\n\
          `goshawk faces export FILE` writes what is known about people, without descriptors.",
     )
 }
