@@ -58,6 +58,8 @@ impl Access {
                 Code::AuthorizationFailed,
                 Code::AuthorizationNeeded,
                 Code::AccessDenied,
+                Code::PermissionDenied,
+                Code::TokenUnreadable,
             ],
         }
     }
