@@ -57,7 +57,10 @@ fn operations_document_the_codes_of_their_contract() {
     let Some(text) = index() else { return };
     let mut wrong = Vec::new();
     let mut checked = 0;
-    for (service, label) in [(Service::Api, "luna-api"), (Service::Streams, "luna-streams")] {
+    for (service, label) in [
+        (Service::Api, "luna-api"),
+        (Service::Streams, "luna-streams"),
+    ] {
         let ours = documented(service);
         for line in text.lines() {
             let cells: Vec<&str> = line
@@ -78,9 +81,8 @@ fn operations_document_the_codes_of_their_contract() {
                 .filter(|code| !known.contains(code))
                 .filter(|code| !NOWHERE.iter().any(|(number, _)| number == code))
                 .filter(|code| {
-                    let here = |(at, codes, _): &(&str, &[u32], &str)| {
-                        *at == name && codes.contains(code)
-                    };
+                    let here =
+                        |(at, codes, _): &(&str, &[u32], &str)| *at == name && codes.contains(code);
                     !HERE.iter().any(here)
                 })
                 .collect();
