@@ -83,7 +83,7 @@ pub fn document(service: Service, resources: &[Resource]) -> OpenApi {
     let mut paths = PathsBuilder::new();
     for resource in resources {
         for operation in resource.operations() {
-            let described = describe(resource, operation, &mut schemas);
+            let described = describe(service, resource, operation, &mut schemas);
             let item = PathItem::new(method(&operation.method), described);
             paths = paths.path(resource.template(), item);
         }
@@ -120,13 +120,18 @@ fn method(method: &Method) -> HttpMethod {
     }
 }
 
-fn describe(resource: &Resource, operation: &Operation, schemas: &mut Schemas) -> Described {
+fn describe(
+    service: Service,
+    resource: &Resource,
+    operation: &Operation,
+    schemas: &mut Schemas,
+) -> Described {
     let shape = operation.shape(schemas);
     let mut described = OperationBuilder::new()
         .tag(resource.tag())
         .operation_id(Some(operation.id))
         .summary(Some(operation.about));
-    let parameters = headers(operation, &shape)
+    let parameters = headers(service, operation, &shape)
         .into_iter()
         .chain(resource.path_parameters())
         .chain(shape.parameters.iter().cloned());
@@ -199,7 +204,7 @@ fn errors(
 }
 
 /// Headers that a request may carry.
-fn headers(operation: &Operation, shape: &Shape) -> Vec<Parameter> {
+fn headers(service: Service, operation: &Operation, shape: &Shape) -> Vec<Parameter> {
     let header = |name: &str, text: &str, schema: ObjectBuilder| {
         ParameterBuilder::new()
             .name(name)
@@ -212,7 +217,7 @@ fn headers(operation: &Operation, shape: &Shape) -> Vec<Parameter> {
         header(
             "Luna-Request-Id",
             "Identifies the request in logs; made up when it is not given.",
-            request_id(),
+            asked_id(service),
         )
         .build(),
     ];
@@ -270,6 +275,15 @@ pub fn uuid() -> ObjectBuilder {
     text()
         .format(Some(SchemaFormat::Custom("uuid".to_owned())))
         .pattern(Some(UUID_PATTERN))
+}
+
+/// The id of a request as a client sends it; the contract of one service names its format.
+fn asked_id(service: Service) -> ObjectBuilder {
+    let format = SchemaFormat::Custom("timestamp,uuid".to_owned());
+    match service {
+        Service::Streams => request_id().format(Some(format)),
+        _ => request_id(),
+    }
 }
 
 fn request_id() -> ObjectBuilder {

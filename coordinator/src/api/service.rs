@@ -261,6 +261,7 @@ struct PluginState {
     /// Its name.
     name: String,
     /// Whether it runs.
+    #[schema(default = 0)]
     running: Flag,
 }
 
