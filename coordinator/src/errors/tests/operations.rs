@@ -11,6 +11,14 @@ use crate::api::{openapi, service::Service, table};
 const NOWHERE: &[(u32, &str)] = &[
     (0, "no error"),
     (1, "in the document of the Streams service it is 11009"),
+    (
+        10017,
+        "the store is in the process and is asked without a connection",
+    ),
+    (
+        10020,
+        "filters compare values of different types as different",
+    ),
     (11040, "events are part of every installation"),
     (11055, "nothing here is counted or ended by a licence"),
     (11070, "the image store is part of every installation"),
@@ -18,7 +26,46 @@ const NOWHERE: &[(u32, &str)] = &[
 ];
 
 /// Codes that an operation does not give, and why.
-const HERE: &[(&str, &[u32], &str)] = &[];
+const HERE: &[(&str, &[u32], &str)] = &[
+    (
+        "POST /6/detector",
+        &[11028],
+        "nothing is fetched by its address",
+    ),
+    (
+        "POST /6/handlers/{}/events",
+        &[11028, 12035, 12038, 34001, 34003],
+        "events are made of pictures and samples only",
+    ),
+    (
+        "POST /6/matcher/faces",
+        &[22004],
+        "each reference is looked up by itself: 22002",
+    ),
+    ("GET /5/samples/{}", &[11039], "no sample belongs to tasks"),
+    (
+        "POST /6/attributes",
+        &[12035, 12037, 12039, 12040, 12041],
+        "bodies are JSON or MessagePack: no parts, no descriptor files",
+    ),
+    (
+        "GET /6/attributes/{}/samples",
+        &[12012, 12017],
+        "it takes no parameters and no body",
+    ),
+    (
+        "GET /6/faces/{}/attributes/samples",
+        &[12012, 12017],
+        "it takes no parameters and no body",
+    ),
+    ("GET /6/faces/{}/attributes", &[12017], "it takes no body"),
+    (
+        "DELETE /6/faces/{}/attributes",
+        &[12012],
+        "it takes no parameters",
+    ),
+    ("POST /6/faces", &[22016], "it names no fields of answers"),
+];
 
 /// The codes of every operation of a service's document.
 fn documented(service: Service) -> BTreeMap<String, BTreeSet<u32>> {
