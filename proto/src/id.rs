@@ -39,6 +39,12 @@ impl de::Visitor<'_> for IdText {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Uuid, E> {
         published(text).ok_or_else(|| E::custom("value is not a valid uuid"))
     }
+
+    /// What a packed format wrote, read by way of a buffer that takes itself for text: serde's
+    /// own for enums that are told apart by a field.
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Uuid, E> {
+        Uuid::from_slice(bytes).map_err(|_| E::custom("value is not a valid uuid"))
+    }
 }
 
 #[cfg(feature = "schema")]
@@ -207,6 +213,16 @@ mod tests {
         let packed = rmp_serde::to_vec_named(&id).unwrap();
         assert_eq!(packed.len(), 18);
         assert_eq!(rmp_serde::from_slice::<FaceId>(&packed).unwrap(), id);
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        enum Told {
+            Face { id: FaceId },
+        }
+        let packed = rmp_serde::to_vec_named(&Told::Face { id }).unwrap();
+        assert_eq!(
+            rmp_serde::from_slice::<Told>(&packed).unwrap(),
+            Told::Face { id }
+        );
     }
 
     #[test]
