@@ -25,7 +25,8 @@ use self::body::{
     ReferenceView,
 };
 use super::{
-    Api, attributes,
+    Api,
+    attributes::sdk,
     call::Call,
     lists::lists_exist,
     operation::Operation,
@@ -158,7 +159,7 @@ async fn wanted(
         Reference::RawDescriptor { id, data } => Wanted::new(id, "descriptor", raw(api, &data)?),
         Reference::SdkDescriptor { id, data } => {
             let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
-            let packed = attributes::unpack(&bytes);
+            let packed = sdk::unpack(&bytes);
             let packed = packed.ok_or_else(|| Code::BadSdkDescriptor.plain())?;
             Wanted::new(id, "sdk_descriptor", packed)
         }

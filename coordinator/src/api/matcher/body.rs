@@ -14,16 +14,13 @@ use utoipa::ToSchema;
 
 use crate::api::payload::Body;
 
-/// Most references and most candidate sets of one request.
-const MAX_SIDES: usize = 30;
-
 /// Whom to compare with whom.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct MatchBody {
     /// Sets of faces to look among.
-    pub candidates: Items<CandidateSet, 0, MAX_SIDES>,
+    pub candidates: Items<CandidateSet, 0, 30>,
     /// Whom to look for.
-    pub references: Items<Reference, 1, MAX_SIDES>,
+    pub references: Items<Reference, 1, 30>,
 }
 
 /// Faces to look among.
