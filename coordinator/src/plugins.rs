@@ -14,7 +14,7 @@
 //! handler does not keep are not handed on.
 //!
 //! **What it costs the others.** Nothing: a plugin reads the store at its own pace in a task of its
-//! own. Each holds at most [`feed::WINDOW`] events.
+//! own, and holds at most 64 events under way.
 
 mod client;
 mod feed;
@@ -32,7 +32,13 @@ use goshawk_proto::settings::Secret;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{blobs::Blobs, bus::Bus, config::Config, metrics::Metrics, store::StoreHandle};
+use crate::{
+    blobs::Blobs,
+    bus::Bus,
+    config::Config,
+    metrics::Metrics,
+    store::{StoreError, StoreHandle},
+};
 use feed::Source;
 use hook::Hook;
 use position::Files;
@@ -57,6 +63,9 @@ pub enum PluginError {
     /// Their folder cannot be used.
     #[error("folder of the plugins: {0}")]
     Folder(#[from] io::Error),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What plugins work with.
@@ -81,8 +90,9 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// Starts those that the settings name. Their receivers need not be there. Blocks for a moment,
-    /// to read the files that the settings name.
+    /// Starts those that the settings name; a new one gets every event that is stored after this
+    /// returns. Their receivers need not be there. Blocks for a moment, to read the journal's end
+    /// and the files that the settings name.
     pub fn start(parts: PluginParts<'_>) -> Result<Self, PluginError> {
         let settings = PluginSettings::read(parts.config).map_err(|problems| {
             let first = problems.first().map(|p| format!("{}: {}", p.key, p.reason));
@@ -101,6 +111,9 @@ impl Plugins {
         let stop = CancellationToken::new();
         let (mut all, mut tasks) = (Vec::new(), Vec::new());
         for (name, about, hook) in hooks {
+            if hook.is_some() {
+                source.begin(name)?;
+            }
             let state = hook.as_ref().map_or(State::Off, |_| State::Starting);
             let status = Status::new(name, about, state, &metrics);
             if let Some(hook) = hook {

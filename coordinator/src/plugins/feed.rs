@@ -16,6 +16,7 @@ use goshawk_coordinator_core::{
 use tokio::sync::watch;
 
 use super::{
+    PluginError,
     position::{Files, Saver, file_of},
     status::Status,
 };
@@ -46,6 +47,21 @@ pub(super) struct Source {
     pub(super) wake: watch::Receiver<u64>,
 }
 
+impl Source {
+    /// Lets a plugin that was never there begin with the next event. Blocks.
+    pub(super) fn begin(&self, plugin: &str) -> Result<(), PluginError> {
+        let name = file_of(plugin);
+        match self.files.read::<Place>(&name) {
+            Ok(None) => {
+                let head = self.store.blocking().journal_head()?;
+                Ok(self.files.write(&name, &head)?)
+            }
+            // One that cannot be read is told when the plugin opens its feed.
+            Ok(Some(_)) | Err(_) => Ok(()),
+        }
+    }
+}
+
 /// Why a feed cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
@@ -68,7 +84,7 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Continues where the plugin stood; a new plugin begins with the next event.
+    /// Continues where the plugin stood.
     pub(super) async fn open(
         source: Source,
         choice: Choice,
@@ -76,15 +92,10 @@ impl Feed {
     ) -> Result<Self, OpenError> {
         let head = source.store.run(|store| store.journal_head()).await?;
         let (files, name) = (source.files.clone(), file_of(status.name()));
-        let position = tokio::task::spawn_blocking(move || {
-            let saved: Option<Place> = files.read(&name)?;
-            let position = saved.unwrap_or(head);
-            if saved.is_none() {
-                files.write(&name, &position)?;
-            }
-            Ok::<_, io::Error>(position)
-        });
-        let mut position = position.await.map_err(io::Error::other)??;
+        let read = tokio::task::spawn_blocking(move || files.read::<Place>(&name));
+        let saved = read.await.map_err(io::Error::other)??;
+        // It was there when we started: somebody took it away, to begin anew.
+        let mut position = saved.unwrap_or(head);
         if position.seq > head.seq {
             // The store is older than the position: it was restored, or lost what was not durable.
             tracing::warn!(

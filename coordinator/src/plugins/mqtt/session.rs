@@ -55,6 +55,8 @@ impl From<Broken> for Lost {
 enum Purpose {
     Event(u64),
     News,
+    /// Says that we are there, or gone.
+    Presence,
 }
 
 /// What the broker has not acknowledged yet.
@@ -135,7 +137,7 @@ impl<'a> Session<'a> {
         announcer: &mut Announcer<'_>,
         stop: &CancellationToken,
     ) -> Result<(), Lost> {
-        self.publish(&self.presence(b"online"), None)?;
+        self.publish(&self.presence(b"online"), Purpose::Presence)?;
         self.status.is(State::Running);
         let mut refresh = tokio::time::interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -189,10 +191,10 @@ impl<'a> Session<'a> {
     }
 
     /// Whether it will be acknowledged.
-    fn publish(&mut self, message: &Message, purpose: Option<Purpose>) -> Result<bool, Lost> {
+    fn publish(&mut self, message: &Message, purpose: Purpose) -> Result<bool, Lost> {
         let qos = self.hook.settings.qos;
         let id = self.machine.publish(now(), message, qos)?;
-        if let (Some(id), Some(purpose)) = (id, purpose) {
+        if let Some(id) = id {
             self.flight.packets.insert(id, purpose);
             self.flight.progress.get_or_insert_with(Instant::now);
         }
@@ -203,7 +205,7 @@ impl<'a> Session<'a> {
         let messages = self.hook.messages(&item.event).await;
         let mut left = 0;
         for message in &messages {
-            left += usize::from(self.publish(message, Some(Purpose::Event(item.seq)))?);
+            left += usize::from(self.publish(message, Purpose::Event(item.seq))?);
         }
         if left > 0 {
             self.flight.events.insert(item.seq, left);
@@ -226,7 +228,7 @@ impl<'a> Session<'a> {
         };
         let mut left = 0;
         for message in &news {
-            left += usize::from(self.publish(message, Some(Purpose::News))?);
+            left += usize::from(self.publish(message, Purpose::News)?);
         }
         if left > 0 {
             self.flight.news = Some((news, left));
@@ -243,6 +245,7 @@ impl<'a> Session<'a> {
                 continue;
             };
             match self.flight.packets.remove(&id) {
+                Some(Purpose::Presence) => {}
                 Some(Purpose::Event(seq)) => self.event_acknowledged(seq, feed),
                 Some(Purpose::News) => self.news_acknowledged(announcer).await,
                 None => continue,
@@ -277,18 +280,25 @@ impl<'a> Session<'a> {
 
     /// Waits for what is under way, says that we are gone, and takes leave.
     async fn leave(&mut self, feed: &mut Feed, announcer: &mut Announcer<'_>) -> Result<(), Lost> {
-        let mut buffer = [0; 4096];
-        while !self.flight.is_empty() {
-            let count = self.stream.read(&mut buffer).await?;
-            let signs = self.machine.receive(now(), heard(&buffer, count)?)?;
-            self.flush().await?;
-            self.take_in(signs, feed, announcer).await;
-        }
-        self.publish(&self.presence(OFFLINE), None)?;
-        self.flush().await?;
+        self.land(feed, announcer).await?;
+        self.publish(&self.presence(OFFLINE), Purpose::Presence)?;
+        self.land(feed, announcer).await?;
         self.machine.disconnect(now())?;
         self.flush().await?;
         Ok(self.stream.shutdown().await?)
+    }
+
+    /// Waits until the broker has acknowledged everything.
+    async fn land(&mut self, feed: &mut Feed, announcer: &mut Announcer<'_>) -> Result<(), Lost> {
+        let mut buffer = [0; 4096];
+        self.flush().await?;
+        while !self.flight.is_empty() {
+            let count = self.stream.read(&mut buffer).await?;
+            let signs = self.machine.receive(now(), heard(&buffer, count)?)?;
+            self.take_in(signs, feed, announcer).await;
+            self.flush().await?;
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Lost> {
