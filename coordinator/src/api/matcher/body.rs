@@ -109,6 +109,7 @@ pub enum Reference {
         data: String,
     },
     /// A file of descriptors; files of that format cannot be read here.
+    #[allow(dead_code, reason = "its form is checked, its contents cannot be read")]
     XpkFile {
         /// A name for the answer.
         #[serde(default)]
@@ -123,6 +124,7 @@ pub enum Reference {
 /// A descriptor.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchRawDescriptor)]
 pub struct RawDescriptor {
     /// Its values as base64.
     #[schema(format = "byte", max_length = 65536)]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     ACCOUNT, AGENT, Fixture, STRANGER, at, event_id, face, face_id, list, list_id, missing, page,
 };
-use crate::store::{Finish, IncomingStore, Received, Store};
+use crate::store::{Finish, Received, Store};
 
 pub(crate) fn event(n: u128) -> StoredEvent {
     StoredEvent {
