@@ -15,7 +15,14 @@ use crate::{
     output::Format,
 };
 
-const EXIT_CODES: &str = "\
+const MORE: &str = "\
+Examples:
+  goshawk login --url https://goshawk.example --ca-file ca.pem
+  goshawk faces import ./people --list staff
+  goshawk match --picture visitor.jpg --list staff
+  goshawk events list --since 2h --output jsonl | jq .event_id
+  goshawk tokens create --expires 30d --grant face=view,matching > door.token
+
 Exit codes:
   0  done
   1  refused by the coordinator, not found, or failed on this side
@@ -35,7 +42,7 @@ with --profile goes before the environment. `goshawk login` writes a profile.";
 
 /// Operator commands for a Goshawk coordinator.
 #[derive(Debug, Parser)]
-#[command(name = "goshawk", version, after_long_help = EXIT_CODES)]
+#[command(name = "goshawk", version, after_long_help = MORE)]
 pub struct Args {
     #[command(flatten)]
     pub connection: Connection,

@@ -30,7 +30,7 @@ const CONNECT: std::time::Duration = std::time::Duration::from_secs(5);
 pub enum Need {
     /// They are needed.
     Credentials,
-    /// They are sent if there are any.
+    /// They are sent if there are any, and where they may be sent.
     Nothing,
 }
 
@@ -46,9 +46,10 @@ pub struct Client {
 impl Client {
     /// A client for these settings. Asks for a password where only the login is known.
     pub fn new(settings: &Settings, need: Need) -> Result<Self, Failure> {
+        let known = settings.token.is_some() || settings.password.is_some();
         let credentials = match need {
             Need::Credentials => Some(settings.needed_credentials()?),
-            Need::Nothing if settings.token.is_some() || settings.password.is_some() => {
+            Need::Nothing if known && settings.refuse_clear_text().is_ok() => {
                 settings.credentials()?
             }
             Need::Nothing => None,
@@ -132,17 +133,19 @@ impl Client {
         .await
     }
 
-    /// The account that the credentials belong to. A token need not be allowed to see it; whose it
-    /// is it may know all the same.
+    /// The account that the credentials belong to. A token need not be allowed to see it; then the
+    /// coordinator may still say whose the token is.
     pub async fn account_id(&self) -> Result<String, Failure> {
-        match (self.get("/6/account").value().await, &self.credentials) {
+        let refusal = match (self.get("/6/account").value().await, &self.credentials) {
             (Err(Failure::Refused(refusal)), Some(Credentials::Bearer(_)))
                 if refusal.status == 403 =>
             {
-                text(&self.verify(None).await?, "account_id")
+                refusal
             }
-            (account, _) => text(&account?, "account_id"),
-        }
+            (account, _) => return text(&account?, "account_id"),
+        };
+        let known = self.verify(None).await?;
+        text(&known, "account_id").map_err(|_| Failure::Refused(refusal))
     }
 }
 

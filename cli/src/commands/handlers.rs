@@ -22,6 +22,25 @@ const COLUMNS: &[Column] = &[
     Column::new("CHANGED", "/last_update_time"),
 ];
 
+const EXAMPLE: &str = "\
+Example:
+  description = \"door\"
+
+  [policies.detect_policy]
+  detect_face = 1
+
+  [policies.extract_policy]
+  extract_face_descriptor = 1
+
+  [[policies.match_policy]]
+  label = \"staff\"
+  candidates = { origin = \"faces\", list_id = \"7acc35cf-a3b2-4f87-8d8b-5496a2782d37\" }
+  limit = 3
+  threshold = 0.6
+
+  [policies.storage_policy.event_policy]
+  store_event = 1";
+
 /// `goshawk handlers`.
 #[derive(Debug, Subcommand)]
 pub enum Handlers {
@@ -33,6 +52,7 @@ pub enum Handlers {
         limit: Limit,
     },
     /// Make a handler from a JSON or TOML file with `description` and `policies`.
+    #[command(after_help = EXAMPLE)]
     Create {
         /// The file; `-` is JSON on standard input.
         file: PathBuf,
@@ -121,6 +141,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_example_is_toml() {
+        let text = EXAMPLE.strip_prefix("Example:\n").unwrap();
+        let read: Value = toml::from_str(text).unwrap();
+        assert_eq!(read["policies"]["match_policy"][0]["limit"], 3);
+    }
 
     #[test]
     fn a_whole_handler_can_be_validated() {

@@ -119,7 +119,14 @@ pub struct Add {
 
 /// Runs a `streams` command.
 pub async fn run(client: &Client, command: Streams, output: &mut Output) -> Result<(), Failure> {
-    let account = client.account_id().await?;
+    let account = match client.account_id().await {
+        Err(Failure::Refused(refusal)) if refusal.status == 403 => {
+            let message = "streams are asked for by account, and this token may not see its own; \
+                           one with `--grant account=view` may";
+            return Err(Failure::Failed(message.to_owned()));
+        }
+        account => account?,
+    };
     let get = |path: String| {
         client
             .streams(Method::GET, path)
