@@ -61,8 +61,6 @@ impl Access {
                 Code::PermissionDenied,
                 Code::TokenUnreadable,
                 Code::AccessDenied,
-                Code::PermissionDenied,
-                Code::TokenUnreadable,
             ],
         }
     }
