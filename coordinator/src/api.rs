@@ -23,6 +23,7 @@ pub mod owners;
 pub mod payload;
 pub mod pictures;
 pub mod query;
+pub mod record;
 pub mod reply;
 pub mod router;
 pub mod routes;
@@ -128,7 +129,7 @@ impl Api {
         match access {
             Access::May(kind, action) => caller.may(kind, action)?,
             Access::Use(tool) => caller.may_use(tool)?,
-            Access::Page if caller.role != Role::Admin => {
+            Access::Page if caller.role != Role::Admin || caller.is_token() => {
                 return Err(Code::AccessDenied.with("Only administrators see this page"));
             }
             Access::Open | Access::Page | Access::Account | Access::Header => {}

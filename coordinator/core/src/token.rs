@@ -9,7 +9,7 @@ use goshawk_proto::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::{
     account::AccountType,
@@ -21,9 +21,7 @@ use crate::{
 pub const MAX_DESCRIPTION: usize = 128;
 
 /// Whose objects a token shows.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VisibilityArea {
     /// Those of its account.
@@ -31,6 +29,14 @@ pub enum VisibilityArea {
     /// Those of all accounts, where its account may see them.
     All,
 }
+
+crate::published!(
+    VisibilityArea,
+    "VisibilityArea",
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["account", "all"]))
+);
 
 impl VisibilityArea {
     /// The widest that an account of that type has.

@@ -34,9 +34,12 @@ pub fn resources() -> Vec<Resource> {
     ]
 }
 
-/// Agents serve the whole installation, so only administrators see and change them.
+/// Agents serve the whole installation, so only administrators see and change them, and not with
+/// a token, which has no permission that speaks of agents.
 fn administrator(call: &Call) -> Result<(), ApiError> {
-    match call.caller()?.role {
+    let caller = call.caller()?;
+    caller.not_by_token()?;
+    match caller.role {
         Role::Admin => Ok(()),
         Role::User | Role::AdvancedUser => {
             Err(Code::AccessDenied.with("Only an administrator can manage agents"))

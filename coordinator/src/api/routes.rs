@@ -15,6 +15,7 @@ use super::{
     call::{self, Call},
     openapi,
     operation::{Endpoint, Operation},
+    record::Record,
 };
 use crate::errors::{ApiError, Code};
 
@@ -57,6 +58,8 @@ impl Access {
             _ => &[
                 Code::AuthorizationFailed,
                 Code::AuthorizationNeeded,
+                Code::PermissionDenied,
+                Code::TokenUnreadable,
                 Code::AccessDenied,
             ],
         }
@@ -195,7 +198,12 @@ impl Resource {
                 call.origin.peer,
             )
             .await?;
-        operation.run(call).await
+        let record = Record::of(operation, self.template, &call);
+        let answer = operation.run(call).await;
+        if let Some(record) = record {
+            record.told(&answer);
+        }
+        answer
     }
 
     fn options(&self) -> Answer {

@@ -91,7 +91,16 @@ impl Coordinator {
     }
 
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), settings).await
+    }
+
+    /// Stops, and starts again on the same data.
+    pub async fn restart(self) -> Self {
+        self.app.stop().await;
+        Self::open(self.dir, &[]).await
+    }
+
+    async fn open(dir: tempfile::TempDir, settings: &[(&str, &str)]) -> Self {
         let data = dir.path().join("data");
         let nowhere = dir.path().join("no-models");
         let mut flags: Vec<(String, String)> = [
@@ -142,6 +151,23 @@ impl Coordinator {
         self.http
             .request(method, format!("{}{path}", self.api))
             .header("Authorization", Self::basic(LOGIN, PASSWORD))
+    }
+
+    /// A request to the API that shows nothing.
+    pub fn bare(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.api))
+    }
+
+    /// A request to the API with a token.
+    pub fn bearing(&self, token: &str, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.bare(method, path).bearer_auth(token)
+    }
+
+    /// A new account; gives its id.
+    pub async fn account(&self, login: &str, password: &str, kind: &str) -> String {
+        let body = serde_json::json!({"login": login, "password": password, "account_type": kind});
+        let made = self.post("createAccount", "/6/accounts", body).await;
+        made.expect(201).id("account_id")
     }
 
     /// Sends, and holds request and answer against the contract. `operation` is the id which the

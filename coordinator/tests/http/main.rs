@@ -10,16 +10,21 @@
 )]
 
 mod accounts;
+mod audit;
 mod bad_input;
 mod crossing;
 mod events;
 mod faces;
 mod front;
+mod guessing;
 mod handlers;
 mod harness;
 mod hostile;
 mod hostile_many;
+mod login;
 mod services;
 mod sockets;
 mod streams;
 mod tls;
+mod tokens;
+mod tokens_forged;

@@ -1,6 +1,7 @@
 //! Handlers, events, streams and agents.
 
 use goshawk_e2e::stack::enrolled_picture;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::rig::{Desk, Running};
@@ -50,6 +51,16 @@ fn handlers_are_written_in_files() {
     desk.run(&["handlers", "show", &id]).exits(1);
 }
 
+/// Makes an event from a picture; what the answer has to look like is for other tests to say.
+fn event(desk: &Desk, handler: &str, picture: Vec<u8>) -> Value {
+    let path = format!("/6/handlers/{handler}/events");
+    let request = desk.coordinator.api.request(Method::POST, &path);
+    let request = request.header("Content-Type", "image/jpeg").body(picture);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sent = async { request.send().await?.json().await };
+    runtime.block_on(sent).unwrap()
+}
+
 #[test]
 fn events_are_followed_listed_and_shown() {
     let desk = Desk::with_login();
@@ -60,11 +71,7 @@ fn events_are_followed_listed_and_shown() {
     let handler = desk.line(&["handlers", "create", "door.toml"]);
     let tail = desk.command(&["events", "tail", "--count", "1", "-o", "jsonl"]);
     let mut tail = Running::start(tail, "waiting for events");
-    let api = desk.coordinator.api.clone();
-    let path = format!("/6/handlers/{handler}/events");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let made = runtime.block_on(api.post_picture(&path, "image/jpeg", picture));
-    let made = made.unwrap();
+    let made = event(&desk, &handler, picture);
     let id = made["events"][0]["event_id"].as_str().unwrap();
 
     let seen = tail.json();

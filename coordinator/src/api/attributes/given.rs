@@ -383,7 +383,6 @@ fn usable(api: &Api, given: &[GivenDescriptor]) -> Result<Option<Descriptor>, Ap
 mod tests {
     use super::*;
     use ::bytes::Bytes;
-    use bytes::Base64;
     use serde_json::json;
 
     use crate::api::payload;
