@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use goshawk_coordinator_core::{
     event::{EventFace, StoredEvent},
     event_filter::{Direction, EventFilters, EventQuery},
+    query::{Pairs, Parameters},
 };
 use goshawk_proto::{id::HandlerId, stream::Location};
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::{
     ACCOUNT, AGENT, Fixture, STRANGER, at, event_id, face, face_id, list, list_id, missing, page,
 };
-use crate::store::{Finish, IncomingStore, Received, Store};
+use crate::store::{Finish, Received, Store};
 
 pub(crate) fn event(n: u128) -> StoredEvent {
     StoredEvent {
@@ -106,7 +107,7 @@ pub(super) fn queries(store: &dyn Store) {
         ..EventFilters::default()
     };
     assert!(numbers(store, &with(empty)).is_empty());
-    let odd = EventQuery::from_query(&[("sources".into(), "odd".into())]).unwrap();
+    let odd = EventQuery::read(Pairs(&[("sources".into(), "odd".into())])).unwrap();
     assert_eq!(numbers(store, &odd), [5, 3, 1]);
     assert_eq!(
         store
