@@ -69,8 +69,12 @@ pub fn is_known(exchange: &Exchange<'_>, fault: &Fault) -> bool {
     }
     // Read and not kept, and for that left out of our document.
     let is_read_only_by_us = fault.at.ends_with("event_handler.authorization");
+    // The document gives every cookie as `*`.
+    let is_cookie = fault.at == "header.Set-Cookie";
     is_not_estimated(fault)
         || is_read_only_by_us
+        || is_cookie
+        || (is_closed_registration(exchange) && fault.at == "status")
         || (is_refused_anywhere(exchange) && ["status", "error_code"].contains(&fault.at.as_str()))
 }
 
