@@ -128,9 +128,9 @@ impl fmt::Display for ApiError {
 impl std::error::Error for ApiError {}
 
 impl Code {
-    /// The error with the table's detail as it stands.
+    /// The error with the table's detail, without values.
     pub fn plain(self) -> ApiError {
-        ApiError::new(self, self.detail())
+        self.fill(&[])
     }
 
     /// The error with `value` in the detail's `{}`.

@@ -1,18 +1,21 @@
 //! Which events: the filters of `/6/events` and of subscriptions, all of which must hold.
 
+mod area;
 mod parse;
 
 use goshawk_proto::{
-    id::{EventId, FaceId, HandlerId, StreamId},
+    id::{AccountId, EventId, FaceId, HandlerId, StreamId},
     stream::{GeoPosition, Location},
     time::Timestamp,
 };
 
 use crate::{
     code::{GenderCode, LivenessCode},
-    event::StoredEvent,
+    event::{StoredEvent, view::EventTarget},
     query::{OneOf, Page},
 };
+
+pub use parse::{Subscription, Wanted};
 
 /// A box about a place on Earth, in degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,6 +95,8 @@ pub enum Direction {
 /// A listing of events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventQuery {
+    /// Of which account, where the caller may choose.
+    pub account_id: Option<AccountId>,
     /// Which.
     pub filters: EventFilters,
     /// In which direction: by id when a bound on ids is given, else by creation time.
@@ -99,7 +104,22 @@ pub struct EventQuery {
     /// Which page.
     pub page: Page,
     /// Which fields; empty is all.
-    pub targets: Vec<String>,
+    pub targets: Vec<EventTarget>,
+}
+
+impl EventQuery {
+    /// Sorts rows of several accounts as each account's own listing is sorted.
+    pub fn sort(&self, rows: &mut [StoredEvent]) {
+        let by_id = self.filters.event_id_gte.is_some() || self.filters.event_id_lt.is_some();
+        if by_id {
+            rows.sort_by_key(|event| event.event_id);
+        } else {
+            rows.sort_by_key(|event| (event.create_time, event.event_id));
+        }
+        if self.direction == Direction::Descending {
+            rows.reverse();
+        }
+    }
 }
 
 impl EventFilters {

@@ -112,7 +112,7 @@ pub struct FaceRecord {
 }
 
 /// Fields of a face that a caller may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields' own names")]
 pub enum FaceTarget {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{candidates::FaceFilters, face::FaceTarget};
 
 /// How results are sorted once the most similar are found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Most similar first.

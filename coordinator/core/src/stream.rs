@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use check::check_location;
-pub use view::{Preview, RestartView, StreamView, VideoInfo};
+pub use view::{LocationView, Preview, RestartView, StreamView, VideoInfo};
 
 /// Longest stream name in characters.
 pub const MAX_NAME: usize = 128;

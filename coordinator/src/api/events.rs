@@ -1,92 +1,215 @@
 //! Events: made from pictures by a handler, listed, and read one by one. The Handlers service
 //! makes them under `/1`.
 
+mod view;
+
 use std::time::Duration;
 
 use goshawk_coordinator_core::{
-    event::{MAX_LOCATION, MAX_SOURCE, MAX_TAGS, StoredEvent, view::EVENT_TARGETS},
-    event_filter::EventQuery,
+    event::{MAX_SOURCE, StoredEvent},
+    event_filter::{EventQuery, Wanted},
+    formats::{ExternalId, Latitude, Longitude, Slug, Tag, Text, UserData, Whole},
     handler::Handler,
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::{CommaList, Switch},
 };
 use goshawk_proto::{
-    id::{EventId, HandlerId},
+    id::{EventId, HandlerId, StreamId},
     stream::{GeoPosition, Location},
+    time::Timestamp,
 };
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+
+use self::view::{
+    EventRow, Events, FilterReason, FilteredDetection, FilteredDetections, GeneratedEvents,
+    ImageOutcome,
+};
 use super::{
-    call::{self, Call},
+    call::Call,
     detector::samples,
-    query::Query,
-    routes::{Access, Answer, Resource},
+    openapi::{self, Schemas},
+    operation::Operation,
+    owners,
+    payload::Params,
+    reply::{Done, Exists, Made, Shaped},
+    routes::{Access, Resource},
     upload::{self, Pictures, Purpose, Upload},
     vision,
 };
 use crate::{
+    auth::Scope,
     errors::{self, ApiError, Code},
     process::{
         EventDetails, FilteredFace, GenerateError, GenerateRequest, Generated, PictureError,
         PictureOptions, PictureOutcome, SourcePicture,
     },
+    store::{Store, Stored},
 };
 
 /// The resources of the API.
 pub fn resources() -> Vec<Resource> {
-    let me = Access::Account;
+    let view = Access::May(Kind::Event, Action::View);
     vec![
-        Resource::at("/6/handlers/{handler_id}/events").on(Method::POST, me, generate),
-        Resource::at("/6/events").on(Method::GET, me, list),
+        generator("/6/handlers/{handler_id}/events", Access::Account),
+        Resource::at("/6/events").serve(
+            Operation::get("getEvents", view, list).about("Events that meet all given conditions."),
+        ),
         Resource::at("/6/events/{event_id}")
-            .on(Method::GET, me, get)
-            .on(Method::HEAD, me, head),
+            .serve(
+                Operation::get("getEvent", view, get)
+                    .about("One event.")
+                    .fails(&[Code::EventNotFound]),
+            )
+            .serve(
+                Operation::head("checkEvent", view, head)
+                    .about("Whether an event exists.")
+                    .fails(&[Code::EventNotFound]),
+            ),
     ]
 }
 
 /// The resources of the Handlers service.
 pub fn internal_resources() -> Vec<Resource> {
-    vec![Resource::at("/1/handlers/{handler_id}/events").on(Method::POST, Access::Header, generate)]
+    vec![generator("/1/handlers/{handler_id}/events", Access::Header)]
 }
 
-async fn list(call: Call) -> Answer {
-    let account = call.owner()?;
-    let query = EventQuery::from_query(call.query.pairs())?;
+fn generator(template: &'static str, access: Access) -> Resource {
+    Resource::at(template).tagged("events").serve(
+        Operation::post("generateEvents", access, generate)
+            .about("Makes events of pictures as a handler's policies say.")
+            .takes(forms)
+            .fails(&[
+                Code::HandlerNotFound,
+                Code::FeatureDisabled,
+                Code::HandlerDenied,
+                Code::EventsDenied,
+                Code::BadContentType,
+                Code::BadPartContentType,
+                Code::BadMultipart,
+                Code::BadEventBody,
+                Code::BadImageUrl,
+                Code::NotDynamic,
+                Code::BadQuery,
+                Code::PayloadTooLarge,
+            ]),
+    )
+}
+
+/// The forms in which pictures come.
+fn forms(schemas: &mut Schemas) -> Vec<(&'static str, RefOr<Schema>)> {
+    let pictures = upload::IMAGES.into_iter().chain(upload::BASE64_IMAGES);
+    let mut forms: Vec<_> = pictures
+        .map(|media| (media, openapi::raw(schemas)))
+        .collect();
+    let object = || RefOr::from(ObjectBuilder::new().build());
+    forms.extend([
+        ("multipart/form-data", object()),
+        ("application/json", object()),
+    ]);
+    forms
+}
+
+/// The rows of an account or of all that pass, as the query sorts them.
+fn select(store: &dyn Store, scope: Scope, query: &EventQuery) -> Stored<Vec<StoredEvent>> {
+    if let Scope::One(account) = scope {
+        return store.events(account, query);
+    }
+    let mut first = query.clone();
+    first.page.number = 1;
+    first.page.size = query.page.skip().saturating_add(query.page.size);
+    let mut rows = Vec::new();
+    for account in owners::accounts(store, scope)? {
+        rows.extend(store.events(account, &first)?);
+    }
+    query.sort(&mut rows);
+    let page = rows.into_iter().skip(query.page.skip());
+    Ok(page.take(query.page.size).collect())
+}
+
+async fn list(call: Call, Params(query): Params<EventQuery>) -> Result<Done<Events>, ApiError> {
+    let scope = call.scope(query.account_id)?;
     let targets = query.targets.clone();
     let found = call
         .api
         .store
-        .run(move |store| store.events(account, &query))
+        .run(move |store| select(store, scope, &query))
         .await?;
-    let rows: Vec<_> = found.iter().map(|event| event.row(&targets)).collect();
-    call::ok(&json!({"events": rows}))
+    let rows = found.iter().map(|event| Shaped::new(event.row(&targets)));
+    Ok(Done(Events {
+        events: rows.collect(),
+    }))
 }
 
-async fn get(call: Call) -> Answer {
-    let (account, id) = (call.account()?, call.id::<EventId>("event_id")?);
-    let targets = call
-        .query
-        .targets("target", "events", &EVENT_TARGETS)?
-        .unwrap_or_default();
-    let targets: Vec<String> = targets.into_iter().map(str::to_owned).collect();
-    let event = call
-        .api
-        .store
-        .run(move |store| store.event(account, id))
-        .await?;
-    call::ok(&event.row(&targets))
+async fn found(call: &Call) -> Result<StoredEvent, ApiError> {
+    let (caller, id) = (call.caller()?, call.id::<EventId>("event_id")?);
+    let look =
+        move |store: &dyn Store| owners::find(store, &caller, |account| store.event(account, id));
+    Ok(call.api.store.run(look).await?)
 }
 
-async fn head(call: Call) -> Answer {
-    get(call).await?;
-    call::empty(StatusCode::OK)
+async fn get(
+    call: Call,
+    Params(wanted): Params<Wanted>,
+) -> Result<Done<Shaped<EventRow>>, ApiError> {
+    let row = found(&call).await?.row(&wanted.fields());
+    Ok(Done(Shaped::new(row)))
 }
 
-async fn generate(call: Call) -> Answer {
-    let account = call.account()?;
-    let id: HandlerId = call.id("handler_id")?;
-    let details = details(&call)?;
-    let aggregate = call.query.flag("aggregate_attributes", false)?;
-    let options = options(&call.query)?;
+async fn head(call: Call) -> Result<Exists, ApiError> {
+    found(&call).await?;
+    Ok(Exists)
+}
+
+parameters! {
+    /// What a client says about the events to be made.
+    pub struct Details {
+        /// Their name in a foreign system.
+        default external_id: ExternalId = ExternalId::default(),
+        /// What users write.
+        default user_data: UserData = UserData::default(),
+        /// Where they come from.
+        optional source: Text<0, MAX_SOURCE>,
+        /// The stream they were seen in.
+        optional stream_id: StreamId,
+        /// The track they end.
+        optional track_id: Slug<36>,
+        /// Labels.
+        optional tags: CommaList<Tag>,
+        /// Where they were seen.
+        optional city: Tag,
+        /// Where they were seen.
+        optional area: Tag,
+        /// Where they were seen.
+        optional district: Tag,
+        /// Where they were seen.
+        optional street: Tag,
+        /// Where they were seen.
+        optional house_number: Tag,
+        /// Where they were seen, in degrees; goes with `latitude`.
+        optional longitude: Longitude,
+        /// Where they were seen, in degrees; goes with `longitude`.
+        optional latitude: Latitude,
+        /// Whether liveness is decided over all pictures together.
+        default aggregate_attributes: Switch = Switch(false),
+        /// 0: whole pictures, 1: face samples, 2: body samples.
+        default image_type: Whole<0, 2> = Whole::<0, 2>::of::<0>(),
+        /// Whether pictures are turned as their EXIF tags say.
+        default use_exif_info: Switch = Switch(true),
+    }
+}
+
+async fn generate(
+    call: Call,
+    Params(given): Params<Details>,
+) -> Result<Made<GeneratedEvents>, ApiError> {
+    let (caller, id) = (call.caller()?, call.id::<HandlerId>("handler_id")?);
+    caller.may_emit(id)?;
+    let account = caller.account_id;
+    let (aggregate, options) = (given.aggregate_attributes.0, options(&given)?);
+    let details = details(&call, given)?;
     let handler = call
         .api
         .store
@@ -114,7 +237,7 @@ async fn generate(call: Call) -> Answer {
         .generate(request)
         .await
         .map_err(refused)?;
-    call::json(StatusCode::CREATED, &answer(&made)?)
+    answer(&made).map(Made)
 }
 
 fn runnable(handler: &Handler) -> Result<(), ApiError> {
@@ -124,14 +247,14 @@ fn runnable(handler: &Handler) -> Result<(), ApiError> {
     }
 }
 
-fn options(query: &Query) -> Result<PictureOptions, ApiError> {
-    let kind = query.integer("image_type", 0..=2)?.unwrap_or(0);
+fn options(given: &Details) -> Result<PictureOptions, ApiError> {
+    let kind = given.image_type.get();
     if kind == 2 {
         return Err(Code::FeatureDisabled.with("Body detection"));
     }
     Ok(PictureOptions {
         warp: kind == 1,
-        use_exif: query.flag("use_exif_info", true)?,
+        use_exif: given.use_exif_info.0,
     })
 }
 
@@ -146,28 +269,17 @@ fn source(upload: Upload, options: PictureOptions) -> SourcePicture {
     }
 }
 
-fn details(call: &Call) -> Result<EventDetails, ApiError> {
-    let query = &call.query;
-    let tags = query.list::<String>("tags")?.unwrap_or_default();
-    if tags.len() > MAX_TAGS || tags.iter().any(|tag| tag.chars().count() > 36) {
-        return Err(Code::BadQuery.with("tags"));
-    }
-    let track_id = query.text("track_id", 36)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if track_id
-        .as_ref()
-        .is_some_and(|id| id.is_empty() || !id.chars().all(plain))
-    {
-        return Err(Code::BadQuery.with("track_id"));
-    }
+fn details(call: &Call, given: Details) -> Result<EventDetails, ApiError> {
+    let location = location(&given)?;
+    let tags = given.tags.map(|tags| tags.0).unwrap_or_default();
     Ok(EventDetails {
-        external_id: query.text("external_id", 36)?.unwrap_or_default(),
-        user_data: query.text("user_data", 128)?.unwrap_or_default(),
-        source: query.text("source", MAX_SOURCE)?,
-        stream_id: query.value("stream_id")?,
-        track_id,
-        tags,
-        location: location(query)?,
+        external_id: given.external_id.into(),
+        user_data: given.user_data.into(),
+        source: given.source.map(Into::into),
+        stream_id: given.stream_id,
+        track_id: given.track_id.map(Into::into),
+        tags: tags.into_iter().map(Into::into).collect(),
+        location,
         meta: None,
         create_time: time_header(call, "luna-event-time")?,
         end_time: time_header(call, "luna-event-end-time")?,
@@ -175,10 +287,7 @@ fn details(call: &Call) -> Result<EventDetails, ApiError> {
     })
 }
 
-fn time_header(
-    call: &Call,
-    name: &'static str,
-) -> Result<Option<goshawk_proto::time::Timestamp>, ApiError> {
+fn time_header(call: &Call, name: &'static str) -> Result<Option<Timestamp>, ApiError> {
     let Some(value) = call.headers.get(name) else {
         return Ok(None);
     };
@@ -186,25 +295,23 @@ fn time_header(
     parsed.map(Some).ok_or_else(|| Code::BadQuery.with(name))
 }
 
-fn location(query: &Query) -> Result<Location, ApiError> {
-    let part = |name| query.text(name, MAX_LOCATION);
-    let longitude = query.number("longitude", -180.0..=180.0)?;
-    let latitude = query.number("latitude", -90.0..=90.0)?;
-    let geo_position = match (longitude, latitude) {
+fn location(given: &Details) -> Result<Location, ApiError> {
+    let part = |text: &Option<Tag>| text.as_ref().map(|text| text.as_str().to_owned());
+    let geo_position = match (given.longitude, given.latitude) {
         (Some(longitude), Some(latitude)) => Some(GeoPosition {
-            longitude,
-            latitude,
+            longitude: longitude.get(),
+            latitude: latitude.get(),
         }),
         (None, None) => None,
         (Some(_), None) => return Err(Code::BadQuery.with("latitude")),
         (None, Some(_)) => return Err(Code::BadQuery.with("longitude")),
     };
     Ok(Location {
-        city: part("city")?,
-        area: part("area")?,
-        district: part("district")?,
-        street: part("street")?,
-        house_number: part("house_number")?,
+        city: part(&given.city),
+        area: part(&given.area),
+        district: part(&given.district),
+        street: part(&given.street),
+        house_number: part(&given.house_number),
         geo_position,
     })
 }
@@ -223,39 +330,42 @@ fn refused(error: GenerateError) -> ApiError {
     }
 }
 
-fn answer(made: &Generated) -> Result<Value, ApiError> {
-    let mut images = Vec::with_capacity(made.pictures.len());
-    for picture in &made.pictures {
-        images.push(image(picture)?);
-    }
-    let filtered: Vec<Value> = made.filtered.iter().map(filtered).collect();
-    Ok(json!({
-        "events": made.events.iter().map(StoredEvent::emitted).collect::<Vec<_>>(),
-        "images": images,
-        "filtered_detections": {"face_detections": filtered},
-    }))
+fn answer(made: &Generated) -> Result<GeneratedEvents, ApiError> {
+    let events = made.events.iter().map(|event| Shaped::new(event.emitted()));
+    Ok(GeneratedEvents {
+        events: events.collect(),
+        images: made.pictures.iter().map(image).collect::<Result<_, _>>()?,
+        filtered_detections: FilteredDetections {
+            face_detections: made.filtered.iter().map(filtered).collect(),
+        },
+    })
 }
 
-fn image(picture: &PictureOutcome) -> Result<Value, ApiError> {
+fn image(picture: &PictureOutcome) -> Result<ImageOutcome, ApiError> {
     let (status, error) = match &picture.result {
         Ok(_) => (1, errors::success()),
         Err(PictureError::ManyFaces(_)) => (0, Code::ManyFaces.plain().body()),
         Err(PictureError::Extract(error)) => (0, vision::outcome(error.clone())?.body()),
     };
-    Ok(json!({"filename": picture.filename, "status": status, "error": error}))
+    Ok(ImageOutcome {
+        filename: picture.filename.clone(),
+        status,
+        error: Shaped::new(error),
+    })
 }
 
-fn filtered(face: &FilteredFace) -> Value {
-    let reasons: Vec<Value> = face
-        .reasons
-        .iter()
-        .map(|reason| {
-            json!({"filter_name": reason.name, "object_value": reason.value, "threshold_value": reason.threshold})
-        })
-        .collect();
+fn filtered(face: &FilteredFace) -> FilteredDetection {
+    let reasons = face.reasons.iter().map(|reason| FilterReason {
+        filter_name: reason.name.to_string(),
+        object_value: json!(reason.value),
+        threshold_value: json!(reason.threshold),
+    });
     let mut detection = json!({"attributes": {}});
     if let Some(rect) = face.rect {
         detection["rect"] = json!(rect);
     }
-    json!({"filter_reasons": reasons, "detection": {"filename": face.filename, "sample": {"detection": detection}}})
+    FilteredDetection {
+        filter_reasons: reasons.collect(),
+        detection: json!({"filename": face.filename, "sample": {"detection": detection}}),
+    }
 }

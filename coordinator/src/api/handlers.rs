@@ -2,64 +2,135 @@
 
 mod defaults;
 
-use goshawk_coordinator_core::handler::{Candidates, Handler, NewHandler, Policies};
+use std::cmp::Reverse;
+
+use goshawk_coordinator_core::{
+    bounds::{Check, Invalid},
+    code::{Flag, HandlerType},
+    formats::Text,
+    handler::{Candidates, Handler, NewHandler, Policies},
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::{MAX_PAGE_SIZE, Page},
+};
 use goshawk_proto::id::{AccountId, HandlerId, ListId};
-use http::{Method, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
-    call::{self, Call},
+    call::Call,
     lists::lists_exist,
-    routes::{Access, Answer, Resource},
-    typed::typed,
+    operation::Operation,
+    owners,
+    payload::{Body, Json, Params},
+    reply::{Created, Done, Exists, NoContent, Shaped},
+    routes::{Access, Resource},
 };
-use crate::errors::{ApiError, Code};
+use crate::{
+    auth::Scope,
+    errors::{ApiError, Code},
+    store::{Store, Stored},
+};
 
 /// The resources of the API.
 pub fn resources() -> Vec<Resource> {
-    let me = Access::Account;
-    vec![
-        collection("/6/handlers", me),
-        Resource::at("/6/handlers/count").on(Method::GET, me, count),
-        Resource::at("/6/handlers/validator").on(Method::POST, me, validate),
-        one("/6/handlers/{handler_id}", me),
-    ]
+    let may = |action| Access::May(Kind::Handler, action);
+    tree(
+        [
+            "/6/handlers",
+            "/6/handlers/count",
+            "/6/handlers/validator",
+            "/6/handlers/{handler_id}",
+        ],
+        may,
+    )
 }
 
 /// The resources of the Handlers service.
 pub fn internal_resources() -> Vec<Resource> {
-    let named = Access::Header;
+    tree(
+        [
+            "/1/handlers",
+            "/1/handlers/count",
+            "/1/handlers/validator",
+            "/1/handlers/{handler_id}",
+        ],
+        |_| Access::Header,
+    )
+}
+
+fn tree(paths: [&'static str; 4], may: impl Fn(Action) -> Access) -> Vec<Resource> {
+    let [all, counted, validator, single] = paths;
+    let body = [Code::ListNotFound];
+    let bad = http::StatusCode::BAD_REQUEST;
     vec![
-        collection("/1/handlers", named),
-        Resource::at("/1/handlers/count").on(Method::GET, named, count),
-        Resource::at("/1/handlers/validator").on(Method::POST, named, validate),
-        one("/1/handlers/{handler_id}", named),
+        Resource::at(all)
+            .serve(
+                Operation::post("createHandler", may(Action::Creation), create)
+                    .about("Makes a handler.")
+                    .fails(&[Code::FeatureDisabled])
+                    .fails_as(bad, &body),
+            )
+            .serve(
+                Operation::get("getHandlers", may(Action::View), list)
+                    .about("Handlers that meet all given conditions."),
+            ),
+        Resource::at(counted).serve(
+            Operation::get("getHandlerCount", may(Action::View), count)
+                .about("How many handlers meet all given conditions."),
+        ),
+        Resource::at(validator).serve(
+            Operation::post("validatePolicies", may(Action::Creation), validate)
+                .about("Checks policies as if a handler were made of them.")
+                .fails(&[Code::FeatureDisabled])
+                .fails_as(bad, &body),
+        ),
+        one(single, may),
     ]
 }
 
-fn collection(template: &'static str, access: Access) -> Resource {
+fn one(template: &'static str, may: impl Fn(Action) -> Access) -> Resource {
+    let missing = [Code::HandlerNotFound];
     Resource::at(template)
-        .on(Method::POST, access, create)
-        .on(Method::GET, access, list)
+        .serve(
+            Operation::get("getHandler", may(Action::View), get)
+                .about("One handler.")
+                .fails(&missing),
+        )
+        .serve(
+            Operation::head("checkHandler", may(Action::View), head)
+                .about("Whether a handler exists.")
+                .fails(&missing),
+        )
+        .serve(
+            Operation::put("putHandler", may(Action::Modification), put)
+                .about("Replaces a handler.")
+                .fails(&[Code::HandlerNotFound, Code::FeatureDisabled])
+                .fails_as(http::StatusCode::BAD_REQUEST, &[Code::ListNotFound]),
+        )
+        .serve(
+            Operation::delete("removeHandler", may(Action::Deletion), delete)
+                .about("Removes a handler.")
+                .fails(&missing),
+        )
 }
 
-fn one(template: &'static str, access: Access) -> Resource {
-    Resource::at(template)
-        .on(Method::GET, access, get)
-        .on(Method::HEAD, access, head)
-        .on(Method::PUT, access, put)
-        .on(Method::DELETE, access, delete)
+impl Body for NewHandler {
+    const CODE: Code = Code::BadPolicies;
+
+    fn check(&self) -> Result<(), Invalid> {
+        Check::check(self)
+    }
 }
 
-/// Reads and checks a handler: its form, whether its policies can be carried out here, and
-/// whether the lists it names exist.
-async fn read(call: &Call, account: AccountId) -> Result<NewHandler, ApiError> {
-    let new: NewHandler = typed(call.json(Code::BadPolicies).await?, Code::BadPolicies)?;
+/// Checks whether policies can be carried out here, and whether the lists they name exist.
+async fn check(call: &Call, account: AccountId, new: &NewHandler) -> Result<(), ApiError> {
     if let Some(policies) = &new.policies {
         can_do(policies)?;
         lists_exist(&call.api, account, lists_of(policies)).await?;
     }
-    Ok(new)
+    Ok(())
 }
 
 fn can_do(policies: &Policies) -> Result<(), ApiError> {
@@ -92,110 +163,143 @@ fn lists_of(policies: &Policies) -> Vec<ListId> {
     lists
 }
 
-async fn create(call: Call) -> Answer {
+parameters! {
+    /// Which handlers.
+    pub struct Filters {
+        /// Handlers of this account. Who sees only their own gets these whatever is asked for.
+        optional account_id: AccountId,
+        /// Of this type.
+        optional handler_type: HandlerType,
+        /// Whether policies come with each request.
+        optional is_dynamic: Flag,
+        /// Part of the description.
+        optional description: Text<0, 128> => utoipa::schema!(String).into(),
+    }
+}
+
+impl Filters {
+    fn accept(&self, handler: &Handler) -> bool {
+        self.handler_type
+            .is_none_or(|kind| handler.handler_type == kind)
+            && self
+                .is_dynamic
+                .is_none_or(|dynamic| handler.is_dynamic == dynamic.0)
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.description.as_ref().map(Text::as_str)
+    }
+}
+
+/// A handler that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HandlerMade {
+    /// The handler.
+    pub handler_id: HandlerId,
+    /// Its path.
+    #[schema(format = "uri-reference")]
+    pub url: String,
+    /// Its address.
+    #[schema(format = "uri-reference")]
+    pub external_url: String,
+}
+
+/// How many handlers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HandlerCount {
+    /// How many.
+    pub handlers_count: usize,
+}
+
+async fn create(call: Call, Json(new): Json<NewHandler>) -> Result<Created<HandlerMade>, ApiError> {
     let account = call.account()?;
-    let new = read(&call, account).await?;
+    check(&call, account, &new).await?;
     let handler = Handler::new(HandlerId::random(), account, new, call.api.now());
-    let id = handler.handler_id;
+    let handler_id = handler.handler_id;
     call.api
         .store
         .run(move |store| store.create_handler(&handler))
         .await?;
-    let url = format!("/6/handlers/{id}");
-    call::created(
-        &url,
-        &json!({"handler_id": id, "url": url, "external_url": call.external(&url)}),
-    )
+    let url = format!("/6/handlers/{handler_id}");
+    Ok(Created {
+        location: url.clone(),
+        body: HandlerMade {
+            handler_id,
+            external_url: call.external(&url),
+            url,
+        },
+    })
 }
 
-async fn validate(call: Call) -> Answer {
+async fn validate(call: Call, Json(new): Json<NewHandler>) -> Result<NoContent, ApiError> {
     let account = call.account()?;
-    read(&call, account).await?;
-    call::empty(StatusCode::NO_CONTENT)
+    check(&call, account, &new).await?;
+    Ok(NoContent)
 }
 
-async fn list(call: Call) -> Answer {
-    let (account, page) = (call.owner()?, call.query.page()?);
-    let (kind, dynamic, text) = filters(&call)?;
-    let found = call.api.store.run(move |store| {
-        if kind.is_none() && dynamic.is_none() {
-            return store.handlers(account, text.as_deref(), page);
-        }
-        let all = every(store, account, text.as_deref())?;
-        let kept = all
-            .into_iter()
-            .filter(|handler| passes(handler, kind, dynamic));
-        Ok(kept.skip(page.skip()).take(page.size).collect())
-    });
-    let rows = found
-        .await?
-        .iter()
-        .map(view)
-        .collect::<Result<Vec<_>, _>>()?;
-    call::ok(&rows)
-}
-
-type Filters = (Option<i64>, Option<bool>, Option<String>);
-
-fn filters(call: &Call) -> Result<Filters, ApiError> {
-    let kind = call.query.integer("handler_type", 0..=2)?;
-    let dynamic = call
-        .query
-        .integer("is_dynamic", 0..=1)?
-        .map(|flag| flag == 1);
-    Ok((kind, dynamic, call.query.text("description", 128)?))
-}
-
-fn passes(handler: &Handler, kind: Option<i64>, dynamic: Option<bool>) -> bool {
-    kind.is_none_or(|kind| i64::from(handler.handler_type.code()) == kind)
-        && dynamic.is_none_or(|dynamic| handler.is_dynamic == dynamic)
-}
-
-fn every(
-    store: &dyn crate::store::Store,
-    account: AccountId,
-    text: Option<&str>,
-) -> crate::store::Stored<Vec<Handler>> {
+/// Handlers that pass, newest first, with the page not yet applied.
+fn select(store: &dyn Store, scope: Scope, filters: &Filters) -> Stored<Vec<Handler>> {
     let mut all = Vec::new();
-    for number in 1.. {
-        let rows = store.handlers(
-            account,
-            text,
-            goshawk_coordinator_core::query::Page { number, size: 1000 },
-        )?;
-        let last = rows.len() < 1000;
-        all.extend(rows);
-        if last {
-            break;
+    for account in owners::accounts(store, scope)? {
+        for number in 1.. {
+            let page = Page {
+                number,
+                size: MAX_PAGE_SIZE,
+            };
+            let rows = store.handlers(account, filters.text(), page)?;
+            let last = rows.len() < MAX_PAGE_SIZE;
+            all.extend(rows.into_iter().filter(|handler| filters.accept(handler)));
+            if last {
+                break;
+            }
         }
+    }
+    if matches!(scope, Scope::All) {
+        all.sort_by_key(|handler| (Reverse(handler.create_time), handler.handler_id));
     }
     Ok(all)
 }
 
-async fn count(call: Call) -> Answer {
-    let account = call.owner()?;
-    let (kind, dynamic, text) = filters(&call)?;
-    let count = call.api.store.run(move |store| {
-        let all = every(store, account, text.as_deref())?;
-        Ok(all
-            .iter()
-            .filter(|handler| passes(handler, kind, dynamic))
-            .count())
-    });
-    call::ok(&json!({"handlers_count": count.await?}))
-}
-
-async fn get(call: Call) -> Answer {
-    let (account, id) = (call.account()?, call.id("handler_id")?);
-    let handler = call
+async fn list(
+    call: Call,
+    Params((filters, page)): Params<(Filters, Page)>,
+) -> Result<Done<Vec<Shaped<Handler>>>, ApiError> {
+    let scope = call.scope(filters.account_id)?;
+    let found = call
         .api
         .store
-        .run(move |store| store.handler(account, id))
+        .run(move |store| select(store, scope, &filters))
         .await?;
-    call::ok(&view(&handler)?)
+    let rows = found.iter().skip(page.skip()).take(page.size).map(view);
+    Ok(Done(rows.collect::<Result<_, _>>()?))
 }
 
-fn view(handler: &Handler) -> Result<Value, ApiError> {
+async fn count(
+    call: Call,
+    Params(filters): Params<Filters>,
+) -> Result<Done<HandlerCount>, ApiError> {
+    let scope = call.scope(filters.account_id)?;
+    let found = call
+        .api
+        .store
+        .run(move |store| Ok(select(store, scope, &filters)?.len()));
+    Ok(Done(HandlerCount {
+        handlers_count: found.await?,
+    }))
+}
+
+async fn found(call: &Call) -> Result<Handler, ApiError> {
+    let (caller, id) = (call.caller()?, call.id::<HandlerId>("handler_id")?);
+    let look =
+        move |store: &dyn Store| owners::find(store, &caller, |account| store.handler(account, id));
+    Ok(call.api.store.run(look).await?)
+}
+
+async fn get(call: Call) -> Result<Done<Shaped<Handler>>, ApiError> {
+    Ok(Done(view(&found(&call).await?)?))
+}
+
+fn view(handler: &Handler) -> Result<Shaped<Handler>, ApiError> {
     let mut view =
         serde_json::to_value(handler).map_err(|error| ApiError::internal("handler", &error))?;
     hide_passwords(&mut view);
@@ -207,7 +311,7 @@ fn view(handler: &Handler) -> Result<Value, ApiError> {
             policy.entry(name).or_insert(value);
         }
     }
-    Ok(view)
+    Ok(Shaped::new(view))
 }
 
 /// Callbacks may carry credentials of other systems, which nobody needs to read back.
@@ -227,14 +331,14 @@ fn hide_passwords(view: &mut Value) {
     }
 }
 
-async fn head(call: Call) -> Answer {
-    get(call).await?;
-    call::empty(StatusCode::OK)
+async fn head(call: Call) -> Result<Exists, ApiError> {
+    found(&call).await?;
+    Ok(Exists)
 }
 
-async fn put(call: Call) -> Answer {
+async fn put(call: Call, Json(new): Json<NewHandler>) -> Result<NoContent, ApiError> {
     let (account, id) = (call.account()?, call.id::<HandlerId>("handler_id")?);
-    let new = read(&call, account).await?;
+    check(&call, account, &new).await?;
     let now = call.api.now();
     let done = call.api.store.run(move |store| {
         let old = store.handler(account, id)?;
@@ -243,14 +347,14 @@ async fn put(call: Call) -> Answer {
         store.replace_handler(&handler)
     });
     done.await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
-async fn delete(call: Call) -> Answer {
+async fn delete(call: Call) -> Result<NoContent, ApiError> {
     let (account, id) = (call.account()?, call.id::<HandlerId>("handler_id")?);
     call.api
         .store
         .run(move |store| store.delete_handler(account, id))
         .await?;
-    call::empty(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

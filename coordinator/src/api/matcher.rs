@@ -1,198 +1,198 @@
 //! `POST /6/matcher/faces`: who among stored faces is most alike to given ones.
 
+mod body;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use goshawk_coordinator_core::{
     candidates::FaceFilters,
-    event::LabelMatches,
+    event::{LabelMatches, StoredEvent},
+    event_filter::{EventFilters, EventQuery},
     face::FaceTarget,
-    matching::{MatchRequest, Order},
-    query::Page,
+    handler::Candidates,
+    matching::MatchRequest,
+    parameters,
+    permission::{Action, Resource as Kind},
+    query::{OneOf, Page},
 };
 use goshawk_proto::{
-    descriptor::Descriptor,
-    id::{AccountId, AttributeId, EventId, FaceId},
+    descriptor::{Descriptor, DescriptorVersion},
+    id::{AccountId, EventId},
 };
-use http::Method;
-use serde_json::{Value, json};
+use http::StatusCode;
 
+use self::body::{
+    CandidateSet, FoundFor, MatchBody, MatchResult, MatchedFace, RawDescriptor, Reference,
+    ReferenceView,
+};
 use super::{
-    Api, attributes,
-    call::{self, Call},
-    fields::{Field, Fields},
+    Api,
+    attributes::sdk,
+    call::Call,
     lists::lists_exist,
-    routes::{Access, Answer, Resource},
-    typed::{typed, unchecked},
+    operation::Operation,
+    payload::{Packed, Params},
+    routes::{Access, Resource},
 };
 use crate::{
+    auth::Scope,
     errors::{ApiError, Code},
-    store::{FaceQuery, StoreError},
+    store::{FaceQuery, Store, StoreError, Stored},
 };
 
-/// Most references and most candidate sets of one request.
-const MAX_SIDES: usize = 30;
-/// Most faces that a reference by external id stands for: the newest ones.
+/// Most objects that a reference by external id stands for: the newest ones.
 const MAX_OF_EXTERNAL_ID: usize = 100;
-const ORDERS: &[(&str, Order)] = &[
-    ("similarity", Order::Similarity),
-    ("create_time_asc", Order::CreateTimeAsc),
-    ("create_time_desc", Order::CreateTimeDesc),
-];
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
-    vec![Resource::at("/6/matcher/faces").on(Method::POST, Access::Account, match_faces)]
-}
-
-struct Candidates {
-    filters: FaceFilters,
-    /// The filters as the client wrote them, for the answer.
-    given: Value,
-    order: Order,
-    limit: usize,
-    targets: Vec<FaceTarget>,
-    threshold: f32,
-}
-
-fn candidates(field: &Field<'_>) -> Result<Candidates, ApiError> {
-    let mut fields = field.object()?;
-    let given = fields.need("filters")?;
-    let mut bare = given.value().clone();
-    let origin = bare.as_object_mut().and_then(|map| map.remove("origin"));
-    if origin.as_ref().and_then(Value::as_str) != Some("faces") {
-        return Err(given.wrong("only candidates of origin 'faces' are matched here"));
-    }
-    let filters: FaceFilters = typed(bare, Code::BadJson)?;
-    if filters.event_id.is_some() {
-        return Err(
-            given.wrong("Additional properties are not allowed ('event_id' was unexpected)")
+    let may = Access::May(Kind::Face, Action::Matching);
+    let matching = Operation::post("matchFaces", may, match_faces)
+        .about("Who among stored faces is most alike to given ones.")
+        .fails(&[
+            Code::NoDescriptor,
+            Code::FaceExternalIdNotFound,
+            Code::EventExternalIdNotFound,
+            Code::EventTrackNotFound,
+            Code::ListsNotFound,
+            Code::BadXpk,
+            Code::BadSdkDescriptor,
+            Code::BadBase64,
+            Code::DescriptorLength,
+            Code::MatchVersionUnknown,
+        ])
+        .fails_as(
+            StatusCode::BAD_REQUEST,
+            &[
+                Code::FaceNotFound,
+                Code::AttributeNotFound,
+                Code::EventNotFound,
+            ],
         );
+    vec![Resource::at("/6/matcher/faces").serve(matching)]
+}
+
+parameters! {
+    /// Whose faces.
+    pub struct Whose {
+        /// Faces of this account. Who sees only their own gets these whatever is asked for.
+        optional account_id: AccountId,
     }
-    let order = fields
-        .get("order")
-        .map(|field| field.one_of(ORDERS))
-        .transpose()?
-        .unwrap_or_default();
-    let limit = fields
-        .get("limit")
-        .map(|field| field.integer(1..=100))
-        .transpose()?
-        .unwrap_or(3);
-    let threshold = fields
-        .get("threshold")
-        .map(|field| field.number(0.0..=1.0))
-        .transpose()?
-        .unwrap_or(0.0);
-    let targets = match fields.get("targets") {
-        Some(field) => field
-            .array(0..=20)?
-            .iter()
-            .map(target)
-            .collect::<Result<_, _>>()?,
-        None => Vec::new(),
-    };
-    fields.finish()?;
-    Ok(Candidates {
-        filters,
-        given: given.value().clone(),
-        order,
-        limit: limit as usize,
-        targets,
-        threshold: threshold as f32,
-    })
 }
 
-fn target(field: &Field<'_>) -> Result<FaceTarget, ApiError> {
-    let name = field.text(0..=64)?;
-    FaceTarget::from_name(&name).ok_or_else(|| field.wrong("unexpected value"))
-}
-
-struct Reference {
-    /// `{id, type}`, with `face_id` or `event_id` where it was found by something else.
-    view: Value,
+/// Somebody to look for.
+struct Wanted {
+    view: ReferenceView,
     descriptor: Descriptor,
 }
 
-/// The descriptors that one reference of the request stands for.
-async fn references(
-    api: &Api,
-    account: AccountId,
-    field: &Field<'_>,
-) -> Result<Vec<Reference>, ApiError> {
-    let mut fields = field.object()?;
-    let kind = fields.need("type")?.text(1..=36)?;
-    let id = fields.need("id")?;
-    let text = id.text(0..=36)?;
-    let mut shown = kind.as_str();
-    let descriptor = match kind.as_str() {
-        "face_external_id" => {
-            fields.finish()?;
-            return of_external_id(api, account, text).await;
-        }
-        "xpk_file" => return Err(Code::BadXpk.plain()),
-        "sdk_descriptor" => {
-            let data = fields.need("data")?.text(1..=1 << 16)?;
-            fields.finish()?;
-            let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
-            attributes::sdk::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?
-        }
-        "raw_descriptor" => {
-            shown = "descriptor";
-            let data = fields.need("data")?.value().clone();
-            let raw: attributes::given::RawDescriptor = unchecked(data, Code::BadJson)?;
-            let descriptor = raw.read()?;
-            fields.finish()?;
-            descriptor
-        }
-        "face" | "attribute" | "event" => {
-            fields.finish()?;
-            let found = stored(api, account, &kind, &id).await?;
-            found.ok_or_else(|| Code::NoDescriptor.with(&text))?
-        }
-        _ => {
-            let message = "references must be valid exactly by one of oneOf definition";
-            return Err(field.wrong(message));
-        }
-    };
-    let view = json!({"id": text, "type": shown});
-    Ok(vec![Reference { view, descriptor }])
+impl Wanted {
+    fn new(id: impl ToString, kind: &'static str, descriptor: Descriptor) -> Self {
+        let view = ReferenceView {
+            id: id.to_string(),
+            kind,
+            face_id: None,
+            event_id: None,
+        };
+        Self { view, descriptor }
+    }
 }
 
-/// The descriptor of a stored object.
-async fn stored(
+/// The descriptors that one reference of the request stands for.
+async fn wanted(
     api: &Api,
     account: AccountId,
-    kind: &str,
-    id: &Field<'_>,
-) -> Result<Option<Descriptor>, ApiError> {
-    match kind {
-        "face" => {
-            let id: FaceId = id.id()?;
+    reference: Reference,
+) -> Result<Vec<Wanted>, ApiError> {
+    let now = api.now();
+    let need = |found: Option<Descriptor>, id: &dyn std::fmt::Display| {
+        found.ok_or_else(|| Code::NoDescriptor.with(id))
+    };
+    let one = match reference {
+        Reference::Face { id } => {
             let face = api.store.run(move |store| store.face(account, id)).await?;
-            Ok(face.attributes.descriptor)
+            Wanted::new(id, "face", need(face.attributes.descriptor, &id)?)
         }
-        "attribute" => {
-            let (id, now) = (id.id::<AttributeId>()?, api.now());
-            let found = api
-                .store
-                .run(move |store| store.attribute(account, id, now));
-            Ok(found.await?.attributes.descriptor)
+        Reference::Attribute { id } => {
+            let look = move |store: &dyn Store| store.attribute(account, id, now);
+            let found = api.store.run(look).await?;
+            Wanted::new(id, "attribute", need(found.attributes.descriptor, &id)?)
         }
-        _ => of_event(api, account, id.id()?).await,
+        Reference::Event { id } => {
+            let look = move |store: &dyn Store| {
+                descriptor_of(store, account, &store.event(account, id)?, now)
+            };
+            Wanted::new(id, "event", need(api.store.run(look).await?, &id)?)
+        }
+        Reference::FaceExternalId { id } => return of_faces(api, account, id.into()).await,
+        Reference::EventExternalId { id } => {
+            let filters = EventFilters {
+                external_ids: Some(vec![id.to_string()]),
+                ..EventFilters::default()
+            };
+            let missing = Code::EventExternalIdNotFound.with(&id);
+            return of_events(
+                api,
+                account,
+                filters,
+                (id.into(), "event_external_id"),
+                missing,
+            )
+            .await;
+        }
+        Reference::EventTrackId { id } => {
+            let filters = EventFilters {
+                track_ids: Some(OneOf {
+                    values: vec![id.to_string()],
+                    absent: false,
+                }),
+                ..EventFilters::default()
+            };
+            let missing = Code::EventTrackNotFound.with(&id);
+            return of_events(
+                api,
+                account,
+                filters,
+                (id.into(), "event_track_id"),
+                missing,
+            )
+            .await;
+        }
+        Reference::RawDescriptor { id, data } => Wanted::new(id, "descriptor", raw(api, &data)?),
+        Reference::SdkDescriptor { id, data } => {
+            let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
+            let packed = sdk::unpack(&bytes);
+            let packed = packed.ok_or_else(|| Code::BadSdkDescriptor.plain())?;
+            Wanted::new(id, "sdk_descriptor", packed)
+        }
+        Reference::XpkFile { .. } => return Err(Code::BadXpk.plain()),
+    };
+    Ok(vec![one])
+}
+
+/// A descriptor by itself, of the version that this installation compares.
+fn raw(api: &Api, data: &RawDescriptor) -> Result<Descriptor, ApiError> {
+    let bytes = STANDARD
+        .decode(&data.descriptor)
+        .map_err(|_| Code::BadBase64.plain())?;
+    let version = DescriptorVersion(u32::try_from(data.version.get()).unwrap_or(u32::MAX));
+    let descriptor = Descriptor::from_le_bytes(version, &bytes)
+        .map_err(|_| Code::DescriptorLength.with(bytes.len()))?;
+    match api.descriptor_version() {
+        Some(current) if current != version => Err(Code::MatchVersionUnknown.with(version)),
+        _ => Ok(descriptor),
     }
 }
 
 /// Every face with a descriptor and that external id, up to [`MAX_OF_EXTERNAL_ID`] faces.
-async fn of_external_id(
+async fn of_faces(
     api: &Api,
     account: AccountId,
     external_id: String,
-) -> Result<Vec<Reference>, ApiError> {
-    let filters = FaceFilters {
-        external_ids: Some(vec![external_id.clone()]),
-        ..FaceFilters::default()
-    };
+) -> Result<Vec<Wanted>, ApiError> {
     let query = FaceQuery {
-        filters,
+        filters: FaceFilters {
+            external_ids: Some(vec![external_id.clone()]),
+            ..FaceFilters::default()
+        },
         page: Page {
             number: 1,
             size: MAX_OF_EXTERNAL_ID,
@@ -214,9 +214,9 @@ async fn of_external_id(
     let mut found = Vec::new();
     for face in faces.await? {
         if let Some(descriptor) = face.attributes.descriptor {
-            let view =
-                json!({"id": external_id, "type": "face_external_id", "face_id": face.face_id});
-            found.push(Reference { view, descriptor });
+            let mut one = Wanted::new(&external_id, "face_external_id", descriptor);
+            one.view.face_id = Some(face.face_id);
+            found.push(one);
         }
     }
     if found.is_empty() {
@@ -225,81 +225,127 @@ async fn of_external_id(
     Ok(found)
 }
 
-/// The descriptor of an event lives as long as its temporary attribute does.
-async fn of_event(
+/// Every event that passes and still has a descriptor, among the newest [`MAX_OF_EXTERNAL_ID`].
+async fn of_events(
     api: &Api,
     account: AccountId,
-    id: EventId,
-) -> Result<Option<Descriptor>, ApiError> {
+    filters: EventFilters,
+    (id, kind): (String, &'static str),
+    missing: ApiError,
+) -> Result<Vec<Wanted>, ApiError> {
+    let query = EventQuery {
+        filters,
+        page: Page {
+            number: 1,
+            size: MAX_OF_EXTERNAL_ID,
+        },
+        ..EventQuery::default()
+    };
     let now = api.now();
-    let found = api.store.run(move |store| {
-        let event = store.event(account, id)?;
-        let Some(id) = event
-            .attributes
-            .and_then(|attributes| attributes.attribute_id)
-        else {
-            return Ok(None);
-        };
-        match store.attribute(account, id, now) {
-            Ok(attribute) => Ok(attribute.attributes.descriptor),
-            Err(StoreError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
+    let events = api.store.run(move |store| {
+        let mut found: Vec<(EventId, Descriptor)> = Vec::new();
+        for event in store.events(account, &query)? {
+            if let Some(descriptor) = descriptor_of(store, account, &event, now)? {
+                found.push((event.event_id, descriptor));
+            }
         }
+        Ok(found)
     });
-    Ok(found.await?)
+    let events = events.await?;
+    if events.is_empty() {
+        return Err(missing);
+    }
+    let wanted = events.into_iter().map(|(event, descriptor)| {
+        let mut one = Wanted::new(&id, kind, descriptor);
+        one.view.event_id = Some(event);
+        one
+    });
+    Ok(wanted.collect())
 }
 
-async fn match_faces(call: Call) -> Answer {
-    let account = call.account()?;
-    let body = call.json(Code::BadJson).await?;
-    let mut fields = Fields::of(&body, Code::BadJson)?;
-    let sets = fields.need("candidates")?.array(1..=MAX_SIDES)?;
-    let sets = sets.iter().map(candidates).collect::<Result<Vec<_>, _>>()?;
-    let given = fields.need("references")?.array(1..=MAX_SIDES)?;
-    fields.finish()?;
-    let lists = sets.iter().filter_map(|set| set.filters.list_id).collect();
-    lists_exist(&call.api, account, lists).await?;
+/// The descriptor of an event, which lives as long as its temporary attribute does.
+fn descriptor_of(
+    store: &dyn Store,
+    account: AccountId,
+    event: &StoredEvent,
+    now: goshawk_proto::time::Timestamp,
+) -> Stored<Option<Descriptor>> {
+    let attributes = event.attributes.as_ref();
+    let Some(id) = attributes.and_then(|attributes| attributes.attribute_id) else {
+        return Ok(None);
+    };
+    match store.attribute(account, id, now) {
+        Ok(attribute) => Ok(attribute.attributes.descriptor),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn match_faces(
+    call: Call,
+    Params(whose): Params<Whose>,
+    Packed(body): Packed<MatchBody>,
+) -> Result<Packed<Vec<FoundFor>>, ApiError> {
+    let own = call.account()?;
+    let account = match call.scope(whose.account_id)? {
+        Scope::One(account) => account,
+        Scope::All => own,
+    };
+    let lists = body.candidates.iter().filter_map(|set| match &set.filters {
+        Candidates::Faces(filters) => filters.list_id,
+        Candidates::Events(_) => None,
+    });
+    let listed = lists_exist(&call.api, account, lists.collect()).await;
+    listed.map_err(|error| match error.code() {
+        Code::ListNotFound => Code::ListsNotFound.plain(),
+        _ => error,
+    })?;
     let mut answers = Vec::new();
-    for field in &given {
-        let found = references(&call.api, account, field).await;
-        for reference in found.map_err(ApiError::status_is_400_if_missing)? {
-            let mut matches = Vec::with_capacity(sets.len());
-            for set in &sets {
-                matches.push(compare(&call.api, account, &reference.descriptor, set).await?);
+    for reference in body.references {
+        let found = wanted(&call.api, account, reference).await;
+        for one in found.map_err(ApiError::status_is_400_if_missing)? {
+            let mut matches = Vec::with_capacity(body.candidates.len());
+            for set in body.candidates.iter() {
+                matches.push(compare(&call.api, account, &one.descriptor, set).await?);
             }
-            answers.push(json!({"reference": reference.view, "matches": matches}));
+            answers.push(FoundFor {
+                reference: one.view,
+                matches,
+            });
         }
     }
-    call::ok(&answers)
+    Ok(Packed(answers))
 }
 
 async fn compare(
     api: &Api,
     account: AccountId,
     to: &Descriptor,
-    set: &Candidates,
-) -> Result<Value, ApiError> {
+    set: &CandidateSet,
+) -> Result<MatchResult, ApiError> {
+    let filters = match &set.filters {
+        Candidates::Faces(filters) => filters.clone(),
+        // Refused with the body.
+        Candidates::Events(_) => FaceFilters::default(),
+    };
+    let targets = set.targets.to_vec();
     let request = MatchRequest {
         label: String::new(),
         descriptor: to.clone(),
-        filters: set.filters.clone(),
-        limit: set.limit,
-        threshold: set.threshold,
+        filters,
+        limit: set.limit.as_usize(),
+        threshold: set.threshold.as_f32(),
         order: set.order,
-        targets: set.targets.clone(),
+        targets: targets.clone(),
     };
     let found: LabelMatches = api.matching.find(account, request).await?;
-    let with_similarity = set.targets.is_empty() || set.targets.contains(&FaceTarget::Similarity);
-    let result: Vec<Value> = found
-        .candidates
-        .iter()
-        .map(|candidate| {
-            let mut row = json!({"face": candidate.face.view(&set.targets)});
-            if with_similarity {
-                row["similarity"] = json!(candidate.similarity);
-            }
-            row
-        })
-        .collect();
-    Ok(json!({"result": result, "filters": set.given}))
+    let with_similarity = targets.is_empty() || targets.contains(&FaceTarget::Similarity);
+    let result = found.candidates.iter().map(|candidate| MatchedFace {
+        face: candidate.face.view(&targets).into(),
+        similarity: with_similarity.then_some(candidate.similarity),
+    });
+    Ok(MatchResult {
+        result: result.collect(),
+        filters: set.filters.clone(),
+    })
 }

@@ -346,7 +346,7 @@ async fn patch(
                 Command::Pause => Input::Pause,
                 Command::Cancel => Input::Cancel,
             };
-            drop(stream.apply(now, input));
+            stream.apply(now, input);
         }
     };
     call.api

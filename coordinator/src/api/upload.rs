@@ -197,10 +197,7 @@ async fn multipart(call: &Call, purpose: Purpose) -> Result<Vec<Upload>, ApiErro
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         match part.name() {
             Some("image") => {}
-            Some("policies") => {
-                let detail = "Not available to send new policies to non-dynamic handler";
-                return Err(ApiError::new(Code::BadEventBody, detail));
-            }
+            Some("policies") => return Err(Code::NotDynamic.plain()),
             Some(name) if let Some(name) = UNSUPPORTED.iter().find(|known| **known == name) => {
                 let value = part.bytes().await.map_err(broken)?;
                 if !is_empty_json(&value) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use goshawk_coordinator_core::{
-    event_filter::EventFilters,
+    event_filter::Subscription,
     permission::{Action, Resource as Kind},
 };
 use http::StatusCode;
@@ -13,6 +13,7 @@ use super::{
     call::Call,
     openapi,
     operation::Operation,
+    payload::Params,
     routes::{Access, Resource},
 };
 use crate::{
@@ -47,13 +48,15 @@ fn handshake(template: &'static str, access: Access) -> Resource {
                 &[],
                 openapi::raw,
             )
-            .fails(&[Code::BadQuery, Code::BadContentType]),
+            .fails(&[Code::BadContentType]),
     )
 }
 
-async fn open(call: Call) -> Result<Response, ApiError> {
+async fn open(
+    call: Call,
+    Params(Subscription(filters)): Params<Subscription>,
+) -> Result<Response, ApiError> {
     let account = call.account()?;
-    let filters = EventFilters::from_subscription(call.query.pairs())?;
     let socket = call
         .socket
         .lock()

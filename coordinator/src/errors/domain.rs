@@ -45,8 +45,6 @@ impl ApiError {
     pub fn told_by(mut self, service: Service) -> Self {
         self.code = match (service, self.code) {
             (Service::Api, Code::StreamNotFound) => Code::ApiStreamNotFound,
-            (Service::Api, Code::GroupTaken) => Code::ApiGroupTaken,
-            (Service::Api, Code::GroupNotFound) => Code::ApiGroupNotFound,
             (Service::Streams, Code::Internal) => {
                 self.detail = Code::StreamsInternal.detail().into();
                 Code::StreamsInternal

@@ -1,6 +1,7 @@
 //! The form of errors, and the table against the contracts.
 
 mod contract;
+mod operations;
 mod raised;
 
 use super::*;

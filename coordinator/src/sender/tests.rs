@@ -5,6 +5,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use goshawk_coordinator_core::{
+    event_filter::Subscription,
+    query::{Pairs, Parameters},
+};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::{PollSendError, PollSender};
@@ -71,7 +75,7 @@ fn wish(account: AccountId, query: &[(&str, &str)]) -> Wish {
         .collect();
     Wish {
         account,
-        filters: EventFilters::from_subscription(&pairs).unwrap(),
+        filters: Subscription::read(Pairs(&pairs)).unwrap().0,
     }
 }
 

@@ -9,39 +9,41 @@ use goshawk_proto::{
     id::{EventId, ImageId, SampleId},
 };
 
-/// Fields of `/6/events` rows that a caller may ask for, in the contract's order.
-pub const EVENT_TARGETS: [&str; 30] = [
-    "event_id",
-    "account_id",
-    "create_time",
-    "end_time",
-    "external_id",
-    "handler_id",
-    "stream_id",
-    "source",
-    "top_match",
-    "match_result",
-    "face_detections",
-    "body_detections",
-    "face_id",
-    "attach_result",
-    "gender",
-    "age",
-    "emotion",
-    "ethnic_group",
-    "tags",
-    "user_data",
-    "location",
-    "mask",
-    "liveness",
-    "deepfake",
-    "track_id",
-    "body_basic_attributes",
-    "upper_body",
-    "lower_body",
-    "accessories",
-    "meta",
-];
+crate::words! {
+    /// Fields of `/6/events` rows that a caller may ask for, in the contract's order.
+    pub enum EventTarget: "events" {
+        EventId = "event_id",
+        AccountId = "account_id",
+        CreateTime = "create_time",
+        EndTime = "end_time",
+        ExternalId = "external_id",
+        HandlerId = "handler_id",
+        StreamId = "stream_id",
+        Source = "source",
+        TopMatch = "top_match",
+        MatchResult = "match_result",
+        FaceDetections = "face_detections",
+        BodyDetections = "body_detections",
+        FaceId = "face_id",
+        AttachResult = "attach_result",
+        Gender = "gender",
+        Age = "age",
+        Emotion = "emotion",
+        EthnicGroup = "ethnic_group",
+        Tags = "tags",
+        UserData = "user_data",
+        Location = "location",
+        Mask = "mask",
+        Liveness = "liveness",
+        Deepfake = "deepfake",
+        TrackId = "track_id",
+        BodyBasicAttributes = "body_basic_attributes",
+        UpperBody = "upper_body",
+        LowerBody = "lower_body",
+        Accessories = "accessories",
+        Meta = "meta",
+    }
+}
 
 /// Relative address of a face sample.
 pub fn face_sample_url(id: SampleId) -> String {
@@ -65,10 +67,10 @@ pub fn event_url(id: EventId) -> String {
 
 impl StoredEvent {
     /// The row of `/6/events` with the wanted fields; all of them when none are named.
-    pub fn row(&self, targets: &[String]) -> Map<String, Value> {
+    pub fn row(&self, targets: &[EventTarget]) -> Map<String, Value> {
         let mut row = self.whole_row();
         if !targets.is_empty() {
-            row.retain(|name, _| targets.iter().any(|target| target == name));
+            row.retain(|name, _| targets.iter().any(|target| target.as_str() == name));
         }
         row
     }
@@ -316,17 +318,17 @@ fn detection_rows(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::{query::Target, testing};
 
     #[test]
     fn a_row_has_exactly_the_contracts_fields() {
         let row = testing::event(1).row(&[]);
         let mut names: Vec<&str> = row.keys().map(String::as_str).collect();
-        let mut expected = EVENT_TARGETS.to_vec();
+        let mut expected: Vec<&str> = EventTarget::ALL.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
         expected.sort_unstable();
         assert_eq!(names, expected);
-        let some = testing::event(1).row(&["event_id".into(), "age".into()]);
+        let some = testing::event(1).row(&[EventTarget::EventId, EventTarget::Age]);
         assert_eq!(some.len(), 2);
     }
 

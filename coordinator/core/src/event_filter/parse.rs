@@ -1,194 +1,347 @@
 //! Event filters out of query strings.
 
-use goshawk_proto::stream::GeoPosition;
-
-use super::{Direction, EventFilters, EventQuery, GeoBox, GeoFilter};
-use crate::{
-    event::view::EVENT_TARGETS,
-    query::{BadParameter, Pairs, bad},
+use goshawk_proto::id::{AccountId, EventId, FaceId, HandlerId, StreamId};
+use utoipa::{
+    PartialSchema,
+    openapi::{RefOr, Schema, path::Parameter},
 };
 
-/// Filters that can only ever meet an absent value here, as no model estimates it: an event
-/// passes only where `null` is wanted.
-const NEVER_ESTIMATED: [&str; 13] = [
-    "emotions",
-    "masks",
-    "ethnic_groups",
-    "deepfake",
-    "apparent_gender",
-    "headwear_states",
-    "headwear_apparent_colors",
-    "sleeve_lengths",
-    "upper_clothing_colors",
-    "lower_garment_colors",
-    "lower_garment_types",
-    "shoes_apparent_colors",
-    "backpack_states",
-];
+use super::{
+    Direction, EventFilters, EventQuery,
+    area::{Area, AreaList},
+};
+use crate::{
+    code::{DeepfakeCode, EthnicityCode, GenderCode, LivenessCode, MaskCode},
+    event::view::EventTarget,
+    formats::{Real, Slug, Whole},
+    parameters,
+    query::{BadParameter, CommaList, Moment, OneOf, Page, Pairs, Parameters, values::listed},
+    words,
+};
 
-impl EventQuery {
-    /// Reads the query of `GET /6/events`.
-    pub fn from_query(pairs: &[(String, String)]) -> Result<Self, BadParameter> {
-        let q = Pairs(pairs);
-        let mut filters = common(q)?;
-        filters.create_time_gte = q.value("create_time__gte")?;
-        filters.create_time_lt = q.value("create_time__lt")?;
-        filters.end_time_gte = q.value("end_time__gte")?;
-        filters.end_time_lt = q.value("end_time__lt")?;
-        filters.event_ids = q.list("event_ids")?;
-        filters.event_id_gte = q.value("event_id__gte")?;
-        filters.event_id_lt = q.value("event_id__lt")?;
-        filters.face_ids = q.list("face_ids")?;
-        filters.external_ids = q.texts("external_ids");
-        filters.track_ids = q.one_of("track_ids")?;
-        filters.geo = geo_parameters(q)?;
-        filters.top_label = q.value("top_matching_candidates_label")?;
-        filters.top_ids = q.list("top_similar_object_ids")?;
-        filters.top_external_ids = q.texts("top_similar_external_ids");
-        filters.top_similarity_gte = q.value("top_similar_object_similarity__gte")?;
-        filters.top_similarity_lt = q.value("top_similar_object_similarity__lt")?;
-        let direction = match q.get("order") {
-            None | Some("desc") => Direction::Descending,
-            Some("asc") => Direction::Ascending,
-            Some(other) => return Err(bad("order", format!("`{other}` is neither asc nor desc"))),
-        };
-        let targets = q
-            .texts("targets")
-            .or_else(|| q.texts("target"))
-            .unwrap_or_default();
-        if let Some(odd) = targets
-            .iter()
-            .find(|t| !EVENT_TARGETS.contains(&t.as_str()))
-        {
-            return Err(bad("target", format!("`{odd}` is no field of an event")));
-        }
-        Ok(Self {
-            filters,
-            direction,
-            page: q.page()?,
-            targets,
-        })
+words! {
+    /// Colours of headwear and shoes.
+    pub enum Shade: "colours" {
+        Undefined = "undefined",
+        Black = "black",
+        White = "white",
+        Other = "other",
     }
 }
 
-impl EventFilters {
-    /// Reads the query of a subscription (`/6/ws`, and the Sender's `/1/ws` and `/2/ws`).
-    pub fn from_subscription(pairs: &[(String, String)]) -> Result<Self, BadParameter> {
-        let q = Pairs(pairs);
-        let mut filters = common(q)?;
-        filters.any_labels = q.texts("matching_candidates_labels");
-        filters.top_similarity_gte = q.value("object_similarity__gte")?;
-        filters.top_similarity_lt = q.value("object_similarity__lt")?;
-        filters.geo = geo_list(q)?;
-        Ok(filters)
+words! {
+    /// Lengths of sleeves.
+    pub enum Sleeve: "sleeves" {
+        Short = "short",
+        Long = "long",
+        Undefined = "undefined",
+    }
+}
+
+words! {
+    /// Kinds of lower garments.
+    pub enum Garment: "garments" {
+        Undefined = "undefined",
+        Trousers = "trousers",
+        Shorts = "shorts",
+        Skirt = "skirt",
+    }
+}
+
+words! {
+    /// Colours of garments.
+    pub enum Colour: "colours" {
+        Undefined = "undefined",
+        Black = "black",
+        Blue = "blue",
+        Green = "green",
+        Gray = "gray",
+        Orange = "orange",
+        Purple = "purple",
+        Red = "red",
+        White = "white",
+        Yellow = "yellow",
+        Pink = "pink",
+        Brown = "brown",
+        Beige = "beige",
+        Khaki = "khaki",
+        Multicolored = "multicolored",
+    }
+}
+
+words! {
+    /// Which way a listing goes.
+    pub enum Order: "orders" {
+        Asc = "asc",
+        Desc = "desc",
+    }
+}
+
+/// A list that the contract writes as plain text.
+fn text() -> RefOr<Schema> {
+    String::schema()
+}
+
+parameters! {
+    /// What listings and subscriptions have in common.
+    pub struct Common {
+        /// Made by one of these handlers.
+        optional handler_ids: CommaList<HandlerId> => listed("list of uuid."),
+        /// Of one of these streams, `null` for events of none.
+        optional stream_ids: OneOf<StreamId> => listed("list of uuid."),
+        /// From one of these sources, `null` for events without one.
+        optional sources: OneOf<String> => text(),
+        /// In one of these cities, `null` for events without one.
+        optional cities: OneOf<String> => text(),
+        /// In one of these areas, `null` for events without one.
+        optional areas: OneOf<String> => text(),
+        /// In one of these districts, `null` for events without one.
+        optional districts: OneOf<String> => text(),
+        /// In one of these streets, `null` for events without one.
+        optional streets: OneOf<String> => text(),
+        /// In one of these houses, `null` for events without one.
+        optional house_numbers: OneOf<String> => text(),
+        /// Of this gender, `null` where it was not estimated.
+        optional gender: OneOf<GenderCode> => GenderCode::schema(),
+        /// At least this old, in years.
+        optional age__gte: Whole<0, 100>,
+        /// Younger than this, in years.
+        optional age__lt: Whole<0, 100>,
+        /// With one of these outcomes of the liveness check, `null` where there was none.
+        optional liveness: OneOf<LivenessCode> => listed("list of integer and null (0, 1 ,2, null)"),
+        /// With all of these tags.
+        optional tags: CommaList<String>,
+        /// Part of the user data.
+        optional user_data: String,
+    }
+}
+
+parameters! {
+    /// Filters that can only ever meet an absent value here, as no model estimates it: an event
+    /// passes only where `null` is wanted.
+    pub struct NeverEstimated {
+        /// One of these emotions; nothing estimates them here, so only `null` finds events.
+        optional emotions: OneOf<Whole<1, 7>> => listed("list of integer and null (1, 2, 3, 4, 5, 6, 7, null)"),
+        /// One of these states of masks; only `null` finds events.
+        optional masks: OneOf<MaskCode> => listed("list of integer and null (1, 2, 3, null)"),
+        /// One of these ethnic groups; only `null` finds events.
+        optional ethnic_groups: OneOf<EthnicityCode> => listed("list of integer and null (1, 2, 3, 4, null)"),
+        /// One of these outcomes of a deepfake check; only `null` finds events.
+        optional deepfake: OneOf<DeepfakeCode> => listed("list of integer and null (0, 1, null)"),
+        /// One of these genders of a body; only `null` finds events.
+        optional apparent_gender: OneOf<Whole<0, 2>>,
+        /// A body at least this old; finds no events.
+        optional apparent_age__gte: Whole<0, 100>,
+        /// A body younger than this; finds no events.
+        optional apparent_age__lt: Whole<0, 100>,
+        /// With or without headwear; only `null` finds events.
+        optional headwear_states: OneOf<Whole<0, 2>>,
+        /// With headwear of one of these colours; only `null` finds events.
+        optional headwear_apparent_colors: OneOf<Shade>,
+        /// With sleeves of one of these lengths; only `null` finds events.
+        optional sleeve_lengths: OneOf<Sleeve>,
+        /// In one of these colours above; only `null` finds events.
+        optional upper_clothing_colors: OneOf<Colour>,
+        /// In one of these colours below; only `null` finds events.
+        optional lower_garment_colors: OneOf<Colour>,
+        /// In one of these garments; only `null` finds events.
+        optional lower_garment_types: OneOf<Garment>,
+        /// In shoes of one of these colours; only `null` finds events.
+        optional shoes_apparent_colors: OneOf<Shade>,
+        /// With or without a backpack; only `null` finds events.
+        optional backpack_states: OneOf<Whole<0, 2>>,
+    }
+}
+
+parameters! {
+    /// What only listings have.
+    pub struct Listing {
+        /// Events of this account. Who sees only their own gets these whatever is asked for.
+        optional account_id: AccountId,
+        /// Made at this moment or later.
+        optional create_time__gte: Moment,
+        /// Made before this moment.
+        optional create_time__lt: Moment,
+        /// Ended at this moment or later.
+        optional end_time__gte: Moment,
+        /// Ended before this moment.
+        optional end_time__lt: Moment,
+        /// One of these events.
+        optional event_ids: CommaList<EventId> => listed("list of uuid."),
+        /// Not below this id; sorts by id.
+        optional event_id__gte: EventId => listed("uuid."),
+        /// Below this id; sorts by id.
+        optional event_id__lt: EventId => listed("uuid."),
+        /// Of one of these faces.
+        optional face_ids: CommaList<FaceId> => listed("list of uuid"),
+        /// With one of these external ids.
+        optional external_ids: CommaList<String> => text(),
+        /// Of one of these tracks, `null` for events of none.
+        optional track_ids: OneOf<Slug<36>> => text(),
+        /// The best match is under this label.
+        optional top_matching_candidates_label: String,
+        /// The best match is one of these faces.
+        optional top_similar_object_ids: CommaList<FaceId>,
+        /// The best match has one of these external ids.
+        optional top_similar_external_ids: CommaList<String>,
+        /// The best match is at least this alike.
+        optional top_similar_object_similarity__gte: Real<{ i64::MIN }, { i64::MAX }>,
+        /// The best match is less alike than this.
+        optional top_similar_object_similarity__lt: Real<{ i64::MIN }, { i64::MAX }>,
+        /// Which way it goes: by id where a bound on ids is given, else by creation time.
+        default order: Order = Order::Desc,
+    }
+}
+
+parameters! {
+    /// Which fields an answer has.
+    pub struct Wanted {
+        /// Only these fields.
+        optional target: CommaList<EventTarget>,
+        /// The same by another name.
+        optional targets: CommaList<EventTarget>,
+    }
+}
+
+parameters! {
+    /// What only subscriptions have.
+    pub struct Subscribed {
+        /// At least one of these labels has candidates.
+        optional matching_candidates_labels: CommaList<String> => text(),
+        /// The best match is at least this alike.
+        optional object_similarity__gte: Real<{ i64::MIN }, { i64::MAX }>,
+        /// The best match is less alike than this.
+        optional object_similarity__lt: Real<{ i64::MIN }, { i64::MAX }>,
+    }
+}
+
+impl Wanted {
+    /// The fields; empty is all.
+    pub fn fields(self) -> Vec<EventTarget> {
+        self.targets
+            .or(self.target)
+            .map(|fields| fields.0)
+            .unwrap_or_default()
+    }
+}
+
+impl Parameters for EventQuery {
+    fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
+        let listing = Listing::read(query)?;
+        let targets = Wanted::read(query)?.fields();
+        let direction = match listing.order {
+            Order::Asc => Direction::Ascending,
+            Order::Desc => Direction::Descending,
+        };
+        let mut filters = common(query)?;
+        filters.geo = Area::read(query)?.0;
+        filters.create_time_gte = listing.create_time__gte.map(|moment| moment.0);
+        filters.create_time_lt = listing.create_time__lt.map(|moment| moment.0);
+        filters.end_time_gte = listing.end_time__gte.map(|moment| moment.0);
+        filters.end_time_lt = listing.end_time__lt.map(|moment| moment.0);
+        filters.event_ids = listing.event_ids.map(|ids| ids.0);
+        filters.event_id_gte = listing.event_id__gte;
+        filters.event_id_lt = listing.event_id__lt;
+        filters.face_ids = listing.face_ids.map(|ids| ids.0);
+        filters.external_ids = listing.external_ids.map(|ids| ids.0);
+        filters.track_ids = listing.track_ids.map(|tracks| OneOf {
+            values: tracks.values.into_iter().map(String::from).collect(),
+            absent: tracks.absent,
+        });
+        filters.top_label = listing.top_matching_candidates_label;
+        filters.top_ids = listing.top_similar_object_ids.map(|ids| ids.0);
+        filters.top_external_ids = listing.top_similar_external_ids.map(|ids| ids.0);
+        filters.top_similarity_gte = listing.top_similar_object_similarity__gte.map(Real::as_f32);
+        filters.top_similarity_lt = listing.top_similar_object_similarity__lt.map(Real::as_f32);
+        Ok(Self {
+            account_id: listing.account_id,
+            filters,
+            direction,
+            page: Page::read(query)?,
+            targets,
+        })
+    }
+
+    fn describe() -> Vec<Parameter> {
+        let mut all = Listing::describe();
+        all.extend(Common::describe());
+        all.extend(NeverEstimated::describe());
+        all.extend(Area::describe());
+        all.extend(Wanted::describe().into_iter().take(1));
+        all.extend(Page::describe());
+        all
+    }
+}
+
+/// The query of a subscription (`/6/ws`, and the Sender's `/1/ws` and `/2/ws`).
+#[derive(Debug, Clone)]
+pub struct Subscription(pub EventFilters);
+
+impl Parameters for Subscription {
+    fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
+        let subscribed = Subscribed::read(query)?;
+        let mut filters = common(query)?;
+        filters.any_labels = subscribed.matching_candidates_labels.map(|labels| labels.0);
+        filters.top_similarity_gte = subscribed.object_similarity__gte.map(Real::as_f32);
+        filters.top_similarity_lt = subscribed.object_similarity__lt.map(Real::as_f32);
+        filters.geo = AreaList::read(query)?.0;
+        Ok(Self(filters))
+    }
+
+    fn describe() -> Vec<Parameter> {
+        let mut all = Common::describe();
+        all.extend(NeverEstimated::describe());
+        all.extend(Subscribed::describe());
+        all.extend(AreaList::describe());
+        all
     }
 }
 
 /// What both kinds of query share.
-fn common(q: Pairs<'_>) -> Result<EventFilters, BadParameter> {
-    let bodies = ["apparent_age__gte", "apparent_age__lt"];
-    let mut impossible = bodies.iter().any(|name| q.get(name).is_some());
-    for name in NEVER_ESTIMATED {
-        if let Some(wanted) = q.one_of::<String>(name)? {
-            impossible |= !wanted.absent;
-        }
-    }
+fn common(query: Pairs<'_>) -> Result<EventFilters, BadParameter> {
+    let common = Common::read(query)?;
+    let impossible = NeverEstimated::read(query)?.wants_something();
+    let years = |age: Whole<0, 100>| u8::try_from(age.get()).unwrap_or(u8::MAX);
     Ok(EventFilters {
-        handler_ids: q.list("handler_ids")?,
-        stream_ids: q.one_of("stream_ids")?,
-        sources: q.one_of("sources")?,
-        cities: q.one_of("cities")?,
-        areas: q.one_of("areas")?,
-        districts: q.one_of("districts")?,
-        streets: q.one_of("streets")?,
-        house_numbers: q.one_of("house_numbers")?,
-        gender: q.one_of("gender")?,
-        age_gte: q.number("age__gte", 0, 100)?,
-        age_lt: q.number("age__lt", 0, 100)?,
-        liveness: q.one_of("liveness")?,
-        tags: q.texts("tags"),
-        user_data: q.value("user_data")?,
+        handler_ids: common.handler_ids.map(|ids| ids.0),
+        stream_ids: common.stream_ids,
+        sources: common.sources,
+        cities: common.cities,
+        areas: common.areas,
+        districts: common.districts,
+        streets: common.streets,
+        house_numbers: common.house_numbers,
+        gender: common.gender,
+        age_gte: common.age__gte.map(years),
+        age_lt: common.age__lt.map(years),
+        liveness: common.liveness,
+        tags: common.tags.map(|tags| tags.0),
+        user_data: common.user_data,
         impossible,
         ..EventFilters::default()
     })
 }
 
-fn geo_parameters(q: Pairs<'_>) -> Result<Option<GeoFilter>, BadParameter> {
-    let (longitude, latitude) = (q.get("origin_longitude"), q.get("origin_latitude"));
-    match (longitude, latitude) {
-        (None, None) => Ok(None),
-        (Some("null"), Some("null")) => Ok(Some(GeoFilter::Absent)),
-        (Some(_), Some(_)) => {
-            let number = |name, most: f64| q.number(name, -most, most);
-            geo_box(
-                number("origin_longitude", 180.0)?,
-                number("origin_latitude", 90.0)?,
-                q.number("longitude_delta", 0.0, 90.0)?,
-                q.number("latitude_delta", 0.0, 90.0)?,
-            )
+impl NeverEstimated {
+    /// Whether something is asked for that no event has.
+    fn wants_something(&self) -> bool {
+        fn some<T>(wanted: &Option<OneOf<T>>) -> bool {
+            wanted.as_ref().is_some_and(|wanted| !wanted.absent)
         }
-        _ => Err(bad(
-            "origin_longitude",
-            "longitude and latitude go together",
-        )),
+        self.apparent_age__gte.is_some()
+            || self.apparent_age__lt.is_some()
+            || some(&self.emotions)
+            || some(&self.masks)
+            || some(&self.ethnic_groups)
+            || some(&self.deepfake)
+            || some(&self.apparent_gender)
+            || some(&self.headwear_states)
+            || some(&self.headwear_apparent_colors)
+            || some(&self.sleeve_lengths)
+            || some(&self.upper_clothing_colors)
+            || some(&self.lower_garment_colors)
+            || some(&self.lower_garment_types)
+            || some(&self.shoes_apparent_colors)
+            || some(&self.backpack_states)
     }
-}
-
-/// `geo_position=origin_longitude,36.6,origin_latitude,55.7[,longitude_delta,…]`.
-fn geo_list(q: Pairs<'_>) -> Result<Option<GeoFilter>, BadParameter> {
-    const NAME: &str = "geo_position";
-    let Some(items) = q.texts(NAME) else {
-        return Ok(None);
-    };
-    let (named, rest) = items.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(bad(NAME, "want names and numbers in turn"));
-    }
-    let find = |name: &str, least: f64, most: f64| -> Result<Option<f64>, BadParameter> {
-        let Some([_, text]) = named.iter().find(|[key, _]| key == name) else {
-            return Ok(None);
-        };
-        match text.parse::<f64>() {
-            Ok(value) if (least..=most).contains(&value) => Ok(Some(value)),
-            _ => Err(bad(
-                NAME,
-                format!("{name} is not between {least} and {most}"),
-            )),
-        }
-    };
-    let wanted = (
-        find("origin_longitude", -180.0, 180.0)?,
-        find("origin_latitude", -90.0, 90.0)?,
-    );
-    if wanted.0.is_none() || wanted.1.is_none() {
-        return Err(bad(
-            NAME,
-            "origin_longitude and origin_latitude are required",
-        ));
-    }
-    let deltas = (
-        find("longitude_delta", 0.0, 90.0)?,
-        find("latitude_delta", 0.0, 90.0)?,
-    );
-    geo_box(wanted.0, wanted.1, deltas.0, deltas.1)
-}
-
-fn geo_box(
-    longitude: Option<f64>,
-    latitude: Option<f64>,
-    longitude_delta: Option<f64>,
-    latitude_delta: Option<f64>,
-) -> Result<Option<GeoFilter>, BadParameter> {
-    const DEFAULT_DELTA: f64 = 0.01;
-    let (Some(longitude), Some(latitude)) = (longitude, latitude) else {
-        return Ok(None);
-    };
-    Ok(Some(GeoFilter::Within(GeoBox {
-        origin: GeoPosition {
-            longitude,
-            latitude,
-        },
-        longitude_delta: longitude_delta.unwrap_or(DEFAULT_DELTA),
-        latitude_delta: latitude_delta.unwrap_or(DEFAULT_DELTA),
-    })))
 }

@@ -1,7 +1,10 @@
 //! Tests of event filters.
 
 use super::*;
-use crate::testing;
+use crate::{
+    query::{Pairs, Parameters},
+    testing,
+};
 
 fn pairs(query: &str) -> Vec<(String, String)> {
     query
@@ -15,13 +18,13 @@ fn pairs(query: &str) -> Vec<(String, String)> {
 #[track_caller]
 fn check(query: &str, expect: bool) {
     let event = testing::event(1);
-    let query = EventQuery::from_query(&pairs(query)).unwrap();
+    let query = EventQuery::read(Pairs(&pairs(query))).unwrap();
     assert_eq!(query.filters.accept(&event), expect);
 }
 
 #[track_caller]
 fn subscribed(query: &str, expect: bool) {
-    let filters = EventFilters::from_subscription(&pairs(query)).unwrap();
+    let filters = Subscription::read(Pairs(&pairs(query))).unwrap().0;
     assert_eq!(filters.accept(&testing::event(1)), expect);
 }
 
@@ -87,7 +90,7 @@ fn each_subscription_filter_can_pass_and_fail() {
 
 #[test]
 fn nonsense_names_the_parameter() {
-    let query = |text: &str| EventQuery::from_query(&pairs(text)).unwrap_err().name;
+    let query = |text: &str| EventQuery::read(Pairs(&pairs(text))).unwrap_err().name;
     assert_eq!(query("age__lt=101"), "age__lt");
     assert_eq!(query("handler_ids=1"), "handler_ids");
     assert_eq!(query("order=up"), "order");
@@ -95,7 +98,7 @@ fn nonsense_names_the_parameter() {
     assert_eq!(query("liveness=7"), "liveness");
     assert_eq!(query("create_time__gte=yesterday"), "create_time__gte");
     assert_eq!(query("origin_longitude=3"), "origin_longitude");
-    let subscription = EventFilters::from_subscription(&pairs("geo_position=x"));
+    let subscription = Subscription::read(Pairs(&pairs("geo_position=x")));
     assert_eq!(subscription.unwrap_err().name, "geo_position");
 }
 

@@ -86,6 +86,31 @@ const NOT_RAISED: &[(&str, &[Code])] = &[
         "named by the contract in a link, not in an answer",
         &[Code::AuthorizationFailedLink, Code::FaceNotFoundLink],
     ),
+    (
+        "the parts of an installation are in one process: what takes too long is 37001",
+        &[Code::Timeout],
+    ),
+    (
+        "temporary attributes are not made of multipart bodies or descriptor files here",
+        &[
+            Code::PartUnknown,
+            Code::PartDuplicate,
+            Code::BadPartType,
+            Code::XpkEmpty,
+        ],
+    ),
+    (
+        "belongs to `/6/handlers/{handler_id}/events/raw`, which is not served yet",
+        &[Code::SampleNotFound],
+    ),
+    (
+        "events are not made of descriptors without pictures yet",
+        &[Code::DescriptorVersionUnsupported, Code::RawAggregation],
+    ),
+    (
+        "belongs to `/6/streams/{stream_id}/ws`, which is not served yet",
+        &[Code::StreamNotProcessed],
+    ),
 ];
 
 /// The source of the service without tests, by file.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use goshawk_coordinator_core::{
     event::{EventFace, StoredEvent},
     event_filter::{Direction, EventFilters, EventQuery},
+    query::{Pairs, Parameters},
 };
 use goshawk_proto::{id::HandlerId, stream::Location};
 use uuid::Uuid;
@@ -106,7 +107,7 @@ pub(super) fn queries(store: &dyn Store) {
         ..EventFilters::default()
     };
     assert!(numbers(store, &with(empty)).is_empty());
-    let odd = EventQuery::from_query(&[("sources".into(), "odd".into())]).unwrap();
+    let odd = EventQuery::read(Pairs(&[("sources".into(), "odd".into())])).unwrap();
     assert_eq!(numbers(store, &odd), [5, 3, 1]);
     assert_eq!(
         store
