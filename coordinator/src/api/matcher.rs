@@ -341,7 +341,7 @@ async fn compare(
     let found: LabelMatches = api.matching.find(account, request).await?;
     let with_similarity = targets.is_empty() || targets.contains(&FaceTarget::Similarity);
     let result = found.candidates.iter().map(|candidate| MatchedFace {
-        face: candidate.face.view(&targets).into(),
+        face: candidate.face.view(&targets),
         similarity: with_similarity.then_some(candidate.similarity),
     });
     Ok(MatchResult {

@@ -2,14 +2,13 @@
 
 use goshawk_coordinator_core::{
     bounds::{Check, Invalid},
-    face::FaceTarget,
+    face::{FaceTarget, FaceView},
     formats::{AtMost, ExternalId, Fraction, Items, Slug, Whole},
     handler::Candidates,
     matching::Order,
 };
 use goshawk_proto::id::{AttributeId, EventId, FaceId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::api::payload::Body;
@@ -194,8 +193,7 @@ pub struct MatchResult {
 #[schema(as = MatcherCandidate)]
 pub struct MatchedFace {
     /// The face, with the wanted fields.
-    #[schema(value_type = Object)]
-    pub face: Value,
+    pub face: FaceView,
     /// How alike it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Fraction>, nullable = false)]
