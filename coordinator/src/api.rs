@@ -11,7 +11,6 @@ pub mod disabled;
 pub mod events;
 pub mod extractor;
 pub mod faces;
-pub mod fields;
 pub mod handlers;
 pub mod lists;
 pub mod login;

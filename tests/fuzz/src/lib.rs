@@ -68,8 +68,8 @@ pub fn query(bytes: &[u8]) {
     if let Ok(page) = <Page as Parameters>::read(Pairs(pairs)) {
         let _ = page.skip();
     }
-    let _ = EventFilters::from_subscription(pairs);
-    let _ = EventQuery::from_query(pairs);
+    let _ = Subscription::read(Pairs(pairs));
+    let _ = EventQuery::read(Pairs(pairs));
     if let Ok(moment) = text.parse::<Timestamp>() {
         let again = moment.to_string().parse::<Timestamp>().ok();
         assert_eq!(again, Some(moment), "{text}");
