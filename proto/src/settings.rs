@@ -451,6 +451,7 @@ mod tests {
     fn secrets_are_not_shown() {
         let got = Sample::load("T", None, pairs(&[("T_API_PASSWORD", "hunter2")]), []).unwrap();
         assert!(!format!("{got:?}").contains("hunter2"));
+        assert!(got.written.contains(&("api.password", HIDDEN.to_owned())));
         assert_eq!(got.password.unwrap().expose(), "hunter2");
     }
 

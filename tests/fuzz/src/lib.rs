@@ -23,7 +23,7 @@ use goshawk_coordinator::{
 };
 use goshawk_coordinator_core::{
     bounds::Check,
-    event_filter::{EventFilters, EventQuery},
+    event_filter::{EventQuery, Subscription},
     handler::NewHandler,
     query::{Page, Pairs, Parameters},
     stream::NewStream,
