@@ -116,7 +116,11 @@ impl Api {
             Access::Open => return Ok(None),
             Access::Header => return Ok(Some(Caller::named(named(headers)?, Role::User))),
             Access::Page if self.about.open => return Ok(None),
-            Access::Page | Access::Account | Access::May(..) | Access::Use(_) => {}
+            Access::Page
+            | Access::Account
+            | Access::May(..)
+            | Access::Use(_)
+            | Access::Administrator => {}
         }
         let caller = match self.auth.request(method, headers, peer).await? {
             Some(caller) => caller,
@@ -127,6 +131,7 @@ impl Api {
         };
         match access {
             Access::May(kind, action) => caller.may(kind, action)?,
+            Access::Administrator => caller.must_administer()?,
             Access::Use(tool) => caller.may_use(tool)?,
             Access::Page if caller.role != Role::Admin || caller.is_token() => {
                 return Err(Code::AccessDenied.with("Only administrators see this page"));

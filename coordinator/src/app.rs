@@ -78,7 +78,7 @@ pub enum StartError {
         /// The service that should use it.
         service: &'static str,
         /// Why not.
-        source: TlsError,
+        source: Box<TlsError>,
     },
     /// The store cannot be opened or read.
     #[error(transparent)]

@@ -228,6 +228,9 @@ goshawk_proto::settings! {
     }
 }
 
+/// Certificate and key of a service, as far as they are set.
+type TlsPair<'a> = (Option<&'a PathBuf>, Option<&'a PathBuf>);
+
 impl Config {
     /// What single values cannot tell.
     pub fn check(self) -> Result<Self, Problems> {
@@ -292,7 +295,7 @@ impl Config {
     }
 
     /// Certificate and key of every HTTP service.
-    pub fn tls_pairs(&self) -> [(&'static str, (Option<&PathBuf>, Option<&PathBuf>)); 4] {
+    pub fn tls_pairs(&self) -> [(&'static str, TlsPair<'_>); 4] {
         [
             ("api", &self.api_certificate, &self.api_key),
             ("sender", &self.sender_certificate, &self.sender_key),

@@ -88,7 +88,7 @@ fn expect_all(store: &SledStore, numbers: &[u128]) {
 fn expect_sound(store: &SledStore) {
     let mut checker = Checker::default();
     let mut snapshot = store.snapshot().unwrap();
-    while let Some(rows) = snapshot.next().unwrap() {
+    while let Some(rows) = snapshot.read_on().unwrap() {
         rows.iter()
             .for_each(|row| checker.row(&row.key, &row.value));
     }

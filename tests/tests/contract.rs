@@ -3,7 +3,11 @@
 //!
 //! `make test` runs a short form; `make contract` sets `GOSHAWK_CONTRACT=full` for the long one.
 //! What may differ stands with its reason in `tests/contract/hooks.py`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and its summary is for people"
+)]
 
 use std::{
     path::{Path, PathBuf},

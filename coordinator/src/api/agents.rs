@@ -26,7 +26,6 @@ use super::{
     routes::{Access, Resource},
 };
 use crate::{
-    auth::Role,
     errors::{ApiError, Code},
     pki::{AgentInfo, JoinTokenInfo, JoinTokenState, PkiError},
     process::AgentStatus,
@@ -34,7 +33,7 @@ use crate::{
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
-    let me = Access::Account;
+    let me = Access::Administrator;
     vec![
         Resource::at("/goshawk/1/agents")
             .tagged("agents")
@@ -57,19 +56,6 @@ pub fn resources() -> Vec<Resource> {
                     .fails(&[Code::PageNotFound]),
             ),
     ]
-}
-
-/// Agents serve the whole installation, so only administrators see and change them, and not with
-/// a token, which has no permission that speaks of agents.
-fn administrator(call: &Call) -> Result<(), ApiError> {
-    let caller = call.caller()?;
-    caller.not_by_token()?;
-    match caller.role {
-        Role::Admin => Ok(()),
-        Role::User | Role::AdvancedUser => {
-            Err(Code::AccessDenied.with("Only an administrator can manage agents"))
-        }
-    }
 }
 
 /// Runs a short blocking call on the registry of agents.
@@ -187,7 +173,6 @@ pub struct Agents {
 }
 
 async fn list(call: Call) -> Result<Done<Agents>, ApiError> {
-    administrator(&call)?;
     let known = registry(&call, |authority| authority.agents()).await?;
     let live = call.api.assigner.agents();
     let agents = known.into_iter().map(|agent| AgentView::of(agent, &live));
@@ -260,7 +245,6 @@ async fn create_token(
     call: Call,
     Perhaps(new): Perhaps<NewJoinToken>,
 ) -> Result<Made<JoinTokenMade>, ApiError> {
-    administrator(&call)?;
     let ttl = Duration::from_secs(new.valid_for.get().unsigned_abs());
     let (token, info) = registry(&call, move |authority| {
         authority.create_join_token(ttl, &new.label)
@@ -341,7 +325,6 @@ pub struct JoinTokens {
 }
 
 async fn tokens(call: Call) -> Result<Done<JoinTokens>, ApiError> {
-    administrator(&call)?;
     let tokens = registry(&call, |authority| authority.join_tokens()).await?;
     Ok(Done(JoinTokens {
         join_tokens: tokens.into_iter().map(Into::into).collect(),
@@ -349,7 +332,6 @@ async fn tokens(call: Call) -> Result<Done<JoinTokens>, ApiError> {
 }
 
 async fn revoke(call: Call) -> Result<NoContent, ApiError> {
-    administrator(&call)?;
     let id: AgentId = call.id("agent_id")?;
     if registry(&call, move |authority| authority.revoke_agent(id)).await? {
         call.api.assigner.changed();

@@ -24,6 +24,9 @@ use crate::errors::{ApiError, Code};
 /// Erased [`Endpoint`].
 pub type Handler = Arc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
 
+/// Media types and their schemas.
+pub type Forms = Vec<(&'static str, RefOr<Schema>)>;
+
 /// What an endpoint takes and gives, for documents.
 #[derive(Default)]
 pub struct Shape {
@@ -265,7 +268,7 @@ impl Operation {
         self,
         status: StatusCode,
         text: &'static str,
-        forms: fn(&mut Schemas) -> Vec<(&'static str, RefOr<Schema>)>,
+        forms: fn(&mut Schemas) -> Forms,
     ) -> Self {
         self.reshape(move |shape, schemas| {
             let response = reply::described(text, &forms(schemas)).build();
@@ -280,7 +283,7 @@ impl Operation {
     }
 
     /// Describes a body that its handler reads by itself.
-    pub fn takes(self, forms: fn(&mut Schemas) -> Vec<(&'static str, RefOr<Schema>)>) -> Self {
+    pub fn takes(self, forms: fn(&mut Schemas) -> Forms) -> Self {
         self.reshape(move |shape, schemas| {
             shape.body = Some(payload::described(&forms(schemas)));
         })

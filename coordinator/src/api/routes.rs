@@ -38,6 +38,9 @@ pub enum Access {
     May(Kind, Action),
     /// Whoever shows an account's credentials; a token must permit the use of the tool.
     Use(Tool),
+    /// Administrators, by password: no permission of a token speaks of what serves the whole
+    /// installation.
+    Administrator,
     /// Everybody, or administrators only: pages about the installation, as it is set.
     Page,
     /// Whoever names an account: services behind loopback only.
@@ -47,7 +50,10 @@ pub enum Access {
 impl Access {
     /// Whether a client has to show credentials.
     pub fn wants_credentials(self) -> bool {
-        matches!(self, Self::Account | Self::May(..) | Self::Use(_))
+        matches!(
+            self,
+            Self::Account | Self::May(..) | Self::Use(_) | Self::Administrator
+        )
     }
 
     /// Errors of those who may not.

@@ -160,7 +160,9 @@ fn misfit(code: Code, path: &str, text: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use goshawk_coordinator_core::{candidates::FaceFilters, handler::NewHandler, stream::NewStream};
+    use goshawk_coordinator_core::{
+        candidates::FaceFilters, handler::NewHandler, stream::NewStream,
+    };
     use serde_json::json;
 
     fn detail<T: DeserializeOwned + Check>(body: Value) -> String {
@@ -187,10 +189,9 @@ mod tests {
             "{found}"
         );
         let long = json!({"user_data": "x".repeat(129)});
-        assert!(
-            detail::<FaceFilters>(long)
-                .contains("Path: 'user_data', message: 'ensure this value has at most 128 characters'")
-        );
+        assert!(detail::<FaceFilters>(long).contains(
+            "Path: 'user_data', message: 'ensure this value has at most 128 characters'"
+        ));
     }
 
     #[test]

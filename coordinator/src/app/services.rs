@@ -82,7 +82,10 @@ fn tls(
     };
     Tls::open(service, files, metrics.listener(service))
         .map(Some)
-        .map_err(|source| StartError::Tls { service, source })
+        .map_err(|source| StartError::Tls {
+            service,
+            source: Box::new(source),
+        })
 }
 
 /// The services' origins.

@@ -114,6 +114,17 @@ impl Caller {
         }
     }
 
+    /// Only administrators, and not with a token.
+    pub fn must_administer(&self) -> Result<(), ApiError> {
+        self.not_by_token()?;
+        match self.role {
+            Role::Admin => Ok(()),
+            Role::User | Role::AdvancedUser => {
+                Err(Code::AccessDenied.with("This is for administrators only"))
+            }
+        }
+    }
+
     /// Whether the caller may read the objects of every account.
     pub fn sees_all(&self) -> bool {
         let area = match &self.access {

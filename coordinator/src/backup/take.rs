@@ -67,7 +67,7 @@ fn copy(
     };
     let mut writer = Writer::begin(out, opening).map_err(BackupError::Write)?;
     let mut all = || -> Result<(), BackupError> {
-        while let Some(rows) = snapshot.next()? {
+        while let Some(rows) = snapshot.read_on()? {
             for row in rows {
                 let damaged = !is_whole(&row);
                 put(&mut writer, Kind::Row, &row.key, &row.value, damaged)?;

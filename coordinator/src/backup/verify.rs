@@ -125,7 +125,7 @@ pub fn verify_live(
 ) -> Result<Report, BackupError> {
     let mut check = Check::default();
     let mut snapshot = store.snapshot()?;
-    while let Some(rows) = snapshot.next()? {
+    while let Some(rows) = snapshot.read_on()? {
         rows.iter().for_each(|row| check.row(&row.key, &row.value));
     }
     drop(snapshot);

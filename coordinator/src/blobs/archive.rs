@@ -245,7 +245,7 @@ mod tests {
         let gone = key(1).path().to_string();
         assert!(held.read(&gone).await.unwrap().is_some());
         let removed: Vec<String> = held.removed().try_collect().await.unwrap();
-        assert_eq!(removed, [gone.clone()]);
+        assert_eq!(removed.as_slice(), std::slice::from_ref(&gone));
         assert_eq!(paths(&blobs).await.len(), 2, "not listed any more");
         held.release().await.unwrap();
         assert!(

@@ -15,7 +15,12 @@ async fn versions_health_and_metrics() {
     assert_eq!(sick.body["errors"][0]["error"]["error_code"], 38001);
     let page = c.get("", "/metrics").await.expect(200);
     let page = String::from_utf8(page.bytes).unwrap();
-    assert!(page.contains("request_count_total{service=\"api\",path=\"GET:/version\",status_code=\"200\"} 1"), "{page}");
+    assert!(
+        page.contains(
+            "request_count_total{service=\"api\",path=\"GET:/version\",status_code=\"200\"} 1"
+        ),
+        "{page}"
+    );
     assert!(
         page.contains("goshawk_coordinator_ingest_agents 0"),
         "{page}"

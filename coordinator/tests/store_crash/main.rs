@@ -133,7 +133,7 @@ fn settle(
 fn check(store: &SledStore) {
     let mut checker = Checker::default();
     let mut snapshot = store.snapshot().unwrap();
-    while let Some(rows) = snapshot.next().unwrap() {
+    while let Some(rows) = snapshot.read_on().unwrap() {
         rows.iter()
             .for_each(|row| checker.row(&row.key, &row.value));
     }

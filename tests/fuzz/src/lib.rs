@@ -42,8 +42,11 @@ use goshawk_proto::{
 use http::{HeaderMap, HeaderValue, Method};
 use uuid::Uuid;
 
+/// What a fuzzer feeds.
+pub type Target = fn(&[u8]);
+
 /// Every function, by the name of its fuzzer.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Target)] = &[
     ("query", query),
     ("body", body),
     ("token", token),

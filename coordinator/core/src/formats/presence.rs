@@ -84,9 +84,10 @@ impl<T: ToSchema> ToSchema for Optional<T> {
 
 /// A field of a change: absent leaves the value alone, null clears it. Needs `#[serde(default)]`
 /// on the field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Nullable<T> {
     /// Nothing was said.
+    #[default]
     Absent,
     /// The value shall be cleared.
     Null,
@@ -112,12 +113,6 @@ impl<T> Nullable<T> {
     /// The value, where null and absence are the same.
     pub fn value(self) -> Option<T> {
         self.change().flatten()
-    }
-}
-
-impl<T> Default for Nullable<T> {
-    fn default() -> Self {
-        Self::Absent
     }
 }
 

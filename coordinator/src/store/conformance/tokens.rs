@@ -21,7 +21,7 @@ pub(super) fn token(account: AccountId, n: u128) -> TokenRecord {
     permissions.set(Resource::Face, Actions::of(&[Action::View]));
     let draft = TokenDraft {
         description: format!("token {n}"),
-        expiration_time: (n % 2 == 0).then(|| at(1000)),
+        expiration_time: n.is_multiple_of(2).then(|| at(1000)),
         visibility_area: Some(VisibilityArea::All),
         permissions,
     };

@@ -66,6 +66,9 @@ struct Open {
     table: Option<Table>,
 }
 
+/// Pieces of one value by generation and number.
+type Pieces = BTreeMap<([u8; 8], u32), Option<Vec<u8>>>;
+
 /// See the module.
 #[derive(Default)]
 pub struct Checker {
@@ -74,7 +77,7 @@ pub struct Checker {
     /// Hashes of the events that were taken in.
     seen: HashSet<u64>,
     /// Pieces that wait for their head: by the key of the value, then generation and number.
-    pieces: BTreeMap<Vec<u8>, BTreeMap<([u8; 8], u32), Option<Vec<u8>>>>,
+    pieces: BTreeMap<Vec<u8>, Pieces>,
     waiting: usize,
     lists_named: BTreeSet<Vec<u8>>,
     lists: BTreeSet<Vec<u8>>,

@@ -99,7 +99,7 @@ mod tests {
         let mut loader = Loader::create(&to).unwrap();
         let mut snapshot = store.snapshot().unwrap();
         let mark = store.mark().unwrap() + 1000;
-        while let Some(rows) = snapshot.next().unwrap() {
+        while let Some(rows) = snapshot.read_on().unwrap() {
             assert!(rows.iter().all(is_whole));
             loader.put(rows).unwrap();
         }

@@ -23,6 +23,8 @@ const ROWS: usize = 512;
 /// Bytes changed in one batch.
 const BYTES: usize = 4 << 20;
 
+type ChangeRows = fn(&Tree, &mut Batch, Option<Vec<u8>>) -> Stored<Option<Vec<u8>>>;
+
 /// One step.
 struct Step {
     /// The layout that it leads to.
@@ -30,7 +32,7 @@ struct Step {
     what: &'static str,
     /// Changes some rows into `batch`, after the key given; the last key that it looked at, or
     /// `None` when there are no more.
-    batch: fn(&Tree, &mut Batch, Option<Vec<u8>>) -> Stored<Option<Vec<u8>>>,
+    batch: ChangeRows,
 }
 
 /// Every step, in order; the first leads from layout 1.

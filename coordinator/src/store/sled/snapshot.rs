@@ -144,7 +144,7 @@ impl SledStore {
 
 impl Snapshot<'_> {
     /// The next rows; `None` after the last.
-    pub fn next(&mut self) -> Stored<Option<Vec<RawRow>>> {
+    pub fn read_on(&mut self) -> Stored<Option<Vec<RawRow>>> {
         if self.done {
             return Ok(None);
         }

@@ -56,7 +56,7 @@ fn filled() -> (tempfile::TempDir, Arc<SledStore>) {
 fn check(store: &SledStore) -> CheckReport {
     let mut checker = Checker::default();
     let mut snapshot = store.snapshot().unwrap();
-    while let Some(rows) = snapshot.next().unwrap() {
+    while let Some(rows) = snapshot.read_on().unwrap() {
         rows.iter()
             .for_each(|row| checker.row(&row.key, &row.value));
     }

@@ -60,7 +60,7 @@ proptest! {
         prop_assert!(store.snapshot().is_err(), "one at a time");
         let mut seen = Rows::new();
         let mut changes = meanwhile.into_iter();
-        while let Some(rows) = snapshot.next().unwrap() {
+        while let Some(rows) = snapshot.read_on().unwrap() {
             let last = seen.keys().next_back().cloned();
             prop_assert!(rows.iter().all(|row| last.as_ref().is_none_or(|last| row.key > *last)));
             seen.extend(rows.into_iter().map(|row| (row.key, row.value)));
@@ -84,12 +84,12 @@ fn what_changes_too_fast_fails_the_snapshot_and_not_the_writer() {
         put(&store, n, 100);
     }
     let mut snapshot = store.snapshot_within(1000).unwrap();
-    assert!(snapshot.next().unwrap().is_some());
+    assert!(snapshot.read_on().unwrap().is_some());
     for n in 300..600 {
         put(&store, n, 200);
     }
     assert!(matches!(
-        snapshot.next(),
+        snapshot.read_on(),
         Err(StoreError::Unavailable { .. })
     ));
     assert_eq!(all(&store).len(), 601);
