@@ -3,7 +3,7 @@
 //!
 //! What is out of bounds is refused with the contract's message (`ensure this value has at most
 //! 36 characters`), never with the value itself, which may be a secret. The serde error's text
-//! goes through [`message`] before a client sees it.
+//! goes through [`message()`] before a client sees it.
 //!
 //! The schemas are named `format.…`; [`document::tidy`] writes them in place wherever a field has
 //! them, so that a document reads `{"type": "string", "maxLength": 36}` and not a reference.

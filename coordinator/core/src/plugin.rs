@@ -7,7 +7,7 @@
 //! * [`reach`]: which addresses it may talk to;
 //! * [`message`], [`topic`], [`discovery`]: what goes to an MQTT broker and Home Assistant;
 //! * [`signature`]: how a webhook is signed;
-//! * [`line`]: events as InfluxDB lines.
+//! * [`mod@line`]: events as InfluxDB lines.
 
 pub mod choice;
 pub mod cursor;

@@ -279,7 +279,7 @@ async fn head_image(call: Call, _: Params<ImageWanted>) -> Result<Exists, ApiErr
     head(call).await
 }
 
-/// One of [`LIVES`].
+/// One of the lives above.
 #[derive(Debug, Clone, Copy)]
 pub struct Days(pub i64);
 

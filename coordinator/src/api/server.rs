@@ -1,5 +1,5 @@
 //! One listener: accepts connections up to its limits, over TLS where it has a certificate, and
-//! wraps every request of its service once ([`front`]).
+//! wraps every request of its service once (`front`).
 
 pub mod connection;
 mod crowd;
