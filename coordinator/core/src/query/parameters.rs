@@ -9,7 +9,7 @@
 //!         /// Items before this moment.
 //!         optional create_time__lt: goshawk_proto::time::Timestamp,
 //!         /// Which page.
-//!         default page: u64 = 1,
+//!         default page: u64 = 1_u64,
 //!     }
 //! }
 //!
