@@ -10,7 +10,6 @@ use bytes::Bytes;
 use goshawk_proto::id::AccountId;
 use http::{HeaderMap, HeaderValue, Method, Response as HttpResponse, StatusCode, header};
 use serde::Serialize;
-use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use warp::{reply::Response, ws::Ws};
 
@@ -119,19 +118,6 @@ impl Call {
         Ok(self.caller()?.account_id)
     }
 
-    /// Whose objects a listing shows: the caller's, or those of the account that the query
-    /// names, where the caller may see it.
-    pub fn owner(&self) -> Result<AccountId, ApiError> {
-        let caller = self.caller()?;
-        match self.query.value::<AccountId>("account_id")? {
-            Some(other) if other != caller.account_id && !caller.sees_all() => {
-                Err(Code::AccessDenied.with("Access to objects of other accounts is denied"))
-            }
-            Some(account) => Ok(account),
-            None => Ok(caller.account_id),
-        }
-    }
-
     /// Whose objects a listing shows that asks for those of `wanted`.
     pub fn scope(&self, wanted: Option<AccountId>) -> Result<Scope, ApiError> {
         Ok(self.caller()?.scope(wanted))
@@ -205,27 +191,6 @@ impl Call {
     pub async fn small_body(&self) -> Result<Bytes, ApiError> {
         self.read(self.api.limits.json).await
     }
-
-    /// The body as JSON; mistakes are reported under `code`.
-    pub async fn json(&self, code: Code) -> Result<Value, ApiError> {
-        if self.content_type().as_deref() != Some("application/json") {
-            return Err(Code::BadContentType.plain());
-        }
-        let bytes = self.read(self.api.limits.json).await?;
-        parse_json(&bytes, code)
-    }
-}
-
-/// Parses JSON (at most 128 levels deep).
-pub fn parse_json(bytes: &[u8], code: Code) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!(
-            "invalid json at line {} column {}",
-            error.line(),
-            error.column()
-        );
-        code.at("", message)
-    })
 }
 
 /// A JSON answer.

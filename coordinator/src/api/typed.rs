@@ -1,43 +1,12 @@
 //! JSON bodies as the domain's types, with mistakes reported by path.
 
-use goshawk_coordinator_core::{
-    bounds::{Check, Invalid},
-    formats,
-};
+use goshawk_coordinator_core::{bounds::Invalid, formats};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
 
 use crate::errors::{ApiError, Code};
 
 /// Levels of a MessagePack body.
 const MSGPACK_DEPTH: usize = 64;
-
-/// `value` as a `T` within its bounds. Unknown fields are refused; `known` names further paths
-/// that the contract allows and that mean nothing here.
-pub fn typed<T: DeserializeOwned + Check>(value: Value, code: Code) -> Result<T, ApiError> {
-    let typed: T = unchecked(value, code)?;
-    typed.check().map_err(|wrong| invalid(code, &wrong))?;
-    Ok(typed)
-}
-
-/// As [`typed`] without the bounds.
-pub fn unchecked<T: DeserializeOwned>(value: Value, code: Code) -> Result<T, ApiError> {
-    // A list would pass for an object of defaults.
-    if !value.is_object() {
-        return Err(code.at("", "value is not a valid dict"));
-    }
-    let mut extra = None;
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    let result = serde_ignored::deserialize(tracked, |path| {
-        extra.get_or_insert_with(|| path.to_string());
-    });
-    match (result, extra) {
-        (Ok(_), Some(extra)) => Err(unexpected(code, &extra)),
-        (Ok(typed), None) => Ok(typed),
-        (Err(error), _) => Err(mismatch(code, &track.path().to_string(), &error)),
-    }
-}
 
 /// A JSON object as a `T`: every mistake is named by its path, unknown fields are refused, and no
 /// tree of values is built in between. At most 128 levels deep.
@@ -160,13 +129,19 @@ fn misfit(code: Code, path: &str, text: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goshawk_coordinator_core::bounds::Check;
     use goshawk_coordinator_core::{
         candidates::FaceFilters, handler::NewHandler, stream::NewStream,
     };
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn detail<T: DeserializeOwned + Check>(body: Value) -> String {
-        let error = typed::<T>(body, Code::BadJson).err().expect("refused");
+        let read = from_json::<T>(body.to_string().as_bytes(), Code::BadJson);
+        let checked = read.and_then(|read| {
+            let fits = read.check();
+            fits.map_err(|wrong| invalid(Code::BadJson, &wrong))
+        });
+        let error = checked.expect_err("refused");
         error.body()["detail"].as_str().unwrap().to_owned()
     }
 
