@@ -9,7 +9,6 @@ use std::{
 use bytes::Bytes;
 use goshawk_proto::id::AccountId;
 use http::{HeaderMap, HeaderValue, Method, Response as HttpResponse, StatusCode, header};
-use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use warp::{reply::Response, ws::Ws};
 
@@ -191,33 +190,6 @@ impl Call {
     pub async fn small_body(&self) -> Result<Bytes, ApiError> {
         self.read(self.api.limits.json).await
     }
-}
-
-/// A JSON answer.
-pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
-    let bytes = serde_json::to_vec(body)
-        .map_err(|error| ApiError::internal("answer not written", &error))?;
-    let mut response = HttpResponse::new(bytes.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    Ok(response)
-}
-
-/// A JSON answer with status 200.
-pub fn ok(body: &impl Serialize) -> Result<Response, ApiError> {
-    json(StatusCode::OK, body)
-}
-
-/// A JSON answer with status 201 and the new object's address.
-pub fn created(location: &str, body: &impl Serialize) -> Result<Response, ApiError> {
-    let mut response = json(StatusCode::CREATED, body)?;
-    if let Ok(value) = HeaderValue::from_str(location) {
-        response.headers_mut().insert(header::LOCATION, value);
-    }
-    Ok(response)
 }
 
 /// An answer without a body.

@@ -18,7 +18,7 @@ use super::{
     call::{self, Call},
     media, openapi,
     operation::Operation,
-    reply::Done,
+    reply::{self, Done},
     routes::{Access, Resource},
 };
 use crate::errors::{self, ApiError, Code};
@@ -209,7 +209,7 @@ async fn error_page(_: Call) -> Result<Response, ApiError> {
 async fn config(call: Call) -> Result<Response, ApiError> {
     let settings = &call.api.about.settings;
     match media::preferred(&call.headers, &[media::JSON, "text/plain"]) {
-        Some(media::JSON) => call::ok(&nested(settings)),
+        Some(media::JSON) => reply::written(StatusCode::OK, &nested(settings), media::Form::Json),
         Some(_) => {
             let lines: Vec<String> = settings
                 .iter()

@@ -39,10 +39,6 @@ const EVERYWHERE: &[(u64, &str)] = &[
 /// What our own documents do not tell of yet: no operation of these addresses is described by types.
 /// The published contract is held up to them all the same.
 const NOT_TOLD_YET: &[&str] = &[
-    "/6/handlers",
-    "/1/handlers",
-    "/6/matcher",
-    "/6/events",
     "/6/tasks",
     "/6/lambdas",
     "/6/objects",

@@ -110,7 +110,7 @@ pub fn describe(name: &str, doc: &str, required: bool, schema: RefOr<Schema>) ->
         .build()
 }
 
-/// A schema with a default. For [`parameters!`](crate::parameters).
+/// A schema with a default.
 pub fn with_default(schema: RefOr<Schema>, default: serde_json::Value) -> RefOr<Schema> {
     match schema {
         RefOr::T(Schema::Object(mut object)) => {

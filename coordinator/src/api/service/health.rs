@@ -1,6 +1,6 @@
 //! `/healthcheck`: asks every part that a service depends on.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use goshawk_coordinator_core::{code::Flag, parameters, query::Switch};
 use http::StatusCode;
@@ -99,8 +99,7 @@ impl Reply for Health {
 
 async fn health(call: Call, Params(_): Params<Scope>) -> Result<Health, ApiError> {
     let started = Instant::now();
-    let api = Arc::clone(&call.api);
-    let failures = api.unhealthy().await;
+    let failures = call.api.unhealthy().await;
     if failures.is_empty() {
         return Ok(Health::Well(Well {
             execution_time: started.elapsed().as_secs_f64(),
