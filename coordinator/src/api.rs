@@ -6,6 +6,7 @@ pub mod attributes;
 pub mod body;
 pub mod call;
 pub mod credentials;
+pub mod dead_letters;
 pub mod detector;
 pub mod disabled;
 pub mod events;

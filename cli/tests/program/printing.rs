@@ -159,7 +159,7 @@ fn every_command_explains_itself() {
     let goshawk = Goshawk::new();
     for command in [
         "login", "profiles", "verify", "accounts", "tokens", "lists", "faces", "handlers",
-        "streams", "agents", "events", "match", "service", "spec", "man", "demo",
+        "streams", "agents", "events", "dead-letters", "match", "service", "spec", "man", "demo",
     ] {
         let ran = goshawk.run(&[command, "--help"]).exits(0);
         assert!(ran.out.contains("Usage:"), "{ran:?}");

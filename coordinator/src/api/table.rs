@@ -1,7 +1,7 @@
 //! The route tables of the four services, whole.
 
 use super::{
-    accounts, agents, attributes, credentials, detector, disabled, events, extractor, faces,
+    accounts, agents, attributes, credentials, dead_letters, detector, disabled, events, extractor, faces,
     handlers, lists, login, matcher, pictures,
     routes::Resource,
     service::{self, Service},
@@ -27,6 +27,7 @@ pub fn resources(service: Service) -> Vec<Resource> {
             all.extend(events::resources());
             all.extend(matcher::resources());
             all.extend(agents::resources());
+            all.extend(dead_letters::resources());
             all.extend(disabled::resources());
             all.extend(ws::resources());
         }
