@@ -8,9 +8,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        accounts::Accounts, agents::Agents, dead_letters::DeadLetters, docs::Docs, events::Events, faces::Faces,
-        handlers::Handlers, lists::Lists, login::Login, matching::Match, profiles::Profiles,
-        service, streams::Streams, tokens::Tokens, verify::Verify,
+        accounts::Accounts, agents::Agents, dead_letters::DeadLetters, docs::Docs, events::Events,
+        faces::Faces, handlers::Handlers, lists::Lists, login::Login, matching::Match,
+        profiles::Profiles, service, streams::Streams, tokens::Tokens, verify::Verify,
     },
     output::Format,
 };

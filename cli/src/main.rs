@@ -31,8 +31,8 @@ use crate::{
     args::{Args, Command, Connection},
     client::{Client, Need},
     commands::{
-        accounts, agents, dead_letters, docs, events, faces, handlers, lists, login, matching, profiles, service,
-        streams, tokens, verify,
+        accounts, agents, dead_letters, docs, events, faces, handlers, lists, login, matching,
+        profiles, service, streams, tokens, verify,
     },
     failure::Failure,
     output::{Format, Output},

@@ -83,10 +83,7 @@ pub async fn run(
         }
         DeadLetters::Drop { numbers } => {
             for number in numbers {
-                client
-                    .delete(format!("{LETTERS}/{number}"))
-                    .done()
-                    .await?;
+                client.delete(format!("{LETTERS}/{number}")).done().await?;
                 output.done(format!("dead letter {number} is dropped"))?;
             }
             Ok(())

@@ -21,9 +21,14 @@ fn three(asked: &Asked) -> Answer {
     let of = |name: &str| {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         let mut values = pairs.filter(|(key, _)| *key == name);
-        values.next().map(|(_, value)| value.parse::<u64>().unwrap())
+        values
+            .next()
+            .map(|(_, value)| value.parse::<u64>().unwrap())
     };
-    match (method, path.strip_prefix("/goshawk/1/dead-letters").unwrap()) {
+    match (
+        method,
+        path.strip_prefix("/goshawk/1/dead-letters").unwrap(),
+    ) {
         ("GET", "") => {
             let after = of("after").unwrap_or(0);
             // At most two at a time, so that it comes in pages.
@@ -54,7 +59,12 @@ fn they_are_listed_to_the_end_or_the_limit() {
         .run(&["dead-letters", "list", "--limit", "0", "--json"])
         .exits(0);
     let found: Value = serde_json::from_str(&ran.out).unwrap();
-    let numbers: Vec<_> = found.as_array().unwrap().iter().map(|one| &one["number"]).collect();
+    let numbers: Vec<_> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["number"])
+        .collect();
     assert_eq!(numbers, [5, 6, 9]);
     assert_eq!(
         lines(&server),
@@ -67,7 +77,10 @@ fn they_are_listed_to_the_end_or_the_limit() {
         .run(&["dead-letters", "list", "--limit", "2"])
         .exits(0)
         .says("--after 6");
-    assert!(ran.out.contains("gate") && !ran.out.contains('\u{1b}'), "{ran:?}");
+    assert!(
+        ran.out.contains("gate") && !ran.out.contains('\u{1b}'),
+        "{ran:?}"
+    );
     let rest = goshawk
         .run(&["dead-letters", "list", "--after", "6", "-o", "jsonl"])
         .exits(0);
@@ -78,7 +91,9 @@ fn they_are_listed_to_the_end_or_the_limit() {
 fn they_are_shown_tried_again_and_dropped() {
     let server = Server::start(three);
     let goshawk = Goshawk::at(&server);
-    let shown = goshawk.run(&["dead-letters", "show", "5", "--json"]).exits(0);
+    let shown = goshawk
+        .run(&["dead-letters", "show", "5", "--json"])
+        .exits(0);
     let shown: Value = serde_json::from_str(&shown.out).unwrap();
     assert_eq!(shown["number"], 5);
     goshawk.run(&["dead-letters", "show", "7"]).exits(1);

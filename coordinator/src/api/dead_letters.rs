@@ -191,10 +191,7 @@ fn page(store: &dyn Store, mut after: Option<u64>, most: usize) -> Stored<DeadLe
     })
 }
 
-async fn list(
-    call: Call,
-    Params(listing): Params<Listing>,
-) -> Result<Done<DeadLetters>, ApiError> {
+async fn list(call: Call, Params(listing): Params<Listing>) -> Result<Done<DeadLetters>, ApiError> {
     let after = listing.after.map(|number| number.get().unsigned_abs());
     let most = listing.page_size.as_usize();
     let page = call.api.store.run(move |store| page(store, after, most));

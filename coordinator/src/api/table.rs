@@ -1,8 +1,8 @@
 //! The route tables of the four services, whole.
 
 use super::{
-    accounts, agents, attributes, credentials, dead_letters, detector, disabled, events, extractor, faces,
-    handlers, lists, login, matcher, pictures,
+    accounts, agents, attributes, credentials, dead_letters, detector, disabled, events, extractor,
+    faces, handlers, lists, login, matcher, pictures,
     routes::Resource,
     service::{self, Service},
     streams, tokens, ws,

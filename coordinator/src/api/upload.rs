@@ -10,7 +10,10 @@ use goshawk_proto::{geometry::Size, id::SampleId, picture::Pixels, time::Timesta
 use http::header;
 
 use super::{Api, call::Call, typed::from_slice};
-use crate::errors::{ApiError, Code};
+use crate::{
+    blocking,
+    errors::{ApiError, Code},
+};
 pub use described::{detection_forms, errors};
 use json_body::{Few, JsonBody, is_empty_json};
 
@@ -245,7 +248,7 @@ pub async fn size_of(api: &Api, bytes: Bytes) -> Result<Size, ApiError> {
         .map_err(|error| ApiError::internal("decoder", &error))?;
     let decode =
         move || Picture::decode(&bytes, Exif::Ignore, &limits).map(|picture| picture.size());
-    let decoded = tokio::task::spawn_blocking(decode).await;
+    let decoded = blocking::spawn(decode).await;
     drop(slot);
     match decoded {
         Ok(Ok(size)) => Ok(size),

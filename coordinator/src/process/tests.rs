@@ -11,11 +11,13 @@ use super::*;
 use crate::{
     blobs::{BlobKey, BlobKind},
     store::{
-        FaceStore, IncomingStore,
+        FaceStore, HandlerStore, IncomingStore,
         conformance::{ACCOUNT, AGENT, at, face_id, list_id},
     },
 };
-use world::{World, agent_event, descriptor_of, everything, handler, picture_of, received};
+use world::{
+    HANDLER, World, agent_event, descriptor_of, everything, handler, picture_of, received,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_enrolled_person_is_recognised_and_a_stranger_is_not() {

@@ -14,6 +14,7 @@ mod attributes;
 mod audit;
 mod bad_input;
 mod crossing;
+mod dead_letters;
 mod events;
 mod faces;
 mod front;

@@ -263,10 +263,7 @@ pub const RULES: &[(&str, Rule)] = &[
         Rule::Installation,
     ),
     ("api GET /goshawk/1/dead-letters", Rule::Installation),
-    (
-        "api POST /goshawk/1/dead-letters/retry",
-        Rule::Installation,
-    ),
+    ("api POST /goshawk/1/dead-letters/retry", Rule::Installation),
     (
         "api GET /goshawk/1/dead-letters/{number}",
         Rule::Installation,
