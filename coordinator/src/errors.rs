@@ -170,6 +170,12 @@ fn body(code: Code, detail: &str) -> Value {
     })
 }
 
+/// The list of `codes` in the description of an answer.
+pub fn listed(codes: &[Code]) -> String {
+    let line = |code: &Code| format!("- {}: {}\n", code.number(), code.desc());
+    codes.iter().map(line).collect()
+}
+
 /// The `error` object beside a picture that was processed without one.
 pub fn success() -> Value {
     body(Code::Success, Code::Success.detail())

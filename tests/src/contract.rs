@@ -102,7 +102,8 @@ impl Contract {
             if *service == exchange.service {
                 let mut faults = Vec::new();
                 exchange.held_against(document, &mut faults);
-                faults.retain(|fault| !known::is_known(exchange, fault));
+                let is_published = document.is_published();
+                faults.retain(|fault| !known::is_known(exchange, is_published, fault));
                 found.extend(faults);
             }
         }

@@ -13,6 +13,7 @@ mod items;
 mod message;
 mod number;
 mod presence;
+mod tagged;
 mod text;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ pub use items::{AtMost, Items, Unique};
 pub use message::message;
 pub use number::{Real, Whole, read_whole};
 pub use presence::{Nullable, Optional};
+pub use tagged::Tagged;
 pub use text::{Digits, Login, Password, Slug, Text, Uri, UriReference};
 
 /// What is wrong with a value, in the contract's words.

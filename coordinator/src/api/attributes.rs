@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     errors::{ApiError, Code},
-    store::StoreError,
+    store::{Store, StoreError},
 };
 use given::{GivenAttributes, KnownVersion, NewAttribute};
 use view::{
@@ -68,7 +68,6 @@ fn temporary() -> [Resource; 3] {
             .serve(
                 Operation::get("getAttributes", may(Action::View), list)
                     .about("Temporary attributes that have not expired, by their ids.")
-                    .fails(&[Code::BadTarget])
                     .reshape(|shape, _| {
                         let rows = ArrayBuilder::new().items(view_in_msgpack());
                         let whole = replaced(AttributesFound::schema(), "attributes", rows);
@@ -80,13 +79,13 @@ fn temporary() -> [Resource; 3] {
             .serve(
                 Operation::get("getAttribute", may(Action::View), get)
                     .about("One temporary attribute.")
-                    .fails(&[Code::AttributeNotFound, Code::BadTarget])
+                    .fails(&[Code::AttributeNotFound])
                     .reshape(|shape, _| reply_in_msgpack(shape, &view_in_msgpack())),
             )
             .serve(
                 Operation::head("checkAttribute", may(Action::View), head)
                     .about("Whether a temporary attribute exists.")
-                    .fails(&[Code::AttributeNotFound, Code::BadTarget]),
+                    .fails(&[Code::AttributeNotFound]),
             )
             .serve(
                 Operation::delete("deleteAttribute", may(Action::Deletion), delete)
@@ -110,7 +109,7 @@ fn of_faces() -> [Resource; 2] {
             .serve(
                 Operation::get("getFaceAttributes", may(Action::View), get_of_face)
                     .about("The attributes of a face.")
-                    .fails(&[Code::FaceNotFound, Code::BadTarget])
+                    .fails(&[Code::FaceNotFound])
                     .reshape(|shape, _| {
                         let descriptor = FaceDescriptor::in_msgpack();
                         let view = FaceAttributesView::schema();
@@ -336,10 +335,8 @@ parameters! {
 async fn find(call: &Call) -> Result<TemporaryAttribute, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<AttributeId>("attribute_id")?);
     let now = call.api.now();
-    let found = call.api.store.run(move |store| {
-        owners::find(store, &caller, |account| store.attribute(account, id, now))
-    });
-    Ok(found.await?)
+    let look = move |store: &dyn Store, account| store.attribute(account, id, now);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
 async fn get(
@@ -393,11 +390,8 @@ async fn samples(call: Call) -> Result<Done<SamplesUsed>, ApiError> {
 /// The face that the path names.
 async fn face(call: &Call) -> Result<FaceRecord, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<FaceId>("face_id")?);
-    let found = call
-        .api
-        .store
-        .run(move |store| owners::find(store, &caller, |account| store.face(account, id)));
-    Ok(found.await?)
+    let look = move |store: &dyn Store, account| store.face(account, id);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
 parameters! {

@@ -145,9 +145,8 @@ async fn list(call: Call, Params(query): Params<EventQuery>) -> Result<Done<Even
 
 async fn found(call: &Call) -> Result<StoredEvent, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<EventId>("event_id")?);
-    let look =
-        move |store: &dyn Store| owners::find(store, &caller, |account| store.event(account, id));
-    Ok(call.api.store.run(look).await?)
+    let look = move |store: &dyn Store, account| store.event(account, id);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
 async fn get(

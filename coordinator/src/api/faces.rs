@@ -49,8 +49,7 @@ pub fn resources() -> Vec<Resource> {
             )
             .serve(
                 Operation::get("getFaces", may(Action::View), list)
-                    .about("Faces that meet all given conditions: by id where a bound on ids is given, newest first otherwise.")
-                    .fails(&[Code::BadTarget]),
+                    .about("Faces that meet all given conditions: by id where a bound on ids is given, newest first otherwise."),
             )
             .serve(
                 Operation::delete("deleteFaces", may(Action::Deletion), delete_several)
@@ -69,12 +68,12 @@ pub fn resources() -> Vec<Resource> {
             .serve(
                 Operation::get("getFace", may(Action::View), get)
                     .about("One face.")
-                    .fails(&[Code::FaceNotFound, Code::BadTarget]),
+                    .fails(&[Code::FaceNotFound]),
             )
             .serve(
                 Operation::head("checkFace", may(Action::View), head)
                     .about("Whether a face exists.")
-                    .fails(&[Code::FaceNotFound, Code::BadTarget]),
+                    .fails(&[Code::FaceNotFound]),
             )
             .serve(
                 Operation::patch("patchFace", may(Action::Modification), patch)
@@ -330,11 +329,10 @@ async fn count_with_attributes(
 
 async fn get(call: Call, Params(wanted): Params<Wanted>) -> Result<Done<FaceView>, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<FaceId>("face_id")?);
-    let face = call
-        .api
-        .store
-        .run(move |store| owners::find(store, &caller, |account| store.face(account, id)))
-        .await?;
+    let face = owners::found(&call.api.store, caller, move |store, account| {
+        store.face(account, id)
+    })
+    .await?;
     Ok(Done(wanted.view(&face)))
 }
 

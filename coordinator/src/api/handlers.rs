@@ -290,9 +290,8 @@ async fn count(
 
 async fn found(call: &Call) -> Result<Handler, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<HandlerId>("handler_id")?);
-    let look =
-        move |store: &dyn Store| owners::find(store, &caller, |account| store.handler(account, id));
-    Ok(call.api.store.run(look).await?)
+    let look = move |store: &dyn Store, account| store.handler(account, id);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
 async fn get(call: Call) -> Result<Done<Shaped<Handler>>, ApiError> {

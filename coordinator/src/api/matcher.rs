@@ -18,11 +18,10 @@ use goshawk_proto::{
     descriptor::{Descriptor, DescriptorVersion},
     id::{AccountId, EventId},
 };
-use http::StatusCode;
 
 use self::body::{
-    CandidateSet, FoundFor, MatchBody, MatchResult, MatchedFace, RawDescriptor, Reference,
-    ReferenceView,
+    CandidateSet, FoundFor, MatchBody, MatchFailure, MatchResult, MatchedFace, Outcome,
+    RawDescriptor, Reference, ReferenceView,
 };
 use super::{
     Api,
@@ -31,6 +30,7 @@ use super::{
     lists::lists_exist,
     operation::Operation,
     payload::{Packed, Params},
+    reply::Shaped,
     routes::{Access, Resource},
 };
 use crate::{
@@ -42,31 +42,31 @@ use crate::{
 /// Most objects that a reference by external id stands for: the newest ones.
 const MAX_OF_EXTERNAL_ID: usize = 100;
 
+/// Errors of a reference that is not there, told in its place in the answer.
+const MISSING: [Code; 6] = [
+    Code::FaceNotFound,
+    Code::AttributeNotFound,
+    Code::EventNotFound,
+    Code::FaceExternalIdNotFound,
+    Code::EventExternalIdNotFound,
+    Code::EventTrackNotFound,
+];
+
 /// The resources.
 pub fn resources() -> Vec<Resource> {
     let may = Access::May(Kind::Face, Action::Matching);
     let matching = Operation::post("matchFaces", may, match_faces)
         .about("Who among stored faces is most alike to given ones.")
+        .tells(&MISSING)
         .fails(&[
             Code::NoDescriptor,
-            Code::FaceExternalIdNotFound,
-            Code::EventExternalIdNotFound,
-            Code::EventTrackNotFound,
             Code::ListsNotFound,
             Code::BadXpk,
             Code::BadSdkDescriptor,
             Code::BadBase64,
             Code::DescriptorLength,
             Code::MatchVersionUnknown,
-        ])
-        .fails_as(
-            StatusCode::BAD_REQUEST,
-            &[
-                Code::FaceNotFound,
-                Code::AttributeNotFound,
-                Code::EventNotFound,
-            ],
-        );
+        ]);
     vec![Resource::at("/6/matcher/faces").serve(matching)]
 }
 
@@ -84,59 +84,37 @@ struct Wanted {
     descriptor: Descriptor,
 }
 
-impl Wanted {
-    fn new(id: impl ToString, kind: &'static str, descriptor: Descriptor) -> Self {
-        let view = ReferenceView {
-            id: id.to_string(),
-            kind,
-            face_id: None,
-            event_id: None,
-        };
-        Self { view, descriptor }
-    }
-}
-
 /// The descriptors that one reference of the request stands for.
 async fn wanted(
     api: &Api,
     account: AccountId,
     reference: Reference,
 ) -> Result<Vec<Wanted>, ApiError> {
-    let now = api.now();
-    let need = |found: Option<Descriptor>, id: &dyn std::fmt::Display| {
-        found.ok_or_else(|| Code::NoDescriptor.with(id))
-    };
-    let one = match reference {
+    let (now, view) = (api.now(), reference.view());
+    let need = |found: Option<Descriptor>| found.ok_or_else(|| Code::NoDescriptor.with(&view.id));
+    let descriptor = match reference {
         Reference::Face { id } => {
             let face = api.store.run(move |store| store.face(account, id)).await?;
-            Wanted::new(id, "face", need(face.attributes.descriptor, &id)?)
+            need(face.attributes.descriptor)?
         }
         Reference::Attribute { id } => {
             let look = move |store: &dyn Store| store.attribute(account, id, now);
-            let found = api.store.run(look).await?;
-            Wanted::new(id, "attribute", need(found.attributes.descriptor, &id)?)
+            need(api.store.run(look).await?.attributes.descriptor)?
         }
         Reference::Event { id } => {
             let look = move |store: &dyn Store| {
                 descriptor_of(store, account, &store.event(account, id)?, now)
             };
-            Wanted::new(id, "event", need(api.store.run(look).await?, &id)?)
+            need(api.store.run(look).await?)?
         }
-        Reference::FaceExternalId { id } => return of_faces(api, account, id.into()).await,
+        Reference::FaceExternalId { .. } => return of_faces(api, account, view).await,
         Reference::EventExternalId { id } => {
             let filters = EventFilters {
                 external_ids: Some(vec![id.to_string()]),
                 ..EventFilters::default()
             };
             let missing = Code::EventExternalIdNotFound.with(&id);
-            return of_events(
-                api,
-                account,
-                filters,
-                (id.into(), "event_external_id"),
-                missing,
-            )
-            .await;
+            return of_events(api, account, filters, view, missing).await;
         }
         Reference::EventTrackId { id } => {
             let filters = EventFilters {
@@ -147,25 +125,16 @@ async fn wanted(
                 ..EventFilters::default()
             };
             let missing = Code::EventTrackNotFound.with(&id);
-            return of_events(
-                api,
-                account,
-                filters,
-                (id.into(), "event_track_id"),
-                missing,
-            )
-            .await;
+            return of_events(api, account, filters, view, missing).await;
         }
-        Reference::RawDescriptor { id, data } => Wanted::new(id, "descriptor", raw(api, &data)?),
-        Reference::SdkDescriptor { id, data } => {
+        Reference::RawDescriptor { data, .. } => raw(api, &data)?,
+        Reference::SdkDescriptor { data, .. } => {
             let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
-            let packed = sdk::unpack(&bytes);
-            let packed = packed.ok_or_else(|| Code::BadSdkDescriptor.plain())?;
-            Wanted::new(id, "sdk_descriptor", packed)
+            sdk::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?
         }
         Reference::XpkFile { .. } => return Err(Code::BadXpk.plain()),
     };
-    Ok(vec![one])
+    Ok(vec![Wanted { view, descriptor }])
 }
 
 /// A descriptor by itself, of the version that this installation compares.
@@ -186,11 +155,11 @@ fn raw(api: &Api, data: &RawDescriptor) -> Result<Descriptor, ApiError> {
 async fn of_faces(
     api: &Api,
     account: AccountId,
-    external_id: String,
+    view: ReferenceView,
 ) -> Result<Vec<Wanted>, ApiError> {
     let query = FaceQuery {
         filters: FaceFilters {
-            external_ids: Some(vec![external_id.clone()]),
+            external_ids: Some(vec![view.id.clone()]),
             ..FaceFilters::default()
         },
         page: Page {
@@ -214,13 +183,13 @@ async fn of_faces(
     let mut found = Vec::new();
     for face in faces.await? {
         if let Some(descriptor) = face.attributes.descriptor {
-            let mut one = Wanted::new(&external_id, "face_external_id", descriptor);
-            one.view.face_id = Some(face.face_id);
-            found.push(one);
+            let mut view = view.clone();
+            view.face_id = Some(face.face_id);
+            found.push(Wanted { view, descriptor });
         }
     }
     if found.is_empty() {
-        return Err(Code::FaceExternalIdNotFound.with(external_id));
+        return Err(Code::FaceExternalIdNotFound.with(&view.id));
     }
     Ok(found)
 }
@@ -230,7 +199,7 @@ async fn of_events(
     api: &Api,
     account: AccountId,
     filters: EventFilters,
-    (id, kind): (String, &'static str),
+    view: ReferenceView,
     missing: ApiError,
 ) -> Result<Vec<Wanted>, ApiError> {
     let query = EventQuery {
@@ -256,9 +225,9 @@ async fn of_events(
         return Err(missing);
     }
     let wanted = events.into_iter().map(|(event, descriptor)| {
-        let mut one = Wanted::new(&id, kind, descriptor);
-        one.view.event_id = Some(event);
-        one
+        let mut view = view.clone();
+        view.event_id = Some(event);
+        Wanted { view, descriptor }
     });
     Ok(wanted.collect())
 }
@@ -302,19 +271,52 @@ async fn match_faces(
     })?;
     let mut answers = Vec::new();
     for reference in body.references {
-        let found = wanted(&call.api, account, reference).await;
-        for one in found.map_err(ApiError::status_is_400_if_missing)? {
-            let mut matches = Vec::with_capacity(body.candidates.len());
-            for set in body.candidates.iter() {
-                matches.push(compare(&call.api, account, &one.descriptor, set).await?);
+        let view = reference.view();
+        match wanted(&call.api, account, reference).await {
+            Ok(found) => {
+                for one in found {
+                    answers.push(found_for(&call.api, account, one, &body.candidates).await?);
+                }
             }
-            answers.push(FoundFor {
-                reference: one.view,
-                matches,
-            });
+            Err(error) if MISSING.contains(&error.code()) => {
+                answers.push(failed_for(view, &error, &body.candidates));
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(Packed(answers))
+}
+
+/// What is found for one reference among all sets.
+async fn found_for(
+    api: &Api,
+    account: AccountId,
+    one: Wanted,
+    sets: &[CandidateSet],
+) -> Result<FoundFor, ApiError> {
+    let mut matches = Vec::with_capacity(sets.len());
+    for set in sets {
+        let found = compare(api, account, &one.descriptor, set).await?;
+        matches.push(Outcome::Found(found));
+    }
+    Ok(FoundFor {
+        reference: one.view,
+        matches,
+    })
+}
+
+/// The same for a reference that is not there: the others are looked for all the same.
+fn failed_for(reference: ReferenceView, error: &ApiError, sets: &[CandidateSet]) -> FoundFor {
+    let failed = |set: &CandidateSet| {
+        Outcome::Failed(MatchFailure {
+            filters: set.filters.clone(),
+            error: Shaped::new(error.body()),
+        })
+    };
+    FoundFor {
+        reference,
+        matches: sets.iter().map(failed).collect(),
+    }
 }
 
 async fn compare(

@@ -24,7 +24,7 @@ use super::{
     routes::{Access, Resource},
     service::Service,
 };
-use crate::errors::Code;
+use crate::errors::{self, Code};
 
 /// Ids as every contract writes them.
 pub const UUID_PATTERN: &str = "^[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}$";
@@ -143,8 +143,8 @@ fn describe(
             described = described.security(SecurityRequirement::new(scheme, [] as [&str; 0]));
         }
     }
-    let errors = errors(operation, &shape, schemas);
-    for (status, response) in shape.replies.into_iter().chain(errors) {
+    let refusals = refusals(operation, &shape, schemas);
+    for (status, response) in shape.replies.into_iter().chain(refusals) {
         let header = Header::new(request_id());
         let mut response = ResponseBuilder::from(response);
         response = response.header("Luna-Request-Id", header);
@@ -154,7 +154,7 @@ fn describe(
 }
 
 /// The errors of an operation by status.
-fn errors(
+fn refusals(
     operation: &Operation,
     shape: &Shape,
     schemas: &mut Schemas,
@@ -187,12 +187,7 @@ fn errors(
     }
     let answer = |(status, mut codes): (StatusCode, Vec<Code>)| {
         codes.sort_by_key(|code| code.number());
-        let listed: Vec<String> = codes
-            .iter()
-            .map(|code| format!("- {}: {}", code.number(), code.desc()))
-            .collect();
-        let text = format!("{}\n", listed.join("\n"));
-        let mut response = ResponseBuilder::new().description(text);
+        let mut response = ResponseBuilder::new().description(errors::listed(&codes));
         // An answer to `HEAD` never has a body.
         if operation.method != Method::HEAD {
             let body = Content::new(Some(schemas.of::<ErrorBody>()));

@@ -19,7 +19,7 @@ use super::{
     reply::{self, Reply},
     routes::{Access, Answer},
 };
-use crate::errors::{ApiError, Code};
+use crate::errors::{self, ApiError, Code};
 
 /// Erased [`Endpoint`].
 pub type Handler = Arc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
@@ -88,9 +88,17 @@ where
         Shape {
             parameters: Q::describe(),
             replies: R::describe(schemas),
-            codes: vec![Code::BadQuery],
+            codes: query_errors::<Q>(),
             ..Shape::default()
         }
+    }
+}
+
+/// Errors of reading the query parameters `Q`.
+fn query_errors<Q: Parameters>() -> Vec<Code> {
+    match Q::NAMES_FIELDS {
+        true => vec![Code::BadQuery, Code::BadTarget],
+        false => vec![Code::BadQuery],
     }
 }
 
@@ -137,7 +145,7 @@ where
 
     fn shape(schemas: &mut Schemas) -> Shape {
         let mut codes = B::errors();
-        codes.push(Code::BadQuery);
+        codes.extend(query_errors::<Q>());
         Shape {
             parameters: Q::describe(),
             body: Some(B::describe(schemas)),
@@ -244,6 +252,16 @@ impl Operation {
         self
     }
 
+    /// Errors that it may tell of within an answer of success, beside what did not fail.
+    pub fn tells(self, codes: &'static [Code]) -> Self {
+        self.reshape(move |shape, _| {
+            for (_, reply) in &mut shape.replies {
+                let text = format!("{}\n\n{}", reply.description, errors::listed(codes));
+                reply.description = text;
+            }
+        })
+    }
+
     /// Describes an answer that its types do not: other media types, a second status.
     pub fn gives(
         self,
@@ -293,7 +311,7 @@ impl Operation {
     pub fn asks<Q: Parameters + 'static>(self) -> Self {
         self.reshape(|shape, _| {
             shape.parameters.extend(Q::describe());
-            shape.codes.push(Code::BadQuery);
+            shape.codes.extend(query_errors::<Q>());
         })
     }
 

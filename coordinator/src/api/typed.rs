@@ -1,7 +1,7 @@
 //! JSON bodies as the domain's types, with mistakes reported by path.
 
 use goshawk_coordinator_core::{bounds::Invalid, formats};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::errors::{ApiError, Code};
 
@@ -18,14 +18,16 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8], code: Code) -> Result<T, Api
         return Err(code.at("", "value is not a valid dict"));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let (mut extra, mut track) = (None, serde_path_to_error::Track::new());
-    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
-    let read = serde_ignored::deserialize(tracked, |path| {
-        extra.get_or_insert_with(|| path.to_string());
-    });
-    let read = read.and_then(|value| reader.end().map(|()| value));
-    let value = read.map_err(|error| mismatch(code, &track.path().to_string(), &error))?;
-    extra.map_or(Ok(value), |path| Err(unexpected(code, &path)))
+    let read = tracked(&mut reader);
+    let value = read
+        .and_then(|found| {
+            reader
+                .end()
+                .map(|()| found)
+                .map_err(|error| (String::new(), error))
+        })
+        .map_err(|(path, error)| mismatch(code, &path, &error))?;
+    value.known(code)
 }
 
 /// As [`from_json`], from MessagePack at most 64 levels deep.
@@ -37,14 +39,9 @@ pub fn from_msgpack<T: DeserializeOwned>(bytes: &[u8], code: Code) -> Result<T, 
     let mut reader =
         rmp_serde::Deserializer::new(std::io::Cursor::new(bytes)).with_human_readable();
     reader.set_max_depth(MSGPACK_DEPTH);
-    let (mut extra, mut track) = (None, serde_path_to_error::Track::new());
-    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
-    let read = serde_ignored::deserialize(tracked, |path| {
-        extra.get_or_insert_with(|| path.to_string());
-    });
-    let value = read.map_err(|error: rmp_serde::decode::Error| {
+    let read = tracked(&mut reader);
+    let found = read.map_err(|(path, error): (String, rmp_serde::decode::Error)| {
         use rmp_serde::decode::Error;
-        let path = track.path().to_string();
         match error {
             Error::Syntax(text) | Error::Uncategorized(text) => misfit(code, &path, &text),
             Error::DepthLimitExceeded => code.at("", "too many levels"),
@@ -57,7 +54,39 @@ pub fn from_msgpack<T: DeserializeOwned>(bytes: &[u8], code: Code) -> Result<T, 
     if reader.get_ref().position() != bytes.len() as u64 {
         return Err(code.at("", "invalid msgpack: bytes after the body"));
     }
-    extra.map_or(Ok(value), |path| Err(unexpected(code, &path)))
+    found.known(code)
+}
+
+/// What was read, and the path of the first field that it does not know.
+struct Found<T> {
+    value: T,
+    extra: Option<String>,
+}
+
+impl<T> Found<T> {
+    /// The value, if it knows every field.
+    fn known(self, code: Code) -> Result<T, ApiError> {
+        let value = self.value;
+        self.extra
+            .map_or(Ok(value), |path| Err(unexpected(code, &path)))
+    }
+}
+
+/// Reads a `T`; what is wrong comes with its path.
+fn tracked<'de, T, D>(reader: D) -> Result<Found<T>, (String, D::Error)>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let (mut extra, mut track) = (None, serde_path_to_error::Track::new());
+    let tracked = serde_path_to_error::Deserializer::new(reader, &mut track);
+    let read = serde_ignored::deserialize(tracked, |path| {
+        extra.get_or_insert_with(|| path.to_string());
+    });
+    match read {
+        Ok(value) => Ok(Found { value, extra }),
+        Err(error) => Err((track.path().to_string(), error)),
+    }
 }
 
 fn unexpected(code: Code, path: &str) -> ApiError {
@@ -109,7 +138,13 @@ fn misfit(code: Code, path: &str, text: &str) -> ApiError {
         .and_then(|rest| rest.split('`').next())
     {
         let field: String = field.chars().take(64).collect();
-        return code.at(&field, "extra fields not permitted");
+        // The reader of a struct has gone on to the field, that of a tagged object has not.
+        let path = match path.rsplit('.').next() {
+            Some(last) if last == field => path,
+            Some("" | "?") | None => field,
+            Some(_) => format!("{path}.{field}"),
+        };
+        return code.at(&path, "extra fields not permitted");
     }
     if let Some(field) = text
         .strip_prefix("missing field `")
@@ -161,6 +196,14 @@ mod tests {
             detail::<NewHandler>(json!({"policies": {"detect_policy": {"detect_face": 7}}}));
         assert!(
             found.contains("Path: 'policies.detect_policy.detect_face'"),
+            "{found}"
+        );
+        let callback = json!({"type": "luna-ws-notification", "filters": {"gender": 1, "x": 1}});
+        let storage = json!({"callbacks": [callback]});
+        let found = detail::<NewHandler>(json!({"policies": {"storage_policy": storage}}));
+        assert!(
+            found
+                .contains("Path: 'policies.storage_policy.callbacks.0.filters.x', message: 'extra"),
             "{found}"
         );
         let long = json!({"user_data": "x".repeat(129)});

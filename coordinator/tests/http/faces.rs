@@ -1,10 +1,9 @@
-//! Lists, faces, attributes and matching, with descriptors given as numbers.
+//! Lists and faces.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Coordinator, models_home};
+use crate::harness::Coordinator;
 
 const NOBODY: &str = "7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
 
@@ -260,145 +259,5 @@ async fn faces_belong_to_lists() {
     c.send("checkFace", c.request(Method::HEAD, &face))
         .await
         .expect(404);
-    c.stop().await;
-}
-
-/// A descriptor in the contract's raw form.
-fn raw(version: u64, values: &[f32]) -> Value {
-    let bytes: Vec<u8> = values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
-    json!({"descriptor": STANDARD.encode(bytes), "version": version})
-}
-
-#[tokio::test]
-async fn descriptors_are_compared() {
-    let Some(home) = models_home() else { return };
-    let c = Coordinator::start_with(&[("models.home", home.to_str().unwrap())]).await;
-    let list = c
-        .post("createList", "/6/lists", json!({}))
-        .await
-        .expect(201)
-        .id("list_id");
-    let versions: Vec<u64> = vec![46, 52, 54, 56, 57, 58, 59, 60, 62, 64];
-    let face = |version: u64, values: Vec<f32>| json!({"lists": [list], "attribute": {"face_descriptors": [raw(version, &values)]}});
-    let mut known = None;
-    for version in versions {
-        let reply = c
-            .post("createFace", "/6/faces", face(version, vec![1.0, 0.0]))
-            .await;
-        if reply.status == 201 {
-            known = Some((version, reply.id("face_id")));
-        } else {
-            reply.refused(400, 12036);
-        }
-    }
-    let (version, near) = known.expect("one version of the contract is ours");
-    let far = c
-        .post("createFace", "/6/faces", face(version, vec![0.2, 1.0]))
-        .await
-        .expect(201)
-        .id("face_id");
-    let kept = c
-        .get("getFaceAttributes", &format!("/6/faces/{near}/attributes"))
-        .await
-        .expect(200);
-    assert_eq!(
-        kept.body["attributes"]["face_descriptor"]["descriptor_version"],
-        version
-    );
-    let body = json!({
-        "references": [{"type": "raw_descriptor", "id": "probe", "data": raw(version, &[0.9, 0.1])}, {"type": "face", "id": far}],
-        "candidates": [{"filters": {"origin": "faces", "list_id": list}, "limit": 2}],
-    });
-    let reply = c
-        .post("matchFaces", "/6/matcher/faces", body)
-        .await
-        .expect(200);
-    let result = |n: usize| reply.body[n]["matches"][0]["result"].clone();
-    assert_eq!(result(0)[0]["face"]["face_id"], near);
-    assert_eq!(result(1)[0]["face"]["face_id"], far);
-    assert!(
-        result(0)[0]["similarity"].as_f64() > result(0)[1]["similarity"].as_f64(),
-        "{}",
-        reply.body
-    );
-    // Every face of an external id is a reference, not only a page of them.
-    for _ in 0..12 {
-        let mut twin = face(version, vec![0.5, 0.5]);
-        twin["external_id"] = json!("twins");
-        c.post("createFace", "/6/faces", twin).await.expect(201);
-    }
-    let body = json!({
-        "references": [{"type": "face_external_id", "id": "twins"}],
-        "candidates": [{"filters": {"origin": "faces", "list_id": list}}],
-    });
-    let reply = c
-        .post("matchFaces", "/6/matcher/faces", body)
-        .await
-        .expect(200);
-    assert_eq!(reply.body.as_array().unwrap().len(), 12);
-    c.stop().await;
-}
-
-#[tokio::test]
-async fn matching_names_its_mistakes() {
-    let c = Coordinator::start().await;
-    let body = |reference: Value, candidate: Value| json!({"references": [reference], "candidates": [candidate]});
-    let faces = json!({"filters": {"origin": "faces"}});
-    let send = async |body: Value| c.post("matchFaces", "/6/matcher/faces", body).await;
-    send(body(json!({"type": "face", "id": NOBODY}), faces.clone()))
-        .await
-        .refused(400, 22002);
-    send(body(json!({"type": "event", "id": NOBODY}), faces.clone()))
-        .await
-        .refused(400, 23001);
-    send(body(
-        json!({"type": "attribute", "id": NOBODY}),
-        faces.clone(),
-    ))
-    .await
-    .refused(400, 22011);
-    send(body(
-        json!({"type": "face_external_id", "id": "x"}),
-        faces.clone(),
-    ))
-    .await
-    .refused(400, 11041);
-    send(body(
-        json!({"type": "xpk_file", "id": "x", "data": "aa"}),
-        faces.clone(),
-    ))
-    .await
-    .refused(400, 12035);
-    send(body(
-        json!({"type": "sdk_descriptor", "id": "x", "data": "aGVsbG8="}),
-        faces.clone(),
-    ))
-    .await
-    .refused(400, 12038);
-    let reference = json!({"type": "face", "id": NOBODY});
-    send(body(
-        reference.clone(),
-        json!({"filters": {"origin": "events"}}),
-    ))
-    .await
-    .refused(400, 12022);
-    let wrong = send(body(
-        reference,
-        json!({"filters": {"origin": "faces"}, "limit": 101}),
-    ))
-    .await
-    .refused(400, 12022);
-    assert!(
-        wrong.detail().contains("candidates.0.limit"),
-        "{}",
-        wrong.detail()
-    );
-    let reference = json!({"type": "face", "id": NOBODY});
-    let elsewhere = json!({"filters": {"origin": "faces", "list_id": NOBODY}});
-    send(body(reference, elsewhere)).await.refused(400, 22003);
-    send(json!({})).await.refused(400, 12022);
     c.stop().await;
 }

@@ -24,6 +24,7 @@ mod harness;
 mod hostile;
 mod hostile_many;
 mod login;
+mod matcher;
 mod pictures;
 mod services;
 mod sockets;

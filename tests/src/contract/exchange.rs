@@ -10,6 +10,9 @@ use super::{
     known, schema,
 };
 
+/// The error of an address that does not exist.
+const NO_SUCH_PAGE: u64 = 12013;
+
 /// Which service was asked: paths of different services are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -56,6 +59,10 @@ impl Exchange<'_> {
             }
             return;
         };
+        if self.code() == Some(NO_SUCH_PAGE) && !has_good_ids(document, &operation) {
+            // An id that is none, in the path, makes an address that does not exist.
+            return;
+        }
         if (200..300).contains(&self.status) {
             self.request(document, &operation, found);
         }
@@ -241,6 +248,19 @@ pub(super) fn message(document: &Document, path: &str, value: &Value, found: &mu
     };
     let about = &response["content"]["application/json"]["schema"];
     found.extend(schema::faults(document, about, value, "message"));
+}
+
+/// Whether what stands in the variable parts of a path is what the document wants there.
+fn has_good_ids(document: &Document, operation: &Found<'_>) -> bool {
+    let parameters = operation.operation.parameters.iter();
+    let mut of_path = parameters.filter(|one| one["in"] == "path");
+    of_path.all(|one| {
+        let name = one["name"].as_str().unwrap_or_default();
+        let value = operation.variables.get(name).map_or("", String::as_str);
+        let about = document.resolve(&one["schema"]);
+        let value = parameter(scalar(document, about), value);
+        schema::faults(document, about, &value, "path").is_empty()
+    })
 }
 
 /// A content type against the schema of its header, whose values may have parameters of their own.

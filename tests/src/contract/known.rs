@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Exchange, Fault};
+use super::{Exchange, Fault, Service};
 
 /// Facts that no model of the default pack estimates, by the end of their place; they are not made up.
 const NOT_ESTIMATED: &[&str] = &[
@@ -13,41 +13,34 @@ const NOT_ESTIMATED: &[&str] = &[
     "basic_attributes.ethnicity",
 ];
 
-/// Error codes that any address may answer with, before it is known which operation is meant or
-/// whether it may be looked at; no document tells them of each operation.
-const EVERYWHERE: &[(u64, &str)] = &[
-    (
-        12013,
-        "an id that is none, in the path, is an address that does not exist",
-    ),
-    (12021, "a method that the address does not have"),
-    (
-        12012,
-        "a query parameter that does not fit, where the contract has forgotten that it may not",
-    ),
-    (12024, "a coded body"),
-    (
-        22016,
-        "a target that is none: told where the contract tells it",
-    ),
+/// Errors that the published contract has forgotten for some operations; our own documents tell
+/// them of each that can answer so.
+const FORGOTTEN: &[(u64, &str)] = &[
+    (12012, "a query parameter that does not fit"),
+    (22016, "a field that the object does not have"),
     (
         11064,
-        "a web page asks a service behind loopback, or credentials of a kind that may not",
+        "credentials of a kind that may not: it is told of accounts only",
     ),
 ];
 
-/// What our own documents do not tell of yet: no operation of these addresses is described by types.
-/// The published contract is held up to them all the same.
-const NOT_TOLD_YET: &[&str] = &[
-    "/6/tasks",
-    "/6/lambdas",
-    "/6/objects",
-    "/goshawk/1",
-    "/docs/ui",
+/// Parts of the contract that are switched off: their addresses answer with these alone, whatever is
+/// asked, and are not in our own documents.
+const SWITCHED_OFF: &[(&str, u64)] = &[
+    ("/6/tasks", 11039),
+    ("/6/lambdas", 11072),
+    ("/6/objects", 11070),
 ];
 
+/// Files of the page that shows a document, which are no part of the API.
+const PAGE_FILES: &str = "/docs/ui/";
+
+/// Pages about the installation, which a setting closes to all but administrators; the contract
+/// knows them open.
+const CLOSABLE: &[&str] = &["/metrics", "/6/config", "/6/plugins", "/6/features"];
+
 /// Whether this fault of this exchange is known and stays.
-pub fn is_known(exchange: &Exchange<'_>, fault: &Fault) -> bool {
+pub fn is_known(exchange: &Exchange<'_>, is_published: bool, fault: &Fault) -> bool {
     // `targets` leaves out fields that the schema requires: the contract says both.
     let has_targets = exchange
         .query
@@ -76,12 +69,34 @@ pub fn is_known(exchange: &Exchange<'_>, fault: &Fault) -> bool {
         || is_packed
         || is_cookie
         || (is_closed_registration(exchange) && fault.at == "status")
-        || (is_refused_anywhere(exchange) && ["status", "error_code"].contains(&fault.at.as_str()))
+        || (["status", "error_code"].contains(&fault.at.as_str())
+            && may_be_refused(exchange, is_published))
 }
 
-fn is_refused_anywhere(exchange: &Exchange<'_>) -> bool {
+/// Whether an answer may be one that the operation's documents do not tell of.
+fn may_be_refused(exchange: &Exchange<'_>, is_published: bool) -> bool {
     let code = exchange.code();
-    EVERYWHERE.iter().any(|(known, _)| code == Some(*known))
+    let is_forgotten = is_published && FORGOTTEN.iter().any(|(known, _)| code == Some(*known));
+    let is_closed = [401, 403].contains(&exchange.status) && CLOSABLE.contains(&exchange.path);
+    is_forgotten || is_closed || is_switched_off(exchange) || is_refused_unread(exchange)
+}
+
+/// Whether a request was refused for what it is, before anybody looked at what it asks: a body in a
+/// coding that is not taken, or a web page's request to a service behind loopback. No document
+/// tells this of each operation.
+fn is_refused_unread(exchange: &Exchange<'_>) -> bool {
+    let has = |name: &str| exchange.asked.contains_key(name);
+    match exchange.code() {
+        Some(12024) => has("content-encoding") || has("transfer-encoding"),
+        Some(11064) => exchange.service != Service::Api && (has("origin") || has("host")),
+        _ => false,
+    }
+}
+
+fn is_switched_off(exchange: &Exchange<'_>) -> bool {
+    SWITCHED_OFF
+        .iter()
+        .any(|(prefix, code)| exchange.path.starts_with(prefix) && exchange.code() == Some(*code))
 }
 
 /// Whether somebody was kept from making an account, which the published API lets everybody do;
@@ -97,15 +112,19 @@ pub fn is_not_estimated(fault: &Fault) -> bool {
         && NOT_ESTIMATED.iter().any(|known| fault.at.ends_with(known))
 }
 
-/// Whether our own document need not know the operation: it was refused as unknown, or is not told of
-/// yet.
+/// Whether our own document need not know the operation: it was refused as unknown, is switched off,
+/// or is no part of the API.
 pub fn may_be_undocumented(exchange: &Exchange<'_>) -> bool {
+    // An answer to HEAD has no body to tell the code.
+    let is_unknown = match exchange.code() {
+        Some(code) => [(404, 12013), (405, 12021)].contains(&(exchange.status, code)),
+        None => exchange.method == "HEAD" && [404, 405].contains(&exchange.status),
+    };
     exchange.method == "OPTIONS"
-        || [404, 405].contains(&exchange.status)
-        || is_refused_anywhere(exchange)
-        || NOT_TOLD_YET
-            .iter()
-            .any(|prefix| exchange.path.starts_with(prefix))
+        || is_unknown
+        || is_refused_unread(exchange)
+        || is_switched_off(exchange)
+        || exchange.path.starts_with(PAGE_FILES)
 }
 
 /// Whether an answer may lack the body that is documented for its status.

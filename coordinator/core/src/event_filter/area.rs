@@ -19,6 +19,8 @@ const DEFAULT_DELTA: f64 = 0.01;
 pub struct Area(pub Option<GeoFilter>);
 
 impl Parameters for Area {
+    const NAMES_FIELDS: bool = false;
+
     fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
         geo_parameters(query).map(Self)
     }
@@ -41,6 +43,8 @@ const DELTA: &str = "How far the area reaches either way, in degrees.";
 pub struct AreaList(pub Option<GeoFilter>);
 
 impl Parameters for AreaList {
+    const NAMES_FIELDS: bool = false;
+
     fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
         geo_list(query).map(Self)
     }

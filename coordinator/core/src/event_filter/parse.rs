@@ -226,6 +226,8 @@ impl Wanted {
 }
 
 impl Parameters for EventQuery {
+    const NAMES_FIELDS: bool = Wanted::NAMES_FIELDS;
+
     fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
         let listing = Listing::read(query)?;
         let targets = Wanted::read(query)?.fields();
@@ -278,6 +280,8 @@ impl Parameters for EventQuery {
 pub struct Subscription(pub EventFilters);
 
 impl Parameters for Subscription {
+    const NAMES_FIELDS: bool = false;
+
     fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
         let subscribed = Subscribed::read(query)?;
         let mut filters = common(query)?;

@@ -1,6 +1,6 @@
 //! Match policies: whom the descriptor is compared with.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -9,6 +9,7 @@ use crate::{
     bounds::{self, Check, Invalid},
     candidates::FaceFilters,
     face::FaceTarget,
+    formats::Tagged,
 };
 
 /// Candidates a match policy returns by default.
@@ -57,13 +58,24 @@ impl MatchPolicy {
 }
 
 /// Whom a descriptor is compared with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "origin", rename_all = "lowercase")]
 pub enum Candidates {
     /// Stored faces.
     Faces(FaceFilters),
     /// Stored events; kept as given, not supported yet.
     Events(Map<String, Value>),
+}
+
+impl<'de> Deserialize<'de> for Candidates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tagged = Tagged::read(deserializer, "origin")?;
+        match tagged.kind.as_str() {
+            "faces" => tagged.rest().map(Self::Faces),
+            "events" => tagged.rest().map(Self::Events),
+            other => Err(D::Error::unknown_variant(other, &["faces", "events"])),
+        }
+    }
 }
 
 /// Which descriptor is compared.

@@ -1,7 +1,7 @@
 //! The storage policy: what of an event is kept, and who is told.
 
 use goshawk_proto::id::ListId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -9,6 +9,7 @@ use super::filters::EventConditions;
 use crate::{
     bounds::{self, Check, Invalid},
     code::Flag,
+    formats::Tagged,
 };
 
 /// Lifetimes in days that the contract allows for samples and images; -1 is without end.
@@ -208,7 +209,7 @@ impl Default for NotificationPolicy {
 }
 
 /// A further receiver of events.
-#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type")]
 pub enum Callback {
     /// An HTTP request to somebody else.
@@ -217,6 +218,18 @@ pub enum Callback {
     /// A message to subscribers, as the notification policy sends it.
     #[serde(rename = "luna-ws-notification")]
     Subscribers(SubscribersCallback),
+}
+
+impl<'de> Deserialize<'de> for Callback {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const KINDS: &[&str] = &["http", "luna-ws-notification"];
+        let tagged = Tagged::read(deserializer, "type")?;
+        match tagged.kind.as_str() {
+            "http" => tagged.rest().map(Self::Http),
+            "luna-ws-notification" => tagged.rest().map(Self::Subscribers),
+            other => Err(D::Error::unknown_variant(other, KINDS)),
+        }
+    }
 }
 
 impl std::fmt::Debug for Callback {

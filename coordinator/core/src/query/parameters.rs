@@ -33,6 +33,9 @@ use super::{BadParameter, Pairs, bad};
 
 /// The query parameters of one operation.
 pub trait Parameters: Sized {
+    /// Whether some of them name fields of the answer: see [`QueryValue::NAMES_FIELDS`].
+    const NAMES_FIELDS: bool;
+
     /// Reads them; unknown ones are left alone, as the contract's services do.
     fn read(query: Pairs<'_>) -> Result<Self, BadParameter>;
 
@@ -42,6 +45,8 @@ pub trait Parameters: Sized {
 
 /// An operation without query parameters.
 impl Parameters for () {
+    const NAMES_FIELDS: bool = false;
+
     fn read(_: Pairs<'_>) -> Result<Self, BadParameter> {
         Ok(())
     }
@@ -53,6 +58,8 @@ impl Parameters for () {
 
 /// Two groups of parameters side by side, such as filters and a page.
 impl<A: Parameters, B: Parameters> Parameters for (A, B) {
+    const NAMES_FIELDS: bool = A::NAMES_FIELDS || B::NAMES_FIELDS;
+
     fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
         Ok((A::read(query)?, B::read(query)?))
     }
@@ -68,6 +75,10 @@ impl<A: Parameters, B: Parameters> Parameters for (A, B) {
 ///
 /// Whatever reads from text and has a schema is one; of a repeated parameter the last one counts.
 pub trait QueryValue: Sized {
+    /// Whether it names fields of the answer: the contract has an error of its own for a field that
+    /// there is not, [`BadParameter::target`].
+    const NAMES_FIELDS: bool = false;
+
     /// Reads the values given under `name`, at least one, in the order of the query.
     fn read(name: &str, given: &[&str]) -> Result<Self, BadParameter>;
 
@@ -151,6 +162,9 @@ macro_rules! parameters {
         }
 
         impl $crate::query::Parameters for $name {
+            const NAMES_FIELDS: bool =
+                false $(|| <$type as $crate::query::QueryValue>::NAMES_FIELDS)*;
+
             #[allow(non_snake_case, reason = "fields are named as their parameters")]
             fn read(
                 query: $crate::query::Pairs<'_>,
@@ -272,5 +286,30 @@ mod tests {
             (&described[1]["required"], &described[2]["required"]),
             (&json!(false), &json!(true))
         );
+    }
+
+    crate::words! {
+        enum Field: "examples" { Id = "id" }
+    }
+
+    parameters! {
+        /// Which fields.
+        struct Wanted {
+            /// Only these.
+            optional targets: crate::query::Targets<Field>,
+        }
+    }
+
+    #[test]
+    fn groups_know_whether_they_name_fields() {
+        let known = [
+            <() as Parameters>::NAMES_FIELDS,
+            Example::NAMES_FIELDS,
+            Wanted::NAMES_FIELDS,
+            <(Example, Wanted)>::NAMES_FIELDS,
+        ];
+        assert_eq!(known, [false, false, true, true]);
+        let given = [("targets".to_owned(), "id".to_owned())];
+        assert!(Wanted::read(Pairs(&given)).unwrap().targets.is_some());
     }
 }

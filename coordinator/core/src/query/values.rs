@@ -109,6 +109,8 @@ impl QueryValue for Moment {
 }
 
 impl Parameters for Page {
+    const NAMES_FIELDS: bool = false;
+
     fn read(query: Pairs<'_>) -> Result<Self, BadParameter> {
         query.page()
     }
@@ -204,6 +206,8 @@ impl<T: Target> serde::Serialize for Targets<T> {
 }
 
 impl<T: Target> QueryValue for Targets<T> {
+    const NAMES_FIELDS: bool = true;
+
     fn read(name: &str, given: &[&str]) -> Result<Self, BadParameter> {
         let read = |item: &str| {
             let found = T::ALL.iter().find(|(known, _)| *known == item);

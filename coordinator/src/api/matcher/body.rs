@@ -11,7 +11,7 @@ use goshawk_proto::id::{AttributeId, EventId, FaceId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::payload::Body;
+use crate::api::{openapi::ErrorBody, payload::Body, reply::Shaped};
 
 /// Whom to compare with whom.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -120,6 +120,29 @@ pub enum Reference {
     },
 }
 
+impl Reference {
+    /// How an answer names it.
+    pub fn view(&self) -> ReferenceView {
+        let (id, kind) = match self {
+            Self::Face { id } => (id.to_string(), "face"),
+            Self::Attribute { id } => (id.to_string(), "attribute"),
+            Self::Event { id } => (id.to_string(), "event"),
+            Self::FaceExternalId { id } => (id.to_string(), "face_external_id"),
+            Self::EventExternalId { id } => (id.to_string(), "event_external_id"),
+            Self::EventTrackId { id } => (id.to_string(), "event_track_id"),
+            Self::RawDescriptor { id, .. } => (id.to_string(), "descriptor"),
+            Self::SdkDescriptor { id, .. } => (id.to_string(), "sdk_descriptor"),
+            Self::XpkFile { id, .. } => (id.to_string(), "xpk_file"),
+        };
+        ReferenceView {
+            id,
+            kind,
+            face_id: None,
+            event_id: None,
+        }
+    }
+}
+
 /// A descriptor.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -153,12 +176,32 @@ impl Body for MatchBody {
 }
 
 /// What was found for one reference.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FoundFor {
     /// Whom was looked for.
     pub reference: ReferenceView,
     /// What was found among each set, in their order.
-    pub matches: Vec<MatchResult>,
+    pub matches: Vec<Outcome>,
+}
+
+/// What became of looking among one set.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = MatchOutcome)]
+pub enum Outcome {
+    /// Some were found, or nobody.
+    Found(MatchResult),
+    /// The reference is not there.
+    Failed(MatchFailure),
+}
+
+/// Why nobody was looked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MatchFailure {
+    /// Among whom should have been looked.
+    pub filters: Candidates,
+    /// What is wrong with the reference.
+    pub error: Shaped<ErrorBody>,
 }
 
 /// Whom was looked for.

@@ -103,13 +103,20 @@ fn an_unknown_operation_and_status() {
         },
         &["path: no such operation in our own document"],
     );
+    let unknown = Case {
+        path: "/6/others",
+        status: 404,
+        body: r#"{"error_code": 12013}"#,
+        ..GOOD
+    };
+    check(Case { ..unknown }, &[]);
+    // Only the error of an unknown address says that the operation is none.
     check(
         Case {
-            path: "/6/others",
-            status: 404,
-            ..GOOD
+            body: r#"{"error_code": 22002}"#,
+            ..unknown
         },
-        &[],
+        &["path: no such operation in our own document"],
     );
     check(
         Case {
@@ -217,6 +224,66 @@ fn answers_have_their_headers_and_bodies() {
     );
     check(Case { body: "{}", ..GOOD }, &["body.a: missing"]);
     check(Case { body: "", ..GOOD }, &["body: empty"]);
+}
+
+#[test]
+fn an_id_that_is_none_makes_an_address_that_is_none() {
+    let nowhere = Case {
+        path: "/6/things/x",
+        status: 404,
+        headers: &[("content-type", "application/json")],
+        body: r#"{"error_code": 12013}"#,
+        ..GOOD
+    };
+    check(Case { ..nowhere }, &[]);
+    check(
+        Case {
+            path: GOOD.path,
+            ..nowhere
+        },
+        &["error_code: 12013 is not among [22002]"],
+    );
+}
+
+#[test]
+fn what_a_contract_forgot_our_own_document_tells() {
+    let refused = Case {
+        headers: &[("content-type", "application/json")],
+        body: r#"{"error_code": 22016}"#,
+        status: 400,
+        ..GOOD
+    };
+    let fault = Fault::new("error_code", "22016 is not among [12012]");
+    let asked = HeaderMap::new();
+    let coded = headers(&[("content-encoding", "gzip")]);
+    let headers = headers(refused.headers);
+    let exchange = |asked, status, body: &'static str| Exchange {
+        service: Service::Api,
+        method: refused.method,
+        path: refused.path,
+        query: refused.query,
+        asked,
+        sent: None,
+        status,
+        headers: &headers,
+        body: body.as_bytes(),
+    };
+    let target = exchange(&asked, 400, refused.body);
+    assert!(known::is_known(&target, true, &fault));
+    assert!(!known::is_known(&target, false, &fault));
+    // Bodies in a coding are refused everywhere, but only they.
+    let squeezed = r#"{"error_code": 12024}"#;
+    let fault = Fault::new("status", "415 is not documented");
+    assert!(known::is_known(
+        &exchange(&coded, 415, squeezed),
+        false,
+        &fault
+    ));
+    assert!(!known::is_known(
+        &exchange(&asked, 415, squeezed),
+        true,
+        &fault
+    ));
 }
 
 #[test]
