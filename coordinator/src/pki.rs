@@ -4,7 +4,7 @@
 //!   memory well before the old one ends), hands out join tokens, signs agents' requests against
 //!   them and knows which agents are revoked.
 //! * The CA and its key are files; tokens and agents are rows of the store
-//!   ([`crate::store::agents`]). [`import`] takes over what earlier releases kept in files.
+//!   ([`crate::store::agents`]). [`take_over`] brings in what earlier releases kept in files.
 //! * `tls` turns all that into TLS settings: an agent without a certificate of ours, with one of
 //!   a foreign CA, or with a revoked one does not get past the handshake.
 //!

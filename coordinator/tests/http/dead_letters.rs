@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use crate::harness::{Coordinator, LOGIN, PASSWORD};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Where no camera is.
+const CAMERA: &str = "rtsp://127.0.0.1:9/none";
 const ALL: &str = "/goshawk/1/dead-letters";
 
 /// An agent of a coordinator, and a stream that it holds.
@@ -49,9 +51,8 @@ impl Yard {
         let identity = Identity::enrol(&api, "edge").await.unwrap();
         let mut link = Link::connect(&identity, "edge").await.unwrap();
         let handler = handler(&c).await;
-        let camera = "rtsp://127.0.0.1:9/none";
         let stream = api
-            .stream(&account, "tcp", camera, &handler, json!({}))
+            .stream(&account, "tcp", CAMERA, &handler, json!({}))
             .await;
         let stream = stream.unwrap().parse().unwrap();
         link.assigned(stream, PATIENCE).await.unwrap();
@@ -98,11 +99,19 @@ impl Yard {
     async fn mend(&self) {
         let handler = handler(&self.c).await;
         let path = format!("/2/streams/{}", self.stream);
-        let found = self.api.streams(Method::GET, &path, &self.account, None);
-        let mut data = found.await.unwrap()["data"].take();
-        data["reference"] = json!("rtsp://127.0.0.1:9/none");
-        data["analytics"][0]["event_handler"]["handler_id"] = json!(handler);
-        let body = json!({"account_id": self.account, "name": "e2e", "data": data});
+        let body = json!({
+            "account_id": self.account,
+            "name": "e2e",
+            "data": {
+                "type": "tcp",
+                "reference": CAMERA,
+                "analytics": [{"event_handler": {
+                    "type": "luna_handler",
+                    "handler_id": handler,
+                    "authorization": {"account_id": self.account},
+                }}],
+            },
+        });
         let put = self
             .api
             .streams(Method::PUT, &path, &self.account, Some(&body));
