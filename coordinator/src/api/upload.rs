@@ -2,42 +2,27 @@
 
 mod described;
 mod json_body;
+pub mod multipart;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use goshawk_models::{Exif, Picture, PictureError};
 use goshawk_proto::{geometry::Size, id::SampleId, picture::Pixels, time::Timestamp};
-use http::header;
 
 use super::{Api, call::Call, typed::from_slice};
 use crate::{
     blocking,
     errors::{ApiError, Code},
 };
-pub use described::{detection_forms, errors};
-use json_body::{Few, JsonBody, is_empty_json};
+pub use described::{detection_forms, errors, event_forms};
+use json_body::{Few, JsonBody};
 
 /// File name of a picture that came without one.
 pub const UNNAMED: &str = "Raw image";
-/// Longest file name that is kept, in characters.
-const MAX_NAME: usize = 128;
-
 /// Latest `detect_ts` of the contract.
 const MAX_DETECT_TS: f64 = 158_731_466_399.999;
 const REQUIRED: &str = "field required";
 const NOT_SUPPORTED: &str = "not supported by this installation, leave it out or empty";
-/// Parts of a multipart body that nothing is done with, refused unless they are empty.
-const UNSUPPORTED: [&str; 8] = [
-    "face_bounding_boxes",
-    "body_bounding_boxes",
-    "image_detect_time",
-    "image_detect_ts",
-    "detect_time",
-    "detect_ts",
-    "image_origin",
-    "meta",
-];
-
 /// What pictures are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -117,7 +102,8 @@ fn is_base64_type(media: &str) -> bool {
     BASE64_IMAGES.contains(&media)
 }
 
-fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
+/// The bytes that base64 text stands for, which may be broken into lines.
+pub fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
     let text: Vec<u8> = text
         .iter()
         .copied()
@@ -136,13 +122,22 @@ pub async fn read(call: &Call, purpose: Purpose) -> Result<Pictures, ApiError> {
     match media.as_str() {
         media if is_image_type(media) => Ok(unnamed(call.bytes().await?)),
         media if is_base64_type(media) => Ok(unnamed(from_base64(&call.bytes().await?)?)),
-        "multipart/form-data" => multipart(call, purpose).await.map(Pictures::Given),
+        "multipart/form-data" => {
+            let header = call.headers.get(http::header::CONTENT_TYPE);
+            let header = header.and_then(|value| value.to_str().ok());
+            // What is no boundary is told before the body is waited for.
+            let boundary = multipart::boundary(header.unwrap_or_default())?;
+            let whole = call.bytes().await?;
+            let read = multipart::pictures(boundary, whole, purpose, call.api.max_pictures);
+            read.await.map(Pictures::Given)
+        }
         "application/json" => from_json(&call.bytes().await?, purpose, call.api.max_pictures),
         _ => Err(Code::BadContentType.plain()),
     }
 }
 
-fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures, ApiError> {
+/// Pictures of a JSON body, or up to `most` samples.
+pub fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures, ApiError> {
     let code = purpose.code();
     let body: JsonBody = from_slice(body, code)?;
     if let Some(urls) = body.urls {
@@ -180,62 +175,6 @@ fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures, Api
         detect_ts: seconds,
         ..Upload::new(UNNAMED.to_owned(), from_base64(image.0.as_bytes())?)
     }]))
-}
-
-async fn multipart(call: &Call, purpose: Purpose) -> Result<Vec<Upload>, ApiError> {
-    let header = call
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let boundary = header.and_then(|text| multer::parse_boundary(text).ok());
-    let boundary = boundary.ok_or_else(|| Code::BadContentType.plain())?;
-    let whole = call.bytes().await?;
-    let stream = futures_util::stream::iter([Ok::<_, std::io::Error>(whole)]);
-    let mut parts = multer::Multipart::new(stream, boundary);
-    let mut uploads = Vec::new();
-    let broken = |error: multer::Error| {
-        tracing::debug!("multipart body: {error}");
-        Code::BadMultipart.with("it cannot be read")
-    };
-    while let Some(part) = parts.next_field().await.map_err(broken)? {
-        match part.name() {
-            Some("image") => {}
-            Some("policies") => return Err(Code::NotDynamic.plain()),
-            Some(name) if let Some(name) = UNSUPPORTED.iter().find(|known| **known == name) => {
-                let value = part.bytes().await.map_err(broken)?;
-                if !is_empty_json(&value) {
-                    return Err(purpose.code().at(name, NOT_SUPPORTED));
-                }
-                continue;
-            }
-            _ => return Err(Code::BadMultipart.with("unknown part")),
-        }
-        let media = part
-            .content_type()
-            .map(|media| media.essence_str().to_owned())
-            .unwrap_or_default();
-        let filename = part
-            .file_name()
-            .unwrap_or(UNNAMED)
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(MAX_NAME)
-            .collect();
-        if uploads.len() == call.api.max_pictures {
-            return Err(Code::BadMultipart.with("too many images"));
-        }
-        let bytes = part.bytes().await.map_err(broken)?;
-        let bytes = match media.as_str() {
-            media if is_image_type(media) => bytes,
-            media if is_base64_type(media) => from_base64(&bytes)?,
-            _ => return Err(Code::BadPartContentType.plain()),
-        };
-        uploads.push(Upload::new(filename, bytes));
-    }
-    if uploads.is_empty() {
-        return Err(Code::BadMultipart.with("body must contains at least one image"));
-    }
-    Ok(uploads)
 }
 
 /// Decodes a picture within the limits and gives its size.
