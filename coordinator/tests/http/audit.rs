@@ -91,7 +91,7 @@ async fn who_was_turned_away_is_written_down() {
     // No credentials, wrong ones, and what is none.
     c.send("getLists", c.bare(Method::GET, "/6/lists"))
         .await
-        .expect(401);
+        .expect(403);
     let wrong = c.bare(Method::GET, "/6/lists");
     let wrong = wrong.basic_auth("mia@example.com", Some("a guess"));
     c.send("getLists", wrong).await.expect(401);
@@ -142,7 +142,7 @@ async fn who_was_turned_away_is_written_down() {
         })
         .collect();
     let wanted = [
-        ("/6/lists", 401),
+        ("/6/lists", 403),
         ("/6/lists", 401),
         ("/6/lists", 401),
         ("/6/lists", 401),

@@ -108,6 +108,7 @@ impl Yard {
                 "analytics": [{"event_handler": {
                     "type": "luna_handler",
                     "handler_id": handler,
+                    "frame_store": null,
                     "authorization": {"account_id": self.account},
                 }}],
             },
