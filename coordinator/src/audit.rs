@@ -162,7 +162,7 @@ pub struct Audit {
 }
 
 enum Message {
-    Entry(AuditEntry),
+    Entry(Box<AuditEntry>),
     /// Nothing counts that comes after it.
     End,
 }
@@ -200,7 +200,7 @@ impl Audit {
                 return;
             }
         }
-        match self.queue.try_send(Message::Entry(entry)) {
+        match self.queue.try_send(Message::Entry(Box::new(entry))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.metrics.lose(Loss::Queue, 1);
