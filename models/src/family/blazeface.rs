@@ -96,6 +96,8 @@ impl Blazeface {
             bbox: fit.bbox(face.bbox),
             score: face.score,
             eyes: [fit.point(face.points[0]), fit.point(face.points[1])],
+            // It gives the middle of the mouth, not its corners.
+            points: None,
         }));
         Ok(())
     }

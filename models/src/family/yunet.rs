@@ -124,6 +124,7 @@ impl Yunet {
             bbox: fit.bbox(face.core()),
             score: face.score,
             eyes: [fit.point(face.points[0]), fit.point(face.points[1])],
+            points: Some(face.points.map(|p| fit.point(p))),
         }));
         Ok(())
     }
