@@ -2,8 +2,16 @@
 
 pub mod blazeface;
 pub mod centernet;
+pub mod classes;
+pub mod eye_mesh;
 pub mod faceres;
+pub mod found;
 pub mod head_pose;
 pub mod mesh;
+pub mod movenet;
+pub mod retinaface;
+pub mod scrfd;
 pub mod suppress;
+pub mod ultraface;
+pub mod yolo;
 pub mod yunet;
