@@ -44,5 +44,5 @@ pub use picture::{DecodeLimits, Exif, Picture, PictureError, PictureFormat};
 pub use post::mesh::{Mesh, Point3};
 pub use pre::align::{WARP_SIDE, warp_face};
 pub use quality::face_quality;
-pub use runtime::{InferError, ModelError, RuntimeError, RuntimeOptions};
+pub use runtime::{InferError, ModelError, Provider, RuntimeError, RuntimeOptions};
 pub use vision::{Given, LookLimits, Vision};

@@ -24,8 +24,6 @@ const BELOW: f32 = -0.08;
 /// Least share of the eyes' plane that faces the camera (the cosine of its turn); beyond 60
 /// degrees the corners cover the iris and a pixel is too many degrees.
 const LEAST_FACING: f32 = 0.5;
-/// Rounds of solving; the depth changes by less than a hundredth of an eye after three.
-const ROUNDS: usize = 4;
 
 type Matrix = [[f32; 3]; 3];
 
@@ -55,25 +53,26 @@ fn iris_place(eye: &EyeMesh, shown: f32) -> Option<(f32, f32)> {
     (width > 1.0 && place.0.is_finite() && place.1.is_finite()).then_some(place)
 }
 
-/// The unit direction of the eye in the head's axes that shows the iris at `seen`: nearest to it
-/// where no direction does.
+/// The unit direction of the eye in the head's axes that shows the iris at `seen`: the front one
+/// of the two points in which the line of sight meets the eyeball, or its nearest to the line.
 fn eye_direction(seen: (f32, f32), turn: &Matrix) -> [f32; 3] {
     let det = turn[0][0] * turn[1][1] - turn[0][1] * turn[1][0];
-    let (mut x, mut y, mut forward) = (0.0, 0.0, RADIUS);
-    for _ in 0..ROUNDS {
-        // The picture shows two rows of turn · (x, y + below, depth - forward).
-        let depth = DEPTH - forward;
-        let (u, v) = (seen.0 - turn[0][2] * depth, seen.1 - turn[1][2] * depth);
-        x = (u * turn[1][1] - v * turn[0][1]) / det;
-        y = (v * turn[0][0] - u * turn[1][0]) / det - BELOW;
-        let side = f32::hypot(x, y);
-        let most = RADIUS * 0.95;
-        if side > most {
-            (x, y) = (x * most / side, y * most / side);
-        }
-        forward = (RADIUS * RADIUS - x * x - y * y).max(0.0).sqrt();
-    }
-    [x / RADIUS, y / RADIUS, -forward / RADIUS]
+    // The picture shows two rows of turn · (x, y + below, depth - forward): x and y against it.
+    let solve = |u: f32, v: f32| {
+        let x = (u * turn[1][1] - v * turn[0][1]) / det;
+        let y = (v * turn[0][0] - u * turn[1][0]) / det;
+        (x, y)
+    };
+    let (x0, y0) = solve(seen.0 - turn[0][2] * DEPTH, seen.1 - turn[1][2] * DEPTH);
+    let (x1, y1) = solve(turn[0][2], turn[1][2]);
+    let y0 = y0 - BELOW;
+    // Both lie on the sphere: a quadratic in `forward`.
+    let (a, b) = (1.0 + x1 * x1 + y1 * y1, x0 * x1 + y0 * y1);
+    let c = x0 * x0 + y0 * y0 - RADIUS * RADIUS;
+    let forward = (-b + (b * b - a * c).max(0.0).sqrt()) / a;
+    let eye = [x0 + x1 * forward, y0 + y1 * forward, -forward];
+    let length = eye.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
+    eye.map(|v| v / length)
 }
 
 /// `Rz(roll) · Ry(-yaw) · Rx(-pitch)` (x right, y down, z away), as [`HeadPose`] means its angles.
@@ -144,7 +143,7 @@ mod tests {
                 return Ok(());
             };
             let got = gaze([&left, &right], &head).unwrap();
-            prop_assert!((got.yaw - want.yaw).abs() < 1.5 && (got.pitch - want.pitch).abs() < 1.5, "{want:?} {got:?}");
+            prop_assert!((got.yaw - want.yaw).abs() < 0.5 && (got.pitch - want.pitch).abs() < 0.5, "{want:?} {got:?}");
         }
     }
 
