@@ -1,11 +1,7 @@
 //! How often a call takes memory once everything is warm: a test binary of its own, for the
 //! counting allocator is the whole process's. Counts what Rust code takes on the calling thread;
 //! what ONNX Runtime takes inside a run (its outputs, from an arena that it keeps) is not seen.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test may fail, and says what it measured"
-)]
+#![expect(clippy::print_stdout, reason = "it says what it measured")]
 
 #[path = "home/pack.rs"]
 #[expect(dead_code, reason = "shared with the tests on pictures")]
