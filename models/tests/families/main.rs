@@ -20,4 +20,5 @@ mod folder;
 mod net;
 mod providers;
 mod real;
+mod recommended;
 mod refusals;
