@@ -16,7 +16,8 @@ mod pack;
 
 use goshawk_models::{
     Estimation, Given, LookLimits, Pack, Picture, RuntimeOptions, Source, Vision, Wanted,
-    estimate::{BodyReport, EyeState, FaceReport, SmileKind},
+    estimate::{BodyReport, EyeState, FaceReport, SmileKind, StillLiveness},
+    manifest::Checksum,
     measures::FaceColour,
     post::landmarks68::MIRROR,
 };
@@ -474,6 +475,66 @@ fn faces_and_bodies_of_a_crowd_belong_together() {
         assert_eq!(body.basic, face.basic);
         assert_eq!(body.warp.as_ref().map(Rgb::size), Some(Size::new(128, 256)));
     }
+}
+
+/// The installed pack with the shared pair of MiniFASNet beside it.
+fn with_liveness() -> Option<Vision> {
+    let home = home()?;
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(home.join("models")).unwrap().flatten() {
+        let to = folder.path().join(entry.file_name());
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+    for scale in ["2.7", "4.0"] {
+        let bytes = std::fs::read(shared(&format!("models/fasnet_{scale}.onnx"))?).unwrap();
+        let example = format!(
+            "{}/manifests/examples/mini-fasnet-{scale}.toml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let example = std::fs::read_to_string(example).unwrap();
+        let manifest = format!("sha256 = \"{}\"\n{example}", Checksum::of(&bytes));
+        let path = |end| folder.path().join(format!("fasnet_{scale}.{end}"));
+        std::fs::write(path("toml"), manifest).unwrap();
+        std::fs::write(path("onnx"), bytes).unwrap();
+    }
+    let pack = Pack::open(folder.path(), &RuntimeOptions::at_home(&home)).unwrap();
+    Some(Vision::open(&pack).unwrap())
+}
+
+#[test]
+fn a_pair_of_networks_tells_genuine_pictures() {
+    let (Some(folder), Some(vision)) = (shared("data/faces/people/train"), with_liveness()) else {
+        return;
+    };
+    let wanted = Wanted::these(&[Estimation::Liveness]);
+    assert_eq!(wanted.first_missing(vision.capabilities()), None);
+    let Source::Model { models } = vision.capabilities().source(Estimation::Liveness) else {
+        panic!("two networks answer");
+    };
+    assert_eq!(models, &["mini-fasnet-2.7", "mini-fasnet-4.0"]);
+    let limits = LookLimits {
+        largest_face_only: true,
+        ..LookLimits::default()
+    };
+    let mut told = Vec::new();
+    for person in std::fs::read_dir(folder).unwrap().flatten() {
+        for file in std::fs::read_dir(person.path()).unwrap().flatten() {
+            let picture = load(&file.path());
+            let report = vision
+                .look(&picture, Given::Nothing, &wanted, &limits)
+                .unwrap();
+            let face = report.people.into_iter().next().unwrap().face.unwrap();
+            match face.liveness.unwrap() {
+                StillLiveness::Probability(real) => told.push(real.get()),
+                StillLiveness::TooSmall => panic!("all are large"),
+            }
+        }
+    }
+    println!("{told:?}");
+    let real = told.iter().filter(|p| **p >= 0.5).count();
+    assert!(real * 10 >= told.len() * 8, "{real} of {}", told.len());
 }
 
 #[test]
