@@ -447,9 +447,9 @@ fn a_covered_mouth_is_not_called_free() {
 }
 
 #[test]
-fn faces_and_bodies_of_a_crowd_belong_together() {
+fn faces_and_bodies_of_two_people_belong_together() {
     let Some(vision) = vision() else { return };
-    let Some(path) = shared("data/faces/two_people.jpg") else {
+    let Some(path) = shared("data/faces/people/test/kit_with_rose.jpg") else {
         return;
     };
     let picture = load(&path);
