@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         accounts::Accounts, agents::Agents, docs::Docs, events::Events, faces::Faces,
-        handlers::Handlers, lists::Lists, login::Login, matching::Match, models::Models,
-        profiles::Profiles, service, streams::Streams, tokens::Tokens, verify::Verify,
+        handlers::Handlers, lists::Lists, login::Login, matching::Match, profiles::Profiles,
+        service, streams::Streams, tokens::Tokens, verify::Verify,
     },
     output::Format,
 };
@@ -184,9 +184,6 @@ pub enum Command {
     },
     /// Write manual pages for all commands into a folder.
     Man(Docs),
-    /// Models on this machine: what `goshawk-models` does, which lies beside this program.
-    #[command(disable_help_flag = true)]
-    Models(Models),
     /// Run everything on this machine: a camera, an agent, a coordinator and a subscriber.
     Demo(Demo),
 }

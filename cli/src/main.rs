@@ -31,8 +31,8 @@ use crate::{
     args::{Args, Command, Connection},
     client::{Client, Need},
     commands::{
-        accounts, agents, docs, events, faces, handlers, lists, login, matching, models, profiles,
-        service, streams, tokens, verify,
+        accounts, agents, docs, events, faces, handlers, lists, login, matching, profiles, service,
+        streams, tokens, verify,
     },
     failure::Failure,
     output::{Format, Output},
@@ -89,7 +89,6 @@ async fn run(flags: &Connection, command: Command, output: &mut Output) -> Resul
         Command::Backup => service::backup(output),
         Command::Completions { shell } => docs::completions(shell, output),
         Command::Man(command) => docs::man(&command, output),
-        Command::Models(command) => models::run(&command),
         Command::Demo(options) => {
             let done = demo::run(options).await;
             done.map_err(|error| Failure::Failed(format!("{error:#}")))

@@ -12,6 +12,7 @@
 //! * [`face_quality`], [`measures`], [`colour`], [`body`], [`pairing`]: what is told without a
 //!   network of its own;
 //! * [`estimate`], [`Vision`]: everything that can be asked of a picture, and the answers;
+//!   `ESTIMATIONS.md` says how well each was measured;
 //! * [`eval`]: how good all that is on somebody's own pictures.
 //!
 //! All calls block: run them on threads of their own, never on an async runtime's workers.

@@ -7,6 +7,7 @@
     reason = "a test may fail, and says what it measured"
 )]
 
+#[expect(dead_code, reason = "not all of what tests share is needed here")]
 #[path = "home/pack.rs"]
 mod pack;
 
@@ -226,10 +227,10 @@ fn labelled_pictures_and_people() {
     assert!(named("gone.jpg") && named("unlabelled.png"));
 }
 
-/// Floors under what was measured; the labels of these pictures are drawn by another rule than
-/// the detector's boxes, so that some faces are found and do not overlap by half.
-const RECALL: f64 = 0.5;
-const PRECISION: f64 = 0.5;
+/// Floors under what was measured: 40 of 43 faces, one box too many. The labels of these pictures
+/// are drawn by another rule than the detector's boxes (mean overlap 0.76).
+const RECALL: f64 = 0.9;
+const PRECISION: f64 = 0.95;
 
 /// A pack with the models of liveness beside the default ones.
 fn pack_with_liveness(home: &Path) -> Option<tempfile::TempDir> {

@@ -27,7 +27,7 @@ pub fn table(report: &Report) -> String {
 
 /// Writing to a text does not fail.
 fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
-    let _ = writeln!(out, "  {name:<28}{value}");
+    let _ = writeln!(out, "  {name:<30}{value}");
 }
 
 fn percent(rate: Option<f64>) -> String {

@@ -130,7 +130,7 @@ pub enum OfferError {
         /// The checksum that decides.
         sha256: Checksum,
         /// Why it failed.
-        source: DownloadError,
+        source: Box<DownloadError>,
     },
     /// A file or folder of the home.
     #[error(transparent)]
@@ -141,7 +141,7 @@ pub enum OfferError {
         /// The model.
         name: String,
         /// Why it failed.
-        source: AddError,
+        source: Box<AddError>,
     },
 }
 
@@ -181,7 +181,7 @@ pub fn take(
     let _ = fs::remove_file(&text);
     added.map_err(|source| OfferError::Add {
         name: manifest.name.clone(),
-        source,
+        source: Box::new(source),
     })?;
     let _ = fs::remove_file(&file);
     Ok(Taken::Added)
@@ -225,7 +225,7 @@ fn fetch(
         url,
         folder: downloads.clone(),
         sha256,
-        source,
+        source: Box::new(source),
     })?;
     place::adopt(&partial, &path).map_err(at(&path))?;
     Ok(path)

@@ -3,12 +3,7 @@
 //! are known to open a file of the shape they speak of. Where a real file of a family is at hand
 //! it is tried as well. Skips loudly where the runtime library, models or pictures are missing.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a test may fail, and says what it measured"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "../home/pack.rs"]
 mod home;

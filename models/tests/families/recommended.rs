@@ -197,7 +197,7 @@ impl World {
 
 fn download(error: OfferError) -> DownloadError {
     match error {
-        OfferError::Download { source, .. } => source,
+        OfferError::Download { source, .. } => *source,
         other => panic!("{other}"),
     }
 }
@@ -208,7 +208,10 @@ fn a_good_file_is_added_and_not_fetched_again() {
     let server = Server::new(Manner::Good(world.file.clone()));
     assert_eq!(world.take(&server).unwrap(), Taken::Added);
     let installed = manifest::read_dir(&world.home().models()).unwrap();
-    assert_eq!(installed, [world.offer.manifest.clone()]);
+    assert_eq!(
+        installed.as_slice(),
+        std::slice::from_ref(&world.offer.manifest)
+    );
     assert!(in_place(&world.offer, &world.home()));
     assert_eq!(
         world.downloads(),
