@@ -1,20 +1,30 @@
 //! Model families: the code that knows a network's tensors, between [`crate::pre`] and
 //! [`crate::post`].
 
+mod batch;
 pub mod blazeface;
 pub mod centernet;
+pub mod classifier;
+pub mod describer;
 pub mod facemesh;
 pub mod faceres;
+pub mod faces;
+pub mod iris;
+pub mod mini_fasnet;
+pub mod movenet;
 mod scratch;
 mod search;
+pub mod yolo;
 pub mod yunet;
 
 use std::path::Path;
 
+use goshawk_proto::{geometry::Size, picture::Rgb};
+
 use crate::{
     manifest::{Batch, Layout, Manifest},
-    pre::tensor::Normalisation,
-    runtime::{Model, ModelError, Runtime, TensorSpec},
+    pre::tensor::{Normalisation, append},
+    runtime::{BatchAxis, Model, ModelError, ModelFile, Runtime, TensorSpec},
 };
 
 /// Most inputs of one run of a network that takes any number; more are cut into several runs.
@@ -28,6 +38,8 @@ pub(crate) struct Opener<'a> {
     pub(crate) runtime: &'a Runtime,
     /// The folder of the model files.
     pub(crate) dir: &'a Path,
+    /// Whether each model is tried on noise before it counts as opened.
+    pub(crate) probe: bool,
 }
 
 impl Opener<'_> {
@@ -38,6 +50,16 @@ impl Opener<'_> {
         manifest: &Manifest,
         outputs: &[(&str, Vec<usize>)],
     ) -> Result<Model, ModelError> {
+        self.model_with(manifest, outputs, BatchAxis::Leading)
+    }
+
+    /// The same, for outputs that perhaps have no batch.
+    fn model_with(
+        &self,
+        manifest: &Manifest,
+        outputs: &[(&str, Vec<usize>)],
+        batch: BatchAxis,
+    ) -> Result<Model, ModelError> {
         let input = &manifest.input;
         let (height, width) = (input.height as usize, input.width as usize);
         let sides = match input.layout {
@@ -46,29 +68,50 @@ impl Opener<'_> {
         };
         let mut wanted = Vec::with_capacity(outputs.len());
         for (meaning, sides) in outputs {
-            let name = manifest
-                .output(meaning)
-                .ok_or_else(|| ModelError::Unsupported {
-                    model: manifest.name.clone(),
-                    reason: "its manifest does not name all outputs of its family",
-                })?;
+            let name = manifest.output(meaning).ok_or_else(|| {
+                refuse(
+                    manifest,
+                    "its manifest does not name all outputs of its family",
+                )
+            })?;
             wanted.push(TensorSpec {
                 name: name.to_owned(),
                 sides: sides.clone(),
+                batch,
             });
         }
-        Model::open(
-            self.runtime,
-            &manifest.name,
-            &self.dir.join(&manifest.file),
-            manifest.sha256,
-            TensorSpec {
-                name: input.name.clone(),
-                sides,
-            },
-            wanted,
-        )
+        let file = ModelFile {
+            name: &manifest.name,
+            path: self.dir.join(&manifest.file),
+            sha256: manifest.sha256,
+            input: TensorSpec::new(input.name.clone(), sides),
+            element: input.element,
+            any: input.batch == Batch::Any,
+            outputs: wanted,
+        };
+        let model = Model::open(self.runtime, file)?;
+        if self.probe {
+            model.try_on(&noise(manifest)?, input.batch == Batch::Any)?;
+        }
+        Ok(model)
     }
+}
+
+/// Two inputs of noise, the same each time.
+fn noise(manifest: &Manifest) -> Result<Vec<f32>, ModelError> {
+    let how = any_size(manifest)?;
+    let mut picture = Rgb::black(Size::new(manifest.input.width, manifest.input.height));
+    let mut input = Vec::new();
+    let mut state = 1u32;
+    for _ in 0..2 {
+        for value in picture.data_mut() {
+            // A linear congruential generator; its upper bits are the good ones.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *value = (state >> 24) as u8;
+        }
+        append(&mut input, &picture, &how);
+    }
+    Ok(input)
 }
 
 /// How pixels become the input, which must be a square of `side`.
@@ -85,7 +128,7 @@ fn normalisation(manifest: &Manifest, side: u32) -> Result<Normalisation, ModelE
 /// How pixels become the input, whatever its size.
 fn any_size(manifest: &Manifest) -> Result<Normalisation, ModelError> {
     Normalisation::of(&manifest.input)
-        .ok_or_else(|| refuse(manifest, "its family wants three channels of 32-bit floats"))
+        .ok_or_else(|| refuse(manifest, "want one mean and one scale for each channel"))
 }
 
 fn refuse(manifest: &Manifest, reason: &'static str) -> ModelError {

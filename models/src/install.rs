@@ -6,12 +6,14 @@
 //! wrong is made again, and only the packages needed for that are fetched. A run that is
 //! interrupted leaves whole files only; two runs at a time wait for each other.
 
+mod add;
 mod archive;
 pub mod convert;
 mod error;
 mod fetch;
 mod pins;
 mod place;
+mod recommended;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +26,15 @@ use std::{
 
 use crate::manifest::{Checksum, Manifest, ManifestError, ModelFileError, check_file, read_dir};
 
+pub use add::{AddError, Added, Wish, add};
 pub use archive::ArchiveError;
 pub use convert::ConvertError;
 pub use error::InstallError;
 pub use fetch::{Clients, Fetch, FetchError};
 pub use pins::{Artifact, Download, Plan, PlanError, Recipe, Source};
+pub use recommended::{
+    DownloadError, Offer, OfferError, RECOMMENDED, Taken, Terms, in_place, take,
+};
 
 /// The folder that everything fetched goes into; `$GOSHAWK_HOME`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,6 +42,45 @@ pub enum ModelError {
         /// What the runtime said.
         reason: String,
     },
+    /// The runtime refuses it on the execution providers that are configured.
+    #[error("{model} cannot be opened on {providers}: {reason}")]
+    RefusedOn {
+        /// The manifest's name.
+        model: String,
+        /// The providers in their order.
+        providers: String,
+        /// What the runtime said.
+        reason: String,
+    },
+    /// It wants more than a picture.
+    #[error("{model} has several inputs, {found}; a model can be fed only one")]
+    ManyInputs {
+        /// The manifest's name.
+        model: String,
+        /// Their names.
+        found: String,
+    },
+    /// It opens, but does not run.
+    #[error("its first run failed: {0}")]
+    FirstRun(#[source] InferError),
+    /// It answers noise with numbers that are not finite.
+    #[error("{model}: {tensor:?} is not finite for a picture of noise; are mean and scale right?")]
+    NotFinite {
+        /// The manifest's name.
+        model: String,
+        /// The output.
+        tensor: String,
+    },
+    /// A picture's answer depends on what it is asked together with.
+    #[error(
+        "{model}: {tensor:?} of two pictures together is not what it is of each; say `batch = \"one\"`"
+    )]
+    BatchMatters {
+        /// The manifest's name.
+        model: String,
+        /// The output.
+        tensor: String,
+    },
     /// It has no tensor of this name.
     #[error("{model} has no {side} tensor called {tensor:?}; it has {found}")]
     NoTensor {
@@ -55,12 +94,14 @@ pub enum ModelError {
         found: String,
     },
     /// A tensor has another shape or type than its family needs.
-    #[error("{model}: tensor {tensor:?} should be float32 of {expected} but is {found}")]
+    #[error("{model}: tensor {tensor:?} should be {element} of {expected} but is {found}")]
     WrongShape {
         /// The manifest's name.
         model: String,
         /// The tensor.
         tensor: String,
+        /// Expected element type.
+        element: &'static str,
         /// Expected shape; `N` is the batch.
         expected: String,
         /// Shape and type found.
