@@ -8,11 +8,14 @@ pub mod call;
 pub mod credentials;
 pub mod detector;
 pub mod disabled;
+pub mod estimations;
 pub mod events;
 pub mod extractor;
 pub mod faces;
 pub mod handlers;
+pub mod iso;
 pub mod lists;
+pub mod liveness;
 pub mod login;
 pub mod matcher;
 pub mod media;
@@ -26,6 +29,7 @@ pub mod record;
 pub mod reply;
 pub mod router;
 pub mod routes;
+pub mod sdk;
 pub mod server;
 pub mod service;
 pub mod streams;
@@ -180,7 +184,8 @@ impl Api {
     }
 }
 
-fn named(headers: &HeaderMap) -> Result<AccountId, ApiError> {
+/// The account that a header names.
+pub(crate) fn named(headers: &HeaderMap) -> Result<AccountId, ApiError> {
     let value = headers
         .get("luna-account-id")
         .ok_or_else(|| Code::AccountHeaderMissing.plain())?;
