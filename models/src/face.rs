@@ -166,6 +166,11 @@ impl FaceAnalyzer {
         Ok(found.into_iter().map(faces).collect())
     }
 
+    /// Meshes of faces that are known to be there, one answer a crop, in order.
+    pub fn meshes(&self, crops: &[FaceCrop<'_>]) -> Result<Vec<MeshAnswer>, InferError> {
+        self.mesher.meshes(crops)
+    }
+
     /// The aligned sample of a face, 250 × 250. Needs no model.
     pub fn warp(&self, picture: &dyn Pixels, landmarks: &Landmarks5) -> Rgb {
         warp_face(picture, landmarks)

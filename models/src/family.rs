@@ -1,12 +1,20 @@
 //! Model families: the code that knows a network's tensors, between [`crate::pre`] and
 //! [`crate::post`].
 
+mod batch;
 pub mod blazeface;
 pub mod centernet;
+pub mod classifier;
+pub mod describer;
 pub mod facemesh;
 pub mod faceres;
+pub mod faces;
+pub mod iris;
+pub mod mini_fasnet;
+pub mod movenet;
 mod scratch;
 mod search;
+pub mod yolo;
 pub mod yunet;
 
 use std::path::Path;
@@ -14,7 +22,7 @@ use std::path::Path;
 use crate::{
     manifest::{Batch, Layout, Manifest},
     pre::tensor::Normalisation,
-    runtime::{Model, ModelError, Runtime, TensorSpec},
+    runtime::{BatchAxis, Model, ModelError, ModelFile, Runtime, TensorSpec},
 };
 
 /// Most inputs of one run of a network that takes any number; more are cut into several runs.
@@ -38,6 +46,16 @@ impl Opener<'_> {
         manifest: &Manifest,
         outputs: &[(&str, Vec<usize>)],
     ) -> Result<Model, ModelError> {
+        self.model_with(manifest, outputs, BatchAxis::Leading)
+    }
+
+    /// The same, for outputs that perhaps have no batch.
+    fn model_with(
+        &self,
+        manifest: &Manifest,
+        outputs: &[(&str, Vec<usize>)],
+        batch: BatchAxis,
+    ) -> Result<Model, ModelError> {
         let input = &manifest.input;
         let (height, width) = (input.height as usize, input.width as usize);
         let sides = match input.layout {
@@ -46,28 +64,28 @@ impl Opener<'_> {
         };
         let mut wanted = Vec::with_capacity(outputs.len());
         for (meaning, sides) in outputs {
-            let name = manifest
-                .output(meaning)
-                .ok_or_else(|| ModelError::Unsupported {
-                    model: manifest.name.clone(),
-                    reason: "its manifest does not name all outputs of its family",
-                })?;
+            let name = manifest.output(meaning).ok_or_else(|| {
+                refuse(
+                    manifest,
+                    "its manifest does not name all outputs of its family",
+                )
+            })?;
             wanted.push(TensorSpec {
                 name: name.to_owned(),
                 sides: sides.clone(),
+                batch,
             });
         }
-        Model::open(
-            self.runtime,
-            &manifest.name,
-            &self.dir.join(&manifest.file),
-            manifest.sha256,
-            TensorSpec {
-                name: input.name.clone(),
-                sides,
-            },
-            wanted,
-        )
+        let file = ModelFile {
+            name: &manifest.name,
+            path: self.dir.join(&manifest.file),
+            sha256: manifest.sha256,
+            input: TensorSpec::new(input.name.clone(), sides),
+            element: input.element,
+            any: input.batch == Batch::Any,
+            outputs: wanted,
+        };
+        Model::open(self.runtime, file)
     }
 }
 
@@ -85,7 +103,7 @@ fn normalisation(manifest: &Manifest, side: u32) -> Result<Normalisation, ModelE
 /// How pixels become the input, whatever its size.
 fn any_size(manifest: &Manifest) -> Result<Normalisation, ModelError> {
     Normalisation::of(&manifest.input)
-        .ok_or_else(|| refuse(manifest, "its family wants three channels of 32-bit floats"))
+        .ok_or_else(|| refuse(manifest, "want one mean and one scale for each channel"))
 }
 
 fn refuse(manifest: &Manifest, reason: &'static str) -> ModelError {

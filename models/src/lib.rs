@@ -9,7 +9,9 @@
 //! * [`runtime`]: the only module that knows the inference library;
 //! * [`role`], [`family`]: what analysers can do, and the networks that do it;
 //! * [`Pack`], [`FaceAnalyzer`]: a folder of models, and faces from end to end;
-//! * [`face_quality`]: how fit a sample is.
+//! * [`face_quality`], [`measures`], [`colour`], [`body`], [`pairing`]: what is told without a
+//!   network of its own;
+//! * [`estimate`], [`Vision`]: everything that can be asked of a picture, and the answers.
 //!
 //! All calls block: run them on threads of their own, never on an async runtime's workers.
 #![forbid(unsafe_code)]
@@ -17,17 +19,24 @@
 pub mod install;
 pub mod manifest;
 
+pub mod body;
+pub mod colour;
+pub mod estimate;
 pub mod face;
 pub mod family;
 pub mod jpeg;
+pub mod measures;
 pub mod pack;
+pub mod pairing;
 pub mod picture;
 pub mod post;
 pub mod pre;
 pub mod quality;
 pub mod role;
 pub mod runtime;
+pub mod vision;
 
+pub use estimate::{Capabilities, Estimation, Report, Source, Wanted};
 pub use face::{DetectOptions, Face, FaceAnalyzer, FaceTraits, Tiling};
 pub use jpeg::{JpegError, WARP_JPEG_QUALITY, encode_jpeg};
 pub use pack::{Pack, PackError};
@@ -38,4 +47,5 @@ pub use picture::{
 pub use post::mesh::{Mesh, Point3};
 pub use pre::align::{WARP_SIDE, warp_face};
 pub use quality::face_quality;
-pub use runtime::{InferError, ModelError, RuntimeError, RuntimeOptions};
+pub use runtime::{InferError, ModelError, Provider, RuntimeError, RuntimeOptions};
+pub use vision::{Given, LookLimits, Vision};

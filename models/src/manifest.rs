@@ -7,8 +7,10 @@
 //! file at once, each with its path.
 
 mod checksum;
+mod family;
 mod load;
 mod parse;
+mod role;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,9 @@ use goshawk_proto::descriptor::{DescriptorVersion, SimilarityCurve};
 use serde::Deserialize;
 
 pub use checksum::{Checksum, NotAChecksum};
+pub use family::Family;
 pub use load::{ManifestError, ModelFileError, check_file, default_pack, read_dir, read_file};
+pub use role::Role;
 pub use section::Problem;
 
 /// The manifests that come with Goshawk: file name and text.
@@ -41,91 +45,6 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("iris.toml", include_str!("../manifests/iris.toml")),
     ("movenet.toml", include_str!("../manifests/movenet.toml")),
 ];
-
-/// What a model is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Finds faces in a picture.
-    FaceDetector,
-    /// Puts points on a face crop and says whether it is a face at all.
-    FaceMesh,
-    /// Puts points on an eye crop: contour and iris.
-    EyeMesh,
-    /// Turns an aligned face into a descriptor.
-    FaceDescriptor,
-    /// Estimates age and gender from an aligned face.
-    FaceAttributes,
-    /// Estimates a facial expression.
-    Emotion,
-    /// Finds people in a picture.
-    BodyDetector,
-    /// Puts joints on a person crop.
-    BodyPose,
-    /// Tells live faces from pictures of faces.
-    AntiSpoof,
-}
-
-/// How a model's output tensors are to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Family {
-    /// Anchors at strides 16 and 32, six points: BlazeFace, back camera.
-    Blazeface,
-    /// 468 points in pixels of the crop, and a face flag.
-    Facemesh,
-    /// 71 eye contour and 5 iris points in pixels of the crop.
-    Iris,
-    /// Descriptor, gender and 100 age classes from one network.
-    Faceres,
-    /// Seven classes of expression.
-    Emotion,
-    /// Decoded detections: x1, y1, x2, y2, score, COCO class.
-    Centernet,
-    /// 17 joints: y, x, score.
-    Movenet,
-    /// Anchor-free heads at strides 8, 16 and 32, five points.
-    Yunet,
-    /// A descriptor and nothing else.
-    Arcface,
-    /// Three class probabilities, the second of which is "live".
-    MiniFasnet,
-}
-
-impl Family {
-    /// The meanings that `[outputs]` of a manifest of this family must name, all of them.
-    pub fn outputs(self) -> &'static [&'static str] {
-        match self {
-            Self::Blazeface => &["scores_16", "boxes_16", "scores_32", "boxes_32"],
-            Self::Facemesh => &["mesh", "face_flag"],
-            Self::Iris => &["points"],
-            Self::Faceres => &["descriptor", "gender", "age"],
-            Self::Emotion | Self::MiniFasnet => &["probabilities"],
-            Self::Centernet => &["detections"],
-            Self::Movenet => &["keypoints"],
-            Self::Yunet => &[
-                "cls_8", "cls_16", "cls_32", "obj_8", "obj_16", "obj_32", "bbox_8", "bbox_16",
-                "bbox_32", "kps_8", "kps_16", "kps_32",
-            ],
-            Self::Arcface => &["descriptor"],
-        }
-    }
-
-    /// The roles a model of this family can have.
-    pub fn roles(self) -> &'static [Role] {
-        match self {
-            Self::Blazeface | Self::Yunet => &[Role::FaceDetector],
-            Self::Facemesh => &[Role::FaceMesh],
-            Self::Iris => &[Role::EyeMesh],
-            Self::Faceres => &[Role::FaceDescriptor, Role::FaceAttributes],
-            Self::Emotion => &[Role::Emotion],
-            Self::Centernet => &[Role::BodyDetector],
-            Self::Movenet => &[Role::BodyPose],
-            Self::Arcface => &[Role::FaceDescriptor],
-            Self::MiniFasnet => &[Role::AntiSpoof],
-        }
-    }
-}
 
 /// Order of the input tensor's axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -167,6 +86,19 @@ pub enum Element {
     F32,
     /// 32-bit integer.
     I32,
+    /// 8-bit unsigned integer.
+    U8,
+}
+
+impl Element {
+    /// The name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::I32 => "int32",
+            Self::U8 => "uint8",
+        }
+    }
 }
 
 /// How many pictures one call may take.
@@ -183,12 +115,23 @@ pub enum Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
-    /// Scaled with its proportions kept, black added at the right or bottom.
+    /// Scaled with its proportions kept; the rest of the input is padding.
     Letterbox,
     /// Scaled in both directions on its own.
     Stretch,
     /// The input is a crop that the caller cuts to shape, such as an aligned face.
     Crop,
+}
+
+/// Where a letterboxed picture lies in the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// At the left or top, padded at the right or bottom.
+    #[default]
+    Corner,
+    /// In the middle.
+    Centre,
 }
 
 /// How pixels become the input tensor.
@@ -210,6 +153,10 @@ pub struct Input {
     pub batch: Batch,
     /// How a picture is fitted.
     pub fit: Fit,
+    /// Of a letterboxed picture: where it lies.
+    pub place: Place,
+    /// Of a letterboxed picture: the value of the padding, before it is normalised.
+    pub pad: u8,
     /// Subtracted from each 0..255 value, per channel in the tensor's channel order; one value
     /// per channel.
     pub mean: Vec<f32>,
@@ -228,6 +175,58 @@ pub struct DescriptorSpec {
     pub similarity: SimilarityCurve,
 }
 
+/// What is cut out for a model that looks at a part of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cut {
+    /// A face whose five points lie where ArcFace's layout has them; needs a square input.
+    Aligned,
+    /// A square about the middle of the box, as wide as the box's longer side.
+    Square,
+    /// The box itself, stretched to the input.
+    Box,
+}
+
+/// Which part of a picture a model looks at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CropSpec {
+    /// What is cut.
+    pub cut: Cut,
+    /// How much more than that is seen in each direction, 0.2 to 8; 1 is just that.
+    pub scale: f32,
+}
+
+/// What turns a classifier's numbers into shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// They are shares already.
+    None,
+    /// Logits of classes that exclude each other.
+    Softmax,
+    /// A logit for each class by itself.
+    Sigmoid,
+}
+
+/// What a classifier's numbers are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassSpec {
+    /// The word of each number; a word of the role (see [`Role::classes`]). A word may stand for
+    /// several numbers, whose shares are then added up.
+    pub labels: Vec<String>,
+    /// What makes them shares.
+    pub activation: Activation,
+}
+
+/// Where the file can be fetched by everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchSpec {
+    /// An `https` address.
+    pub url: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
 /// Default limits of a detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
@@ -242,6 +241,8 @@ pub struct Decision {
 pub struct Licence {
     /// SPDX expression of the package that carries the file.
     pub spdx: String,
+    /// Whether it allows commercial use; `None` where nobody has checked.
+    pub commercial: Option<bool>,
     /// What was not checked or needs care.
     pub note: Option<String>,
 }
@@ -275,6 +276,9 @@ pub struct Manifest {
     pub about: String,
     /// What it is used for.
     pub roles: Vec<Role>,
+    /// Of several models of one role, that of the highest number is used; 0 where the manifest
+    /// says nothing.
+    pub preference: i32,
     /// How its outputs are read.
     pub family: Family,
     /// The ONNX file's name, beside the manifest.
@@ -285,6 +289,10 @@ pub struct Manifest {
     pub input: Input,
     /// Meaning (see [`Family::outputs`]) to tensor name.
     pub outputs: BTreeMap<String, String>,
+    /// Of a model that looks at a part of a picture: which.
+    pub crop: Option<CropSpec>,
+    /// Of a classifier: what its numbers are.
+    pub classes: Option<ClassSpec>,
     /// Of a descriptor network: what its descriptors are.
     pub descriptor: Option<DescriptorSpec>,
     /// Of a detector: default limits.
@@ -293,6 +301,8 @@ pub struct Manifest {
     pub licence: Licence,
     /// Where it comes from.
     pub source: Origin,
+    /// Where the very file can be fetched.
+    pub fetch: Option<FetchSpec>,
     /// What was measured.
     pub quality: Vec<Quality>,
 }
@@ -303,7 +313,16 @@ impl Manifest {
         parse::manifest(file, text).map_err(ManifestError::Problems)
     }
 
-    /// The tensor with a meaning that [`Family::outputs`] lists.
+    /// Whether it answers for a role. That is what its `roles` say, with one exception: a model of
+    /// [`Family::Emotion`] tells smiles, whatever its manifest calls it.
+    pub fn serves(&self, role: Role) -> bool {
+        match self.family {
+            Family::Emotion => role == Role::Smile,
+            _ => self.roles.contains(&role),
+        }
+    }
+
+    /// The tensor with a meaning that [`Family::outputs`] or [`Family::optional_outputs`] lists.
     pub fn output(&self, meaning: &str) -> Option<&str> {
         self.outputs.get(meaning).map(String::as_str)
     }

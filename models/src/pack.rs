@@ -4,11 +4,25 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     family::{
-        Opener, blazeface::Blazeface, centernet::Centernet, facemesh::Facemesh, faceres::Faceres,
+        Opener,
+        blazeface::Blazeface,
+        centernet::Centernet,
+        classifier::ClassifierModel,
+        describer::{BodyNet, FaceNet},
+        facemesh::Facemesh,
+        faceres::Faceres,
+        faces::WiderFaces,
+        iris::Iris,
+        mini_fasnet::MiniFasnet,
+        movenet::Movenet,
+        yolo::Yolo,
         yunet::Yunet,
     },
     manifest::{self, Family, Manifest, ManifestError, ModelFileError, Role},
-    role::{BodyDetector, FaceDescriber, FaceDetector, FaceMesher},
+    role::{
+        BodyDescriber, BodyDetector, Classifier, EyeMesher, FaceDescriber, FaceDetector,
+        FaceMesher, Poser,
+    },
     runtime::{ModelError, Runtime, RuntimeError, RuntimeOptions},
 };
 
@@ -30,8 +44,8 @@ pub enum PackError {
     /// A file is no usable model.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// No manifest has a role that is needed, in a family that can be run.
-    #[error("no model in {} has the role {role:?} in a family that can be run", dir.display())]
+    /// No manifest has a role that is needed.
+    #[error("no model in {} has the role {role}", dir.display())]
     NoModel {
         /// The pack's folder.
         dir: PathBuf,
@@ -80,32 +94,112 @@ impl Pack {
         &self.manifests
     }
 
-    /// Opens the face detector: YuNet where it is installed, for it sees smaller faces at less
-    /// cost, otherwise BlazeFace.
+    /// The models that answer for a role, the one that is used first: that of the highest
+    /// `preference`, then one that the operator has added before one of the default pack, then
+    /// the first by name.
+    pub fn serving(&self, role: Role) -> Vec<&Manifest> {
+        serving(&self.manifests, role)
+    }
+
+    /// Opens the face detector.
     pub fn face_detector(&self) -> Result<Box<dyn FaceDetector>, PackError> {
-        let manifest = self.find(Role::FaceDetector, &[Family::Yunet, Family::Blazeface])?;
+        let (manifest, opener) = self.best(Role::FaceDetector)?;
         Ok(match manifest.family {
-            Family::Yunet => Box::new(Yunet::open(&self.opener(), manifest)?),
-            _ => Box::new(Blazeface::open(&self.opener(), manifest)?),
+            Family::Yunet => Box::new(Yunet::open(&opener, manifest)?),
+            Family::Blazeface => Box::new(Blazeface::open(&opener, manifest)?),
+            _ => Box::new(WiderFaces::open(&opener, manifest)?),
         })
     }
 
     /// Opens the face mesh.
     pub fn face_mesher(&self) -> Result<Box<dyn FaceMesher>, PackError> {
-        let manifest = self.find(Role::FaceMesh, &[Family::Facemesh])?;
-        Ok(Box::new(Facemesh::open(&self.opener(), manifest)?))
+        let (manifest, opener) = self.best(Role::FaceMesh)?;
+        Ok(Box::new(Facemesh::open(&opener, manifest)?))
     }
 
-    /// Opens the descriptor network.
+    /// Opens the eye mesh.
+    pub fn eye_mesher(&self) -> Result<Box<dyn EyeMesher>, PackError> {
+        let (manifest, opener) = self.best(Role::EyeMesh)?;
+        Ok(Box::new(Iris::open(&opener, manifest)?))
+    }
+
+    /// Opens the network of face descriptors.
     pub fn face_describer(&self) -> Result<Box<dyn FaceDescriber>, PackError> {
-        let manifest = self.find(Role::FaceDescriptor, &[Family::Faceres])?;
-        Ok(Box::new(Faceres::open(&self.opener(), manifest)?))
+        let (manifest, opener) = self.best(Role::FaceDescriptor)?;
+        Ok(match manifest.family {
+            Family::Faceres => Box::new(Faceres::open(&opener, manifest)?),
+            _ => Box::new(FaceNet::open(&opener, manifest)?),
+        })
+    }
+
+    /// Opens the network of age and gender. It may be the one of [`Pack::face_describer`]; then
+    /// this opens it again.
+    pub fn face_attributes(&self) -> Result<Box<dyn FaceDescriber>, PackError> {
+        let (manifest, opener) = self.best(Role::FaceAttributes)?;
+        Ok(Box::new(Faceres::open(&opener, manifest)?))
     }
 
     /// Opens the detector of people.
     pub fn body_detector(&self) -> Result<Box<dyn BodyDetector>, PackError> {
-        let manifest = self.find(Role::BodyDetector, &[Family::Centernet])?;
-        Ok(Box::new(Centernet::open(&self.opener(), manifest)?))
+        let (manifest, opener) = self.best(Role::BodyDetector)?;
+        Ok(match manifest.family {
+            Family::Centernet => Box::new(Centernet::open(&opener, manifest)?),
+            _ => Box::new(Yolo::open(&opener, manifest)?),
+        })
+    }
+
+    /// Opens the network of joints.
+    pub fn poser(&self) -> Result<Box<dyn Poser>, PackError> {
+        let (manifest, opener) = self.best(Role::BodyPose)?;
+        Ok(Box::new(Movenet::open(&opener, manifest)?))
+    }
+
+    /// Opens the network of body descriptors.
+    pub fn body_describer(&self) -> Result<Box<dyn BodyDescriber>, PackError> {
+        let (manifest, opener) = self.best(Role::BodyDescriptor)?;
+        Ok(Box::new(BodyNet::open(&opener, manifest)?))
+    }
+
+    /// Opens the classifier of a role that has classes (see [`Role::classes`]). All models of
+    /// [`Family::MiniFasnet`] are asked together.
+    pub fn classifier(&self, role: Role) -> Result<Box<dyn Classifier>, PackError> {
+        let (manifest, opener) = self.best(role)?;
+        Ok(match manifest.family {
+            Family::MiniFasnet => {
+                let mut group = self.serving(role);
+                group.retain(|m| m.family == Family::MiniFasnet);
+                Box::new(MiniFasnet::open(&opener, &group)?)
+            }
+            _ => Box::new(ClassifierModel::open(&opener, manifest)?),
+        })
+    }
+
+    /// Opens one model of the pack as whatever it is and lets go of it again: whether its file
+    /// fits its manifest and runs.
+    pub fn try_open(&self, manifest: &Manifest) -> Result<(), PackError> {
+        let opener = self.opener();
+        match manifest.family {
+            Family::Blazeface => drop(Blazeface::open(&opener, manifest)?),
+            Family::Yunet => drop(Yunet::open(&opener, manifest)?),
+            Family::Scrfd | Family::Retinaface | Family::Ultraface => {
+                drop(WiderFaces::open(&opener, manifest)?);
+            }
+            Family::Facemesh => drop(Facemesh::open(&opener, manifest)?),
+            Family::Iris => drop(Iris::open(&opener, manifest)?),
+            Family::Faceres => drop(Faceres::open(&opener, manifest)?),
+            Family::Arcface => drop(FaceNet::open(&opener, manifest)?),
+            Family::Emotion | Family::Classifier => {
+                drop(ClassifierModel::open(&opener, manifest)?);
+            }
+            Family::MiniFasnet => drop(MiniFasnet::open(&opener, &[manifest])?),
+            Family::Centernet => drop(Centernet::open(&opener, manifest)?),
+            Family::Yolox | Family::YoloxDecoded | Family::Yolov8 => {
+                drop(Yolo::open(&opener, manifest)?);
+            }
+            Family::Movenet => drop(Movenet::open(&opener, manifest)?),
+            Family::Reid => drop(BodyNet::open(&opener, manifest)?),
+        }
+        Ok(())
     }
 
     fn opener(&self) -> Opener<'_> {
@@ -115,19 +209,22 @@ impl Pack {
         }
     }
 
-    /// The model with a role: of several, the one whose family comes first in `families`, then
-    /// the first by name.
-    fn find(&self, role: Role, families: &[Family]) -> Result<&Manifest, PackError> {
-        families
-            .iter()
-            .find_map(|family| {
-                self.manifests
-                    .iter()
-                    .find(|m| m.family == *family && m.roles.contains(&role))
-            })
-            .ok_or_else(|| PackError::NoModel {
-                dir: self.dir.clone(),
-                role,
-            })
+    fn best(&self, role: Role) -> Result<(&Manifest, Opener<'_>), PackError> {
+        let best = self.serving(role).first().copied();
+        let manifest = best.ok_or_else(|| PackError::NoModel {
+            dir: self.dir.clone(),
+            role,
+        })?;
+        Ok((manifest, self.opener()))
     }
+}
+
+/// The manifests that answer for a role, the one that is used first; see [`Pack::serving`].
+pub fn serving(manifests: &[Manifest], role: Role) -> Vec<&Manifest> {
+    let mut found: Vec<&Manifest> = manifests.iter().filter(|m| m.serves(role)).collect();
+    found.sort_by(|a, b| {
+        let rank = |m: &Manifest| (-m.preference, m.source.tfjs.is_some());
+        rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name))
+    });
+    found
 }

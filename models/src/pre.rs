@@ -4,5 +4,6 @@ pub mod affine;
 pub mod align;
 pub mod crop;
 pub mod letterbox;
+pub mod patch;
 pub mod tensor;
 pub mod tiles;

@@ -4,7 +4,7 @@
 //! cost of one more run (6.4 ms on one thread where it was measured).
 
 use goshawk_proto::{
-    geometry::{Rect, Size},
+    geometry::Rect,
     picture::{Pixels, Rgb},
 };
 
@@ -16,8 +16,8 @@ use crate::{
         suppress::{Overlap, suppress},
     },
     pre::{
-        letterbox::Letterbox,
-        tensor::{Normalisation, append_padded},
+        letterbox::{Fitting, Letterbox},
+        tensor::{Normalisation, append_framed},
     },
     role::{Candidate, FaceDetector, Search},
     runtime::{InferError, Model, ModelError},
@@ -25,7 +25,6 @@ use crate::{
 
 use super::{Opener, normalisation, search::search};
 
-const INPUT: Size = Size::new(SIDE, SIDE);
 /// Overlap from which two boxes of one view are one face, where the manifest names none.
 const OVERLAP: f32 = 0.3;
 /// Most candidates that leave one view.
@@ -35,6 +34,7 @@ const MOST_PER_VIEW: usize = 256;
 pub struct Blazeface {
     model: Model,
     how: Normalisation,
+    fitting: Fitting,
     overlap: f32,
     scratch: Scratch<Buffers>,
 }
@@ -59,6 +59,7 @@ impl Blazeface {
         Ok(Self {
             model: opener.model(manifest, &outputs)?,
             how,
+            fitting: Fitting::of(&manifest.input),
             overlap: manifest.decision.map_or(OVERLAP, |d| d.overlap),
             scratch: Scratch::default(),
         })
@@ -73,10 +74,10 @@ impl Blazeface {
         buffers: &mut Buffers,
         out: &mut Vec<Candidate>,
     ) -> Result<(), InferError> {
-        let fit = Letterbox::fit(region, INPUT);
+        let fit = Letterbox::fit(region, &self.fitting);
         picture.region(region, fit.content, &mut buffers.rgb);
         buffers.input.clear();
-        append_padded(&mut buffers.input, &buffers.rgb, INPUT, &self.how);
+        append_framed(&mut buffers.input, &buffers.rgb, &fit.frame, &self.how);
         let raw = &mut buffers.raw;
         raw.clear();
         self.model.run(1, &buffers.input, |answers| {
@@ -96,6 +97,8 @@ impl Blazeface {
             bbox: fit.bbox(face.bbox),
             score: face.score,
             eyes: [fit.point(face.points[0]), fit.point(face.points[1])],
+            // It gives the middle of the mouth, not its corners.
+            points: None,
         }));
         Ok(())
     }

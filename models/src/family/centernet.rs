@@ -1,7 +1,6 @@
-//! CenterNet on MobileNetV3: people (and 79 other classes, which are left out).
+//! CenterNet on MobileNetV3: people and backpacks (and 78 other classes, which are left out).
 
 use goshawk_proto::{
-    detection::BodyDetection,
     geometry::{Rect, Size},
     picture::{Pixels, Rgb},
 };
@@ -10,11 +9,11 @@ use crate::{
     family::scratch::Scratch,
     manifest::Manifest,
     post::{
-        centernet::{DETECTIONS, SIDE, VALUES, people},
-        suppress::{Overlap, suppress},
+        centernet::{DETECTIONS, SIDE, VALUES, things},
+        suppress::suppress_by_class,
     },
     pre::tensor::{Normalisation, append},
-    role::BodyDetector,
+    role::{BodyDetector, Thing},
     runtime::{InferError, Model, ModelError},
 };
 
@@ -44,11 +43,7 @@ impl Centernet {
         })
     }
 
-    fn picture(
-        &self,
-        picture: &dyn Pixels,
-        min_score: f32,
-    ) -> Result<Vec<BodyDetection>, InferError> {
+    fn picture(&self, picture: &dyn Pixels, min_score: f32) -> Result<Vec<Thing>, InferError> {
         let size = picture.size();
         if size.width == 0 || size.height == 0 {
             return Ok(Vec::new());
@@ -59,26 +54,17 @@ impl Centernet {
             width: size.width,
             height: size.height,
         };
-        let mut found = self.scratch.with(|(rgb, input)| {
+        let mut found = Vec::new();
+        self.scratch.with(|(rgb, input)| {
             picture.region(whole, Size::new(SIDE, SIDE), rgb);
             input.clear();
             append(input, rgb, &self.how);
-            let read = |answers: &[&[f32]]| {
-                people(
-                    answers.first().copied().unwrap_or_default(),
-                    size,
-                    min_score,
-                )
-            };
-            self.model.run(1, input, read)
+            self.model.run(1, input, |answers| {
+                let values = answers.first().copied().unwrap_or_default();
+                things(values, size, min_score, &mut found);
+            })
         })?;
-        suppress(
-            &mut found,
-            Overlap::Union(self.overlap),
-            DETECTIONS,
-            |b| b.score.get(),
-            |b| b.bbox,
-        );
+        suppress_by_class(&mut found, self.overlap, DETECTIONS);
         Ok(found)
     }
 }
@@ -88,7 +74,7 @@ impl BodyDetector for Centernet {
         &self,
         pictures: &[&dyn Pixels],
         min_score: f32,
-    ) -> Result<Vec<Vec<BodyDetection>>, InferError> {
+    ) -> Result<Vec<Vec<Thing>>, InferError> {
         // The file takes one picture a run.
         pictures
             .iter()

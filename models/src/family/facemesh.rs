@@ -106,6 +106,7 @@ mod tests {
             bbox: BBox::new(100.0, 100.0, 40.0, 60.0),
             score: 1.0,
             eyes,
+            points: None,
         };
         let level = to_picture(&face([Point::new(110.0, 120.0), Point::new(130.0, 120.0)]));
         assert!(

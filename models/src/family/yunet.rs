@@ -13,8 +13,8 @@ use crate::{
         yunet::{BOX_VALUES, Head, POINT_VALUES, RawFace, decode_head},
     },
     pre::{
-        letterbox::Letterbox,
-        tensor::{Normalisation, append_padded},
+        letterbox::{Fitting, Letterbox},
+        tensor::{Normalisation, append_framed},
     },
     role::{Candidate, FaceDetector, Search},
     runtime::{InferError, Model, ModelError},
@@ -33,7 +33,7 @@ const MOST_PER_VIEW: usize = 512;
 pub struct Yunet {
     model: Model,
     how: Normalisation,
-    input: Size,
+    fitting: Fitting,
     overlap: f32,
     scratch: Scratch<Buffers>,
 }
@@ -74,7 +74,7 @@ impl Yunet {
         Ok(Self {
             model: opener.model(manifest, &outputs)?,
             how: any_size(manifest)?,
-            input,
+            fitting: Fitting::of(&manifest.input),
             overlap: manifest.decision.map_or(OVERLAP, |d| d.overlap),
             scratch: Scratch::default(),
         })
@@ -89,10 +89,10 @@ impl Yunet {
         buffers: &mut Buffers,
         out: &mut Vec<Candidate>,
     ) -> Result<(), InferError> {
-        let fit = Letterbox::fit(region, self.input);
+        let fit = Letterbox::fit(region, &self.fitting);
         picture.region(region, fit.content, &mut buffers.rgb);
         buffers.input.clear();
-        append_padded(&mut buffers.input, &buffers.rgb, self.input, &self.how);
+        append_framed(&mut buffers.input, &buffers.rgb, &fit.frame, &self.how);
         let raw = &mut buffers.raw;
         raw.clear();
         self.model.run(1, &buffers.input, |answers| {
@@ -107,7 +107,7 @@ impl Yunet {
                 decode_head(
                     &head,
                     *stride,
-                    (self.input.width / stride) as usize,
+                    (self.fitting.input.width / stride) as usize,
                     min_score,
                     raw,
                 );
@@ -124,6 +124,7 @@ impl Yunet {
             bbox: fit.bbox(face.core()),
             score: face.score,
             eyes: [fit.point(face.points[0]), fit.point(face.points[1])],
+            points: Some(face.points.map(|p| fit.point(p))),
         }));
         Ok(())
     }

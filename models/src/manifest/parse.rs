@@ -8,8 +8,8 @@ use std::{
 use goshawk_proto::descriptor::DescriptorVersion;
 
 use super::{
-    Colour, Decision, DescriptorSpec, Family, Input, Licence, Manifest, Origin, Problem, Quality,
-    Role,
+    ClassSpec, Colour, CropSpec, Cut, Decision, DescriptorSpec, Family, FetchSpec, Fit, Input,
+    Licence, Manifest, Origin, Problem, Quality, Role,
     section::{Section, unknown},
 };
 
@@ -43,27 +43,39 @@ fn read(mut top: Section, out: &mut Vec<Problem>) -> Option<Manifest> {
     let roles = roles(&mut top, family, out);
     let file = file_name(&mut top, out);
     let sha256 = top.required("sha256", out);
+    let preference = preference(&mut top, out);
     let input = required_section(&mut top, "input", out).and_then(|s| input(s, out));
     let outputs = required_section(&mut top, "outputs", out).map(|s| outputs(s, family, out));
+    let crop = top.section("crop", out).map(|s| crop(s, out));
+    let words = words(roles.as_deref(), family);
+    let classes = top.section("classes", out).map(|s| classes(s, words, out));
     let descriptor = top.section("descriptor", out).map(|s| descriptor(s, out));
     let decision = top.section("decision", out).map(|s| decision(s, out));
     let licence = required_section(&mut top, "licence", out).and_then(|s| licence(s, out));
     let source = required_section(&mut top, "source", out).and_then(|s| origin(s, out));
+    let fetch = top.section("fetch", out).map(|s| fetch(s, out));
     let quality = top
         .sections("quality", out)
         .into_iter()
         .filter_map(|s| quality(s, out))
         .collect();
-    if let Some(roles) = &roles {
-        let describes = roles.contains(&Role::FaceDescriptor);
-        if describes != descriptor.is_some() {
-            let message = if describes {
-                "missing for a face-descriptor"
-            } else {
-                "only for a face-descriptor"
-            };
-            top.complain("descriptor", message, out);
-        }
+    if let (Some(roles), Some(family)) = (&roles, family) {
+        let describes = roles.iter().any(|r| r.describes());
+        belongs(
+            &top,
+            "descriptor",
+            descriptor.is_some(),
+            describes,
+            describes,
+            out,
+        );
+        let (wants, may) = takes_classes(family);
+        belongs(&top, "classes", classes.is_some(), wants, may, out);
+        let (wants, may) = takes_crop(family);
+        belongs(&top, "crop", crop.is_some(), wants, may, out);
+    }
+    if let (Some(Some(crop)), Some(input)) = (&crop, &input) {
+        aligned_is_square(&top, crop, input, out);
     }
     top.finish(out);
     Some(Manifest {
@@ -73,12 +85,16 @@ fn read(mut top: Section, out: &mut Vec<Problem>) -> Option<Manifest> {
         family: family?,
         file: file?,
         sha256: sha256?,
+        preference: preference?,
         input: input?,
         outputs: outputs?,
+        crop: flatten(crop)?,
+        classes: flatten(classes)?,
         descriptor: flatten(descriptor)?,
         decision: flatten(decision)?,
         licence: licence?,
         source: source?,
+        fetch: flatten(fetch)?,
         quality,
     })
 }
@@ -90,6 +106,68 @@ fn flatten<T>(section: Option<Option<T>>) -> Option<Option<T>> {
         Some(Some(value)) => Some(Some(value)),
         Some(None) => None,
     }
+}
+
+/// Complains about a section that a model needs and lacks, or has and must not.
+fn belongs(
+    top: &Section,
+    key: &str,
+    there: bool,
+    wanted: bool,
+    allowed: bool,
+    out: &mut Vec<Problem>,
+) {
+    if wanted && !there {
+        top.complain(key, "missing for a model of this family and role", out);
+    }
+    if there && !allowed {
+        top.complain(key, "not for a model of this family and role", out);
+    }
+}
+
+/// Whether a family needs, and whether it may have, classes.
+fn takes_classes(family: Family) -> (bool, bool) {
+    let needs = family == Family::Classifier;
+    (needs, needs || family == Family::MiniFasnet)
+}
+
+/// Whether a family needs, and whether it may have, a crop.
+fn takes_crop(family: Family) -> (bool, bool) {
+    let needs = matches!(family, Family::Classifier | Family::MiniFasnet);
+    (needs, needs || family == Family::Emotion)
+}
+
+fn aligned_is_square(top: &Section, crop: &CropSpec, input: &Input, out: &mut Vec<Problem>) {
+    if crop.cut == Cut::Aligned && input.width != input.height {
+        top.complain("crop.cut", "an aligned face needs a square input", out);
+    }
+}
+
+/// The words that a manifest's classes may use; empty where that is not known.
+fn words(roles: Option<&[Role]>, family: Option<Family>) -> &'static [&'static str] {
+    let of_role = roles.and_then(|roles| roles.first()?.classes());
+    match family {
+        Some(Family::Classifier | Family::MiniFasnet) => of_role.unwrap_or_default(),
+        _ => &[],
+    }
+}
+
+/// Preferences beyond this are mistakes.
+const MOST_PREFERRED: i32 = 1000;
+
+fn preference(top: &mut Section, out: &mut Vec<Problem>) -> Option<i32> {
+    let before = out.len();
+    let value = top.optional("preference", out);
+    if out.len() > before {
+        return None;
+    }
+    let value = value.unwrap_or(0);
+    if !(-MOST_PREFERRED..=MOST_PREFERRED).contains(&value) {
+        let message = format!("want -{MOST_PREFERRED} to {MOST_PREFERRED}");
+        top.complain("preference", message, out);
+        return None;
+    }
+    Some(value)
 }
 
 fn required_section(
@@ -112,8 +190,11 @@ fn roles(top: &mut Section, family: Option<Family>, out: &mut Vec<Problem>) -> O
     }
     for role in &roles {
         if family.is_some_and(|f| !f.roles().contains(role)) {
-            top.complain("roles", format!("{role:?} is no role of this family"), out);
+            top.complain("roles", format!("{role} is no role of this family"), out);
         }
+    }
+    if family == Some(Family::Classifier) && roles.len() > 1 {
+        top.complain("roles", "a classifier has one role", out);
     }
     Some(roles)
 }
@@ -141,13 +222,23 @@ fn input(mut s: Section, out: &mut Vec<Problem>) -> Option<Input> {
     let colour: Option<Colour> = s.required("colour", out);
     let element = s.required("element", out);
     let batch = s.required("batch", out);
-    let fit = s.required("fit", out);
+    let fit: Option<Fit> = s.required("fit", out);
+    let before = out.len();
+    let place: Option<_> = s.optional("place", out);
+    let pad: Option<u8> = s.optional("pad", out);
+    let sound = out.len() == before;
+    if (place.is_some() || pad.is_some()) && fit.is_some_and(|fit| fit != Fit::Letterbox) {
+        s.complain("fit", "only a letterbox has a place and padding", out);
+    }
     let mean = channels(&mut s, "mean", colour, out);
     let scale = channels(&mut s, "scale", colour, out);
     if scale.as_ref().is_some_and(|scale| scale.contains(&0.0)) {
         s.complain("scale", "must not be 0", out);
     }
     s.finish(out);
+    if !sound {
+        return None;
+    }
     Some(Input {
         name: name?,
         width: width?,
@@ -157,6 +248,8 @@ fn input(mut s: Section, out: &mut Vec<Problem>) -> Option<Input> {
         element: element?,
         batch: batch?,
         fit: fit?,
+        place: place.unwrap_or_default(),
+        pad: pad.unwrap_or_default(),
         mean: mean?,
         scale: scale?,
     })
@@ -196,11 +289,13 @@ fn outputs(
     out: &mut Vec<Problem>,
 ) -> BTreeMap<String, String> {
     let want = family.map_or(&[][..], Family::outputs);
+    let may = family.map_or(&[][..], Family::optional_outputs);
     let mut outputs = BTreeMap::new();
     for (meaning, tensor) in s.rest() {
         match tensor {
-            _ if family.is_some() && !want.contains(&meaning.as_str()) => {
-                s.complain(&meaning, unknown(&meaning, want.iter().copied()), out);
+            _ if family.is_some() && !want.iter().chain(may).any(|m| *m == meaning) => {
+                let known = want.iter().chain(may).copied();
+                s.complain(&meaning, unknown(&meaning, known), out);
             }
             toml::Value::String(tensor) if !tensor.is_empty() => {
                 outputs.insert(meaning, tensor);
@@ -231,6 +326,59 @@ fn descriptor(mut s: Section, out: &mut Vec<Problem>) -> Option<DescriptorSpec> 
     })
 }
 
+fn crop(mut s: Section, out: &mut Vec<Problem>) -> Option<CropSpec> {
+    let cut = s.required("cut", out);
+    let before = out.len();
+    let scale: f32 = s.optional("scale", out).unwrap_or(1.0);
+    if !(0.2..=8.0).contains(&scale) {
+        s.complain("scale", "want 0.2 to 8", out);
+    }
+    let sound = out.len() == before;
+    s.finish(out);
+    sound.then_some(CropSpec { cut: cut?, scale })
+}
+
+/// Most classes of one model.
+const MOST_CLASSES: usize = 1000;
+
+fn classes(mut s: Section, words: &[&str], out: &mut Vec<Problem>) -> Option<ClassSpec> {
+    let labels: Option<Vec<String>> = s.required("labels", out);
+    let activation = s.required("activation", out);
+    for label in labels.iter().flatten() {
+        if !words.is_empty() && !words.contains(&label.as_str()) {
+            let message = format!(
+                "{label:?} is no word of its role; want {}",
+                words.join(", ")
+            );
+            s.complain("labels", message, out);
+        }
+    }
+    if labels
+        .as_ref()
+        .is_some_and(|l| !(1..=MOST_CLASSES).contains(&l.len()))
+    {
+        s.complain("labels", format!("want 1 to {MOST_CLASSES} words"), out);
+    }
+    s.finish(out);
+    Some(ClassSpec {
+        labels: labels?,
+        activation: activation?,
+    })
+}
+
+fn fetch(mut s: Section, out: &mut Vec<Problem>) -> Option<FetchSpec> {
+    let url = s.text("url", out);
+    let bytes = s.required("bytes", out);
+    if url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+        s.complain("url", "want an https address", out);
+    }
+    s.finish(out);
+    Some(FetchSpec {
+        url: url?,
+        bytes: bytes?,
+    })
+}
+
 fn decision(mut s: Section, out: &mut Vec<Problem>) -> Option<Decision> {
     let score = share(&mut s, "score", out);
     let overlap = share(&mut s, "overlap", out);
@@ -252,9 +400,14 @@ fn share(s: &mut Section, key: &'static str, out: &mut Vec<Problem>) -> Option<f
 
 fn licence(mut s: Section, out: &mut Vec<Problem>) -> Option<Licence> {
     let spdx = s.text("spdx", out);
+    let commercial = s.optional("commercial", out);
     let note = s.optional("note", out);
     s.finish(out);
-    Some(Licence { spdx: spdx?, note })
+    Some(Licence {
+        spdx: spdx?,
+        commercial,
+        note,
+    })
 }
 
 fn origin(mut s: Section, out: &mut Vec<Problem>) -> Option<Origin> {

@@ -2,6 +2,8 @@
 
 use goshawk_proto::geometry::BBox;
 
+use crate::role::Thing;
+
 /// When two boxes are the same thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Overlap {
@@ -42,9 +44,28 @@ pub fn suppress<T>(
     });
 }
 
+/// As [`suppress`] by intersection over union, but things of different classes may overlap: a
+/// backpack lies on the person who carries it. Afterwards all are in order of falling score.
+pub fn suppress_by_class(found: &mut Vec<Thing>, overlap: f32, most: usize) {
+    found.sort_by(|a, b| b.score.get().total_cmp(&a.score.get()));
+    let mut kept = 0;
+    for index in 0..found.len() {
+        let own = found[index];
+        let covered = found[..kept]
+            .iter()
+            .any(|other| other.class == own.class && other.bbox.iou(&own.bbox) > overlap);
+        if kept < most && !covered {
+            found[kept] = own;
+            kept += 1;
+        }
+    }
+    found.truncate(kept);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goshawk_proto::score::Score;
     use proptest::prelude::*;
 
     type Scored = (BBox, f32);
@@ -97,5 +118,20 @@ mod tests {
         assert_eq!(found.len(), 2);
         run(&mut found, Overlap::Smaller(0.45), 9);
         assert_eq!(found, vec![whole]);
+    }
+
+    #[test]
+    fn a_backpack_stays_on_its_person() {
+        let thing = |x, score, class| Thing {
+            bbox: BBox::new(x, 0.0, 40.0, 40.0),
+            score: Score::saturating(score),
+            class,
+        };
+        let (person, bag) = (thing(0.0, 0.9, 0), thing(2.0, 0.5, 24));
+        let mut found = vec![bag, thing(3.0, 0.8, 0), person, thing(1.0, 0.4, 24)];
+        suppress_by_class(&mut found, 0.5, 9);
+        assert_eq!(found, [person, bag]);
+        suppress_by_class(&mut found, 0.5, 1);
+        assert_eq!(found, [person]);
     }
 }

@@ -1,14 +1,18 @@
-//! Pixels to network inputs: 32-bit floats, appended to a buffer that is kept.
+//! Pixels to network inputs: 32-bit floats, appended to a buffer that is kept. What wants another
+//! element type converts them when it runs.
 
 use goshawk_proto::{geometry::Size, picture::Rgb};
 
-use crate::manifest::{Colour, Element, Input, Layout};
+use crate::manifest::{Colour, Input, Layout};
+
+/// Red, green and blue in grey: ITU-R BT.601's weights as the networks at hand were trained with.
+const GREY: [f32; 3] = [0.2989, 0.587, 0.114];
 
 /// How a network wants its pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalisation {
-    /// Blue first instead of red first.
-    pub bgr: bool,
+    /// Which channels, in which order.
+    pub colour: Colour,
     /// One channel after the other (NCHW) instead of pixel by pixel (NHWC).
     pub planar: bool,
     /// Taken from each channel, in the order the network wants them, on the scale of 0 to 255.
@@ -18,29 +22,33 @@ pub struct Normalisation {
 }
 
 impl Normalisation {
-    /// What a manifest's input asks for; `None` when it does not want three channels of 32-bit
-    /// floats.
+    /// What a manifest's input asks for; `None` when it has not one mean and scale a channel.
     pub fn of(input: &Input) -> Option<Self> {
-        let bgr = match input.colour {
-            Colour::Rgb => false,
-            Colour::Bgr => true,
-            Colour::Grey => return None,
+        let channels = input.colour.channels();
+        if input.mean.len() != channels || input.scale.len() != channels {
+            return None;
+        }
+        let per_channel = |values: &[f32]| {
+            let mut out = [0.0; 3];
+            out[..channels].copy_from_slice(values);
+            out
         };
-        let planar = input.layout == Layout::Nchw;
-        let mean = input.mean.as_slice().try_into().ok()?;
-        let factor = input.scale.as_slice().try_into().ok()?;
-        (input.element == Element::F32).then_some(Self {
-            bgr,
-            planar,
-            mean,
-            factor,
+        Some(Self {
+            colour: input.colour,
+            planar: input.layout == Layout::Nchw,
+            mean: per_channel(&input.mean),
+            factor: per_channel(&input.scale),
         })
     }
 
-    /// The value of the network's channel `c` (0 to 2).
+    /// The value of the network's channel `c`, which must be below the colour's channels.
     fn channel(&self, p: [u8; 3], c: usize) -> f32 {
-        let sample = p[if self.bgr { 2 - c } else { c }];
-        (f32::from(sample) - self.mean[c]) * self.factor[c]
+        let sample = match self.colour {
+            Colour::Rgb => f32::from(p[c]),
+            Colour::Bgr => f32::from(p[2 - c]),
+            Colour::Grey => (0..3).map(|i| GREY[i] * f32::from(p[i])).sum(),
+        };
+        (sample - self.mean[c]) * self.factor[c]
     }
 
     fn pixel(&self, p: [u8; 3]) -> [f32; 3] {
@@ -48,44 +56,69 @@ impl Normalisation {
     }
 }
 
-/// Appends the whole picture.
-pub fn append(out: &mut Vec<f32>, picture: &Rgb, how: &Normalisation) {
-    append_padded(out, picture, picture.size(), how);
+/// Where a picture lies in a larger input, and what is round it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The input in pixels.
+    pub size: Size,
+    /// The picture's left edge in it.
+    pub left: u32,
+    /// Its upper edge.
+    pub top: u32,
+    /// What all three channels of the rest are before they are normalised.
+    pub pad: u8,
 }
 
-/// Appends the picture in the top-left of a frame of `size` pixels; the rest is what a black
-/// pixel becomes. What of the picture is beyond the frame is left out.
-pub fn append_padded(out: &mut Vec<f32>, picture: &Rgb, size: Size, how: &Normalisation) {
-    out.reserve(size.width as usize * size.height as usize * 3);
-    if how.planar {
-        for c in 0..3 {
-            rows(picture, size, |shown, padding| {
+/// Appends the whole picture.
+pub fn append(out: &mut Vec<f32>, picture: &Rgb, how: &Normalisation) {
+    let frame = Frame {
+        size: picture.size(),
+        left: 0,
+        top: 0,
+        pad: 0,
+    };
+    append_framed(out, picture, &frame, how);
+}
+
+/// Appends the picture at its place in a frame, and the padding round it. What of the picture is
+/// beyond the frame is left out.
+pub fn append_framed(out: &mut Vec<f32>, picture: &Rgb, frame: &Frame, how: &Normalisation) {
+    let channels = how.colour.channels();
+    out.reserve(frame.size.width as usize * frame.size.height as usize * channels);
+    let pad = [frame.pad; 3];
+    if how.planar || channels == 1 {
+        for c in 0..channels {
+            let padding = how.channel(pad, c);
+            rows(picture, frame, |before, shown, after| {
+                out.resize(out.len() + before, padding);
                 out.extend(shown.iter().map(|p| how.channel(*p, c)));
-                out.resize(out.len() + padding, how.channel([0; 3], c));
+                out.resize(out.len() + after, padding);
             });
         }
     } else {
-        let black = how.pixel([0; 3]);
-        rows(picture, size, |shown, padding| {
-            for p in shown {
-                out.extend(how.pixel(*p));
-            }
-            for _ in 0..padding {
-                out.extend(black);
-            }
+        let padding = how.pixel(pad);
+        rows(picture, frame, |before, shown, after| {
+            out.extend(std::iter::repeat_n(padding, before).flatten());
+            out.extend(shown.iter().flat_map(|p| how.pixel(*p)));
+            out.extend(std::iter::repeat_n(padding, after).flatten());
         });
     }
 }
 
-/// Each row of the frame: the picture's pixels in it, and how many are missing.
-fn rows(picture: &Rgb, size: Size, mut each: impl FnMut(&[[u8; 3]], usize)) {
+/// Each row of the frame: how many pixels of padding, the picture's pixels, padding again.
+fn rows(picture: &Rgb, frame: &Frame, mut each: impl FnMut(usize, &[[u8; 3]], usize)) {
     let stride = picture.size().width as usize;
-    let width = size.width as usize;
+    let width = frame.size.width as usize;
+    let left = (frame.left as usize).min(width);
     let pixels = picture.data().as_chunks::<3>().0;
-    for y in 0..size.height as usize {
-        let row = pixels.get(y * stride..(y + 1) * stride).unwrap_or_default();
-        let shown = &row[..row.len().min(width)];
-        each(shown, width - shown.len());
+    for y in 0..frame.size.height as usize {
+        let row = y
+            .checked_sub(frame.top as usize)
+            .and_then(|y| pixels.get(y * stride..(y + 1) * stride))
+            .unwrap_or_default();
+        let shown = &row[..row.len().min(width - left)];
+        let before = if shown.is_empty() { width } else { left };
+        each(before, shown, width - before - shown.len());
     }
 }
 
@@ -93,17 +126,26 @@ fn rows(picture: &Rgb, size: Size, mut each: impl FnMut(&[[u8; 3]], usize)) {
 mod tests {
     use super::*;
     const SIGNED: Normalisation = Normalisation {
-        bgr: false,
+        colour: Colour::Rgb,
         planar: false,
         mean: [127.5; 3],
         factor: [1.0 / 127.5; 3],
     };
     const BGR_MEAN: Normalisation = Normalisation {
-        bgr: true,
+        colour: Colour::Bgr,
         planar: false,
         mean: [103.939, 116.779, 123.68],
         factor: [1.0; 3],
     };
+
+    fn corner(width: u32, height: u32) -> Frame {
+        Frame {
+            size: Size::new(width, height),
+            left: 0,
+            top: 0,
+            pad: 0,
+        }
+    }
 
     fn two_by_one() -> Rgb {
         Rgb::from_data(Size::new(2, 1), vec![255, 0, 10, 1, 2, 3]).unwrap()
@@ -124,7 +166,7 @@ mod tests {
     #[test]
     fn padding_is_black_to_the_right_and_below() {
         let mut out = Vec::new();
-        append_padded(&mut out, &two_by_one(), Size::new(3, 3), &SIGNED);
+        append_framed(&mut out, &two_by_one(), &corner(3, 3), &SIGNED);
         assert_eq!(out.len(), 27);
         assert!((out[0] - 1.0).abs() < 1e-6);
         assert!(out[6..].iter().all(|v| (*v + 1.0).abs() < 1e-6));
@@ -133,10 +175,10 @@ mod tests {
     #[test]
     fn too_large_a_picture_is_cut() {
         let mut out = Vec::new();
-        append_padded(
+        append_framed(
             &mut out,
             &Rgb::black(Size::new(9, 9)),
-            Size::new(4, 4),
+            &corner(4, 4),
             &BGR_MEAN,
         );
         assert_eq!(out.len(), 48);
@@ -150,7 +192,68 @@ mod tests {
             ..BGR_MEAN
         };
         let mut out = Vec::new();
-        append_padded(&mut out, &two_by_one(), Size::new(3, 1), &planar);
+        append_framed(&mut out, &two_by_one(), &corner(3, 1), &planar);
         assert_eq!(out, [10.0, 3.0, 0.0, 0.0, 2.0, 0.0, 255.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_picture_in_the_middle_has_padding_all_round() {
+        let frame = Frame {
+            size: Size::new(4, 3),
+            left: 1,
+            top: 1,
+            pad: 114,
+        };
+        let plain = Normalisation {
+            colour: Colour::Rgb,
+            planar: true,
+            mean: [0.0; 3],
+            factor: [1.0; 3],
+        };
+        let mut out = Vec::new();
+        append_framed(&mut out, &two_by_one(), &frame, &plain);
+        let red = [114.0; 12];
+        assert_eq!(out.len(), 36);
+        assert_eq!(
+            (&out[..5], &out[5..7], &out[7..12]),
+            (&red[..5], &[255.0, 1.0][..], &red[..5])
+        );
+        let mut packed = Vec::new();
+        append_framed(
+            &mut packed,
+            &two_by_one(),
+            &frame,
+            &Normalisation {
+                planar: false,
+                ..plain
+            },
+        );
+        assert_eq!(packed.len(), 36);
+        assert_eq!(packed[15..21], [255.0, 0.0, 10.0, 1.0, 2.0, 3.0]);
+        assert_eq!(packed[21..], [114.0; 15]);
+        // A place beyond the frame shows nothing of the picture.
+        packed.clear();
+        let away = Frame {
+            left: 9,
+            top: 9,
+            ..frame
+        };
+        append_framed(&mut packed, &two_by_one(), &away, &plain);
+        assert_eq!(packed, [114.0; 36]);
+    }
+
+    #[test]
+    fn grey_is_one_channel() {
+        let grey = Normalisation {
+            colour: Colour::Grey,
+            planar: false,
+            mean: [127.5, 0.0, 0.0],
+            factor: [1.0 / 127.5, 0.0, 0.0],
+        };
+        let mut out = Vec::new();
+        append(&mut out, &two_by_one(), &grey);
+        assert_eq!(out.len(), 2);
+        let want = (0.2989f32 * 255.0 + 1.14 - 127.5) / 127.5;
+        assert!((out[0] - want).abs() < 1e-5, "{}", out[0]);
     }
 }

@@ -42,6 +42,27 @@ pub enum ModelError {
         /// What the runtime said.
         reason: String,
     },
+    /// The runtime refuses it on the execution providers that are configured.
+    #[error("{model} cannot be opened on {providers}: {reason}")]
+    RefusedOn {
+        /// The manifest's name.
+        model: String,
+        /// The providers in their order.
+        providers: String,
+        /// What the runtime said.
+        reason: String,
+    },
+    /// It wants more than a picture.
+    #[error("{model} has several inputs, {found}; a model can be fed only one")]
+    ManyInputs {
+        /// The manifest's name.
+        model: String,
+        /// Their names.
+        found: String,
+    },
+    /// It opens, but does not run.
+    #[error("its first run failed: {0}")]
+    FirstRun(#[source] InferError),
     /// It has no tensor of this name.
     #[error("{model} has no {side} tensor called {tensor:?}; it has {found}")]
     NoTensor {
@@ -55,12 +76,14 @@ pub enum ModelError {
         found: String,
     },
     /// A tensor has another shape or type than its family needs.
-    #[error("{model}: tensor {tensor:?} should be float32 of {expected} but is {found}")]
+    #[error("{model}: tensor {tensor:?} should be {element} of {expected} but is {found}")]
     WrongShape {
         /// The manifest's name.
         model: String,
         /// The tensor.
         tensor: String,
+        /// Expected element type.
+        element: &'static str,
         /// Expected shape; `N` is the batch.
         expected: String,
         /// Shape and type found.

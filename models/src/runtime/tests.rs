@@ -1,6 +1,7 @@
 //! What can be said about missing and unfit files without a model.
 
-use super::*;
+use super::{model::read_checked, *};
+use crate::manifest::{Checksum, ModelFileError};
 
 #[test]
 fn a_missing_library_is_named() {

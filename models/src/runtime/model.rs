@@ -1,0 +1,273 @@
+//! Sessions of one model file.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use ort::{
+    session::{HasSelectedOutputs, OutputSelector, RunOptions, Session},
+    value::{PrimitiveTensorElementType, TensorRef},
+};
+
+use super::{
+    InferError, ModelError, Runtime,
+    budget::Budget,
+    spec::{TensorSpec, check_input, check_outputs},
+};
+use crate::manifest::{Checksum, Element, ModelFileError};
+
+/// Most outputs that a family reads.
+const MOST_OUTPUTS: usize = 16;
+
+/// What is to be opened.
+pub(crate) struct ModelFile<'a> {
+    /// The manifest's name.
+    pub(crate) name: &'a str,
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// What it must be.
+    pub(crate) sha256: Checksum,
+    /// Its input: three sides and the batch.
+    pub(crate) input: TensorSpec,
+    /// The input's element type.
+    pub(crate) element: Element,
+    /// Whether one run may have several batch entries.
+    pub(crate) any: bool,
+    /// What is read of its answers.
+    pub(crate) outputs: Vec<TensorSpec>,
+}
+
+/// A model's sessions: a fixed number, handed out one call at a time.
+pub(crate) struct Model {
+    name: String,
+    sides: [usize; 3],
+    element: Element,
+    outputs: Vec<TensorSpec>,
+    free: Mutex<Vec<Slot>>,
+    returned: Condvar,
+    budget: Arc<Budget>,
+}
+
+/// A session with what is kept for it.
+struct Slot {
+    session: Session,
+    /// Names the outputs that are read, so that no others are computed.
+    options: RunOptions<HasSelectedOutputs>,
+    ints: Vec<i32>,
+    bytes: Vec<u8>,
+}
+
+impl Model {
+    /// Opens as many sessions on a file as the runtime says, checks the file's checksum and its
+    /// tensors' names, types and shapes, and lets each session run once, so that the first real
+    /// call finds everything in place.
+    pub(crate) fn open(runtime: &Runtime, file: ModelFile<'_>) -> Result<Self, ModelError> {
+        let ModelFile { name, any, .. } = file;
+        let sides: [usize; 3] = match file.input.sides.as_slice().try_into() {
+            Ok(sides) if file.outputs.len() <= MOST_OUTPUTS => sides,
+            _ => {
+                return Err(ModelError::Unsupported {
+                    model: name.to_owned(),
+                    reason: "its family asks for an input or for outputs that no model can have",
+                });
+            }
+        };
+        // The bytes that are checked are the bytes that are run.
+        let bytes = read_checked(&file.path, file.sha256)?;
+        let refused = |e: ort::Error| refused(runtime, name, &e);
+        let mut free = Vec::with_capacity(runtime.sessions);
+        for _ in 0..runtime.sessions {
+            let session = runtime.session(&bytes).map_err(refused)?;
+            check_input(name, session.inputs(), &file.input, file.element, any)?;
+            check_outputs(name, session.outputs(), &file.outputs, any)?;
+            let read = file.outputs.iter();
+            let outputs = read.fold(OutputSelector::no_default(), |s, o| s.with(&o.name));
+            free.push(Slot {
+                session,
+                options: RunOptions::new().map_err(refused)?.with_outputs(outputs),
+                ints: Vec::new(),
+                bytes: Vec::new(),
+            });
+        }
+        let model = Self {
+            name: name.to_owned(),
+            sides,
+            element: file.element,
+            outputs: file.outputs,
+            free: Mutex::new(free),
+            returned: Condvar::new(),
+            budget: Arc::clone(&runtime.budget),
+        };
+        model.warm_up()?;
+        Ok(model)
+    }
+
+    /// Runs every session once on an empty input.
+    fn warm_up(&self) -> Result<(), ModelError> {
+        let input = vec![0.0; self.sides.iter().product()];
+        let mut slots = std::mem::take(&mut *self.lock());
+        let done = slots
+            .iter_mut()
+            .try_for_each(|slot| self.run_on(slot, 1, &input, |_| ()));
+        *self.lock() = slots;
+        done.map_err(ModelError::FirstRun)
+    }
+
+    /// Runs `batch` inputs, which lie one after the other in `input`, and gives the outputs in
+    /// the order they were asked for when opening. Waits while all sessions or the process's
+    /// threads are busy.
+    pub(crate) fn run<R>(
+        &self,
+        batch: usize,
+        input: &[f32],
+        read: impl FnOnce(&[&[f32]]) -> R,
+    ) -> Result<R, InferError> {
+        // The session first: a caller who waits for one must not hold a place.
+        let mut lease = self.take();
+        let _place = self.budget.take();
+        self.run_on(lease.slot_mut(), batch, input, read)
+    }
+
+    fn run_on<R>(
+        &self,
+        slot: &mut Slot,
+        batch: usize,
+        input: &[f32],
+        read: impl FnOnce(&[&[f32]]) -> R,
+    ) -> Result<R, InferError> {
+        let Slot {
+            session,
+            options,
+            ints,
+            bytes,
+        } = slot;
+        match self.element {
+            Element::F32 => self.feed(session, options, batch, input, read),
+            Element::I32 => {
+                ints.clear();
+                ints.extend(input.iter().map(|v| v.round() as i32));
+                self.feed(session, options, batch, ints, read)
+            }
+            Element::U8 => {
+                bytes.clear();
+                bytes.extend(input.iter().map(|v| v.round() as u8));
+                self.feed(session, options, batch, bytes, read)
+            }
+        }
+    }
+
+    fn feed<T: PrimitiveTensorElementType + Clone + std::fmt::Debug + 'static, R>(
+        &self,
+        session: &mut Session,
+        options: &RunOptions<HasSelectedOutputs>,
+        batch: usize,
+        input: &[T],
+        read: impl FnOnce(&[&[f32]]) -> R,
+    ) -> Result<R, InferError> {
+        let fail = |e: ort::Error| InferError::Run {
+            model: self.name.clone(),
+            reason: e.to_string(),
+        };
+        let [a, b, c] = self.sides;
+        let tensor = TensorRef::from_array_view(([batch, a, b, c], input)).map_err(fail)?;
+        let answers = session
+            .run_with_options(ort::inputs![tensor], options)
+            .map_err(fail)?;
+        let mut slices: [&[f32]; MOST_OUTPUTS] = [&[]; MOST_OUTPUTS];
+        for (spec, slice) in self.outputs.iter().zip(&mut slices) {
+            if let Some(value) = answers.get(&spec.name) {
+                *slice = value.try_extract_tensor::<f32>().map_err(fail)?.1;
+            }
+            let expected = spec.values() * batch;
+            if slice.len() != expected {
+                return Err(InferError::WrongAnswer {
+                    model: self.name.clone(),
+                    tensor: spec.name.clone(),
+                    expected,
+                    found: slice.len(),
+                });
+            }
+        }
+        Ok(read(&slices[..self.outputs.len()]))
+    }
+
+    fn take(&self) -> Lease<'_> {
+        let mut free = self.lock();
+        loop {
+            match free.pop() {
+                Some(slot) => {
+                    return Lease {
+                        model: self,
+                        slot: Some(slot),
+                    };
+                }
+                None => {
+                    free = self
+                        .returned
+                        .wait(free)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why no session could be made: a provider, or the file.
+fn refused(runtime: &Runtime, model: &str, error: &ort::Error) -> ModelError {
+    let (model, reason) = (model.to_owned(), error.to_string());
+    if runtime.providers.is_empty() {
+        return ModelError::Refused { model, reason };
+    }
+    let providers: Vec<_> = runtime.providers.iter().map(ToString::to_string).collect();
+    ModelError::RefusedOn {
+        model,
+        providers: providers.join(", "),
+        reason,
+    }
+}
+
+/// A session on loan; it goes back even when its user panics.
+struct Lease<'a> {
+    model: &'a Model,
+    slot: Option<Slot>,
+}
+
+impl Lease<'_> {
+    fn slot_mut(&mut self) -> &mut Slot {
+        self.slot.as_mut().expect("only drop takes the session")
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.model.lock().push(slot);
+            self.model.returned.notify_one();
+        }
+    }
+}
+
+/// The file's bytes, if their checksum is `want`.
+pub(super) fn read_checked(path: &Path, want: Checksum) -> Result<Vec<u8>, ModelFileError> {
+    let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => ModelFileError::Missing(path.to_owned()),
+        _ => ModelFileError::Io {
+            path: path.to_owned(),
+            source,
+        },
+    })?;
+    let found = Checksum::of(&bytes);
+    if found != want {
+        return Err(ModelFileError::Checksum {
+            path: path.to_owned(),
+            want,
+            found,
+        });
+    }
+    Ok(bytes)
+}
