@@ -23,7 +23,10 @@ pub fn warp_body(picture: &dyn Pixels, bbox: &BBox) -> Rgb {
         return Rgb::black(BODY_WARP);
     }
     let middle = bbox.center();
-    let corner = Point::new(middle.x - width * scale / 2.0, middle.y - height * scale / 2.0);
+    let corner = Point::new(
+        middle.x - width * scale / 2.0,
+        middle.y - height * scale / 2.0,
+    );
     let (mut scratch, mut out) = (Rgb::default(), Rgb::default());
     let map = Affine::similarity(scale, 0.0, corner);
     crop(picture, &map, BODY_WARP, &mut scratch, &mut out);
@@ -114,8 +117,14 @@ mod tests {
         let mut count = 0;
         for (at, rgb) in view.pixels() {
             count += 1;
-            assert!((at.x - 0.5 - f32::from(rgb[0])).abs() < 2.0, "{at:?} {rgb:?}");
-            assert!((at.y - 0.5 - f32::from(rgb[1])).abs() < 2.0, "{at:?} {rgb:?}");
+            assert!(
+                (at.x - 0.5 - f32::from(rgb[0])).abs() < 2.0,
+                "{at:?} {rgb:?}"
+            );
+            assert!(
+                (at.y - 0.5 - f32::from(rgb[1])).abs() < 2.0,
+                "{at:?} {rgb:?}"
+            );
         }
         assert_eq!(count, 50 * 80);
     }

@@ -13,9 +13,7 @@ mod face;
 mod source;
 mod wanted;
 
-pub use body::{
-    BodyReport, Clothing, ClothingColour, LowerBody, Presence, Sleeve, UpperBody,
-};
+pub use body::{BodyReport, Clothing, ClothingColour, LowerBody, Presence, Sleeve, UpperBody};
 pub use face::{
     Emotions, Ethnicity, Eye, EyeState, FaceReport, Failure, Gaze, Glasses, Headwear, Mask, Mouth,
     OcclusionScores, SmileKind, StillLiveness,

@@ -86,7 +86,9 @@ pub fn measure(of: &Measured<'_>) -> FaceMeasures {
             .pose
             .and_then(|_| background::background(of.picture, of.mesh)),
         red_eyes: red_eyes(of),
-        smile: of.smile.map(|s| mouth::smile_kind(s, mouth::aspect(of.mesh))),
+        smile: of
+            .smile
+            .map(|s| mouth::smile_kind(s, mouth::aspect(of.mesh))),
         shoulders: of
             .pose
             .and(of.joints)

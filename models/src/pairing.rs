@@ -40,8 +40,8 @@ pub fn pair(faces: &[BBox], bodies: &[BBox]) -> Vec<Option<usize>> {
 /// How badly a face fits a body; `None` when it cannot be its face.
 fn cost(face: &BBox, body: &BBox) -> Option<f32> {
     let middle = face.center();
-    let inside = (body.x..=body.right()).contains(&middle.x)
-        && (body.y..=body.bottom()).contains(&middle.y);
+    let inside =
+        (body.x..=body.right()).contains(&middle.x) && (body.y..=body.bottom()).contains(&middle.y);
     let below = (face.y - body.y) / face.height;
     let fits = (-MOST_ABOVE..=MOST_BELOW).contains(&below)
         && body.width >= face.width * LEAST_WIDTH
@@ -98,17 +98,27 @@ mod tests {
     #[test]
     fn a_portrait_fills_its_body() {
         let face = BBox::new(60.0, 70.0, 120.0, 150.0);
-        assert_eq!(pair(&[face], &[BBox::new(10.0, 10.0, 230.0, 290.0)]), [Some(0)]);
+        assert_eq!(
+            pair(&[face], &[BBox::new(10.0, 10.0, 230.0, 290.0)]),
+            [Some(0)]
+        );
     }
 
     #[test]
     fn everybody_is_counted_once() {
-        let faces = [BBox::new(125.0, 58.0, 30.0, 36.0), BBox::new(400.0, 60.0, 30.0, 36.0)];
+        let faces = [
+            BBox::new(125.0, 58.0, 30.0, 36.0),
+            BBox::new(400.0, 60.0, 30.0, 36.0),
+        ];
         let bodies = [BBox::new(600.0, 40.0, 80.0, 160.0), ADULT];
         let pairs = pair(&faces, &bodies);
         assert_eq!(
             people(&faces, &bodies, &pairs),
-            [Point::new(140.0, 76.0), Point::new(415.0, 78.0), Point::new(640.0, 50.0)]
+            [
+                Point::new(140.0, 76.0),
+                Point::new(415.0, 78.0),
+                Point::new(640.0, 50.0)
+            ]
         );
     }
 

@@ -262,7 +262,8 @@ impl Look<'_> {
         bodies: &[Body],
         pairs: &[Option<usize>],
     ) -> Option<Vec<goshawk_proto::geometry::Point>> {
-        let counted = self.wanted.has(Estimation::PeopleCount) && self.vision.parts.bodies.is_some();
+        let counted =
+            self.wanted.has(Estimation::PeopleCount) && self.vision.parts.bodies.is_some();
         counted.then(|| {
             let boxes: Vec<BBox> = faces.iter().filter_map(|f| f.bbox).collect();
             let bodies: Vec<BBox> = bodies.iter().map(|b| b.bbox).collect();

@@ -156,7 +156,11 @@ impl Wanted {
     }
 
     fn limits_angles(&self) -> bool {
-        let limits = [self.yaw_threshold, self.pitch_threshold, self.roll_threshold];
+        let limits = [
+            self.yaw_threshold,
+            self.pitch_threshold,
+            self.roll_threshold,
+        ];
         limits.iter().any(Option::is_some)
     }
 

@@ -154,9 +154,22 @@ mod tests {
         let bbox = BBox::new(-4.6, 2.0, 20.0, 10.0);
         assert_eq!(
             Rectangle::whole(&bbox),
-            Rectangle { x: -5, y: 2, width: 20, height: 10 }
+            Rectangle {
+                x: -5,
+                y: 2,
+                width: 20,
+                height: 10
+            }
         );
         let inside = Rectangle::within(&bbox, Size::new(12, 100));
-        assert_eq!(inside, Rectangle { x: 0, y: 2, width: 12, height: 10 });
+        assert_eq!(
+            inside,
+            Rectangle {
+                x: 0,
+                y: 2,
+                width: 12,
+                height: 10
+            }
+        );
     }
 }

@@ -43,7 +43,8 @@ pub fn resources() -> Vec<Resource> {
 /// The resources of the Handlers service.
 pub fn internal_resources() -> Vec<Resource> {
     let operation = Operation::post("checkISO", Access::Open, check);
-    let operation = described(operation).fails(&[Code::AccountHeaderMissing, Code::AccountHeaderBad]);
+    let operation =
+        described(operation).fails(&[Code::AccountHeaderMissing, Code::AccountHeaderBad]);
     vec![Resource::at("/1/iso").serve(operation)]
 }
 
@@ -101,7 +102,7 @@ pub struct CheckedPerson {
 }
 
 /// What became of one picture.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CheckedImage {
     /// Name of its file.
     pub filename: String,
@@ -119,7 +120,7 @@ pub struct CheckedImage {
 }
 
 /// What became of several pictures.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CheckedImages {
     /// Picture by picture, in the order of the request.
     pub images: Vec<CheckedImage>,

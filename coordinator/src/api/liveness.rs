@@ -89,7 +89,7 @@ impl LivenessPrediction {
 }
 
 /// What became of one picture.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessImage {
     /// Name of its file, or its address.
     pub filename: String,
@@ -111,7 +111,7 @@ pub struct LivenessTogether {
 }
 
 /// What became of several pictures.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessReply {
     /// Picture by picture, in the order of the request.
     pub images: Vec<LivenessImage>,

@@ -14,11 +14,11 @@ use super::{
     Api,
     call::Call,
     estimations::{
+        Rectangle,
         aggregate::{self, Aggregated},
         body::{BodyAttributes, BodyEstimations, FoundBody},
         face::{FaceAttributes, FaceEstimations, FoundFace, Shown},
         traits::{MaskView, deepfake, liveness},
-        Rectangle,
     },
     operation::Operation,
     payload::{Packed, Params},
@@ -43,13 +43,16 @@ pub fn resources() -> Vec<Resource> {
 /// The resources of the Handlers service.
 pub fn internal_resources() -> Vec<Resource> {
     let operation = Operation::post("sdk", Access::Open, of_handlers);
-    let operation = described(operation).fails(&[Code::AccountHeaderMissing, Code::AccountHeaderBad]);
+    let operation =
+        described(operation).fails(&[Code::AccountHeaderMissing, Code::AccountHeaderBad]);
     vec![Resource::at("/1/sdk").serve(operation)]
 }
 
 fn described(operation: Operation) -> Operation {
     operation
-        .about("Finds faces and bodies in pictures and tells what is wanted of them; keeps nothing.")
+        .about(
+            "Finds faces and bodies in pictures and tells what is wanted of them; keeps nothing.",
+        )
         .takes(upload::sdk_forms)
         .fails(&upload::errors(Purpose::Sdk))
         .fails(&[Code::FeatureDisabled])
@@ -210,9 +213,10 @@ impl Sdk {
                 .any(|(limit, angle)| super::detector::turned_too_far(limit, angle))
         });
         let mask = face.mask.map(|mask| MaskView::from(mask).predominant_mask);
-        let masked = wanted.mask_states.as_ref().is_none_or(|states| {
-            mask.is_some_and(|mask| states.0.contains(&mask.code()))
-        });
+        let masked = wanted
+            .mask_states
+            .as_ref()
+            .is_none_or(|states| mask.is_some_and(|mask| states.0.contains(&mask.code())));
         let verdict: LivenessCode = liveness(face.liveness).0;
         let live = wanted.liveness_states.as_ref();
         let live = live.is_none_or(|states| states.0.contains(&verdict));

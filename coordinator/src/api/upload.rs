@@ -404,7 +404,10 @@ mod tests {
             (full, Purpose::Liveness),
             (json!({"urls": []}), Purpose::Iso),
             (json!({"urls": vec!["/x"; 9]}), Purpose::Liveness),
-            (json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64"}), Purpose::Liveness),
+            (
+                json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64"}),
+                Purpose::Liveness,
+            ),
             (
                 json!({"urls": [{"url": "/x", "body_bounding_boxes": [{"x": 1, "y": 1, "width": 1, "height": 1}]}]}),
                 Purpose::Iso,

@@ -133,10 +133,7 @@ fn bare_share(picture: &dyn Pixels, limb: &Limb, skin: &Skin) -> Option<f32> {
 mod tests {
     use super::*;
     use crate::{body::parts::tests::standing, picture::Picture};
-    use goshawk_proto::{
-        geometry::Size,
-        picture::Rgb,
-    };
+    use goshawk_proto::{geometry::Size, picture::Rgb};
     use proptest::prelude::*;
 
     const BODY: BBox = BBox::new(50.0, 0.0, 100.0, 270.0);
@@ -185,7 +182,10 @@ mod tests {
             assert_eq!(names(&upper.clothing), want.0);
             assert_eq!(upper.sleeve, Sleeve::Short);
             assert_eq!(upper.headwear, Presence::Undefined);
-            assert_eq!(names(&lower(&picture, &BODY, Some(&joints)).clothing), want.1);
+            assert_eq!(
+                names(&lower(&picture, &BODY, Some(&joints)).clothing),
+                want.1
+            );
         }
     }
 
@@ -203,12 +203,20 @@ mod tests {
         let picture = dressed([200, 30, 40], [30, 40, 90], SKIN);
         let unsure = Joints::default();
         for joints in [None, Some(&unsure)] {
-            assert_eq!(upper(&picture, &BODY, joints, Some(&skin())), UpperBody::default());
+            assert_eq!(
+                upper(&picture, &BODY, joints, Some(&skin())),
+                UpperBody::default()
+            );
             assert_eq!(lower(&picture, &BODY, joints), LowerBody::default());
         }
         let joints = standing();
         let away = BBox::new(900.0, 0.0, 50.0, 50.0);
-        assert!(upper(&picture, &away, Some(&joints), None).clothing.colours.is_empty());
+        assert!(
+            upper(&picture, &away, Some(&joints), None)
+                .clothing
+                .colours
+                .is_empty()
+        );
     }
 
     proptest! {

@@ -165,9 +165,23 @@ pub(crate) mod tests {
     pub(crate) fn standing() -> Joints {
         let mut joints = Joints::default();
         let places = [
-            (100.0, 20.0), (105.0, 16.0), (95.0, 16.0), (112.0, 20.0), (88.0, 20.0), //
-            (130.0, 50.0), (70.0, 50.0), (140.0, 90.0), (60.0, 90.0), (142.0, 128.0), (58.0, 128.0), //
-            (120.0, 130.0), (80.0, 130.0), (122.0, 190.0), (78.0, 190.0), (122.0, 250.0), (78.0, 250.0),
+            (100.0, 20.0),
+            (105.0, 16.0),
+            (95.0, 16.0),
+            (112.0, 20.0),
+            (88.0, 20.0), //
+            (130.0, 50.0),
+            (70.0, 50.0),
+            (140.0, 90.0),
+            (60.0, 90.0),
+            (142.0, 128.0),
+            (58.0, 128.0), //
+            (120.0, 130.0),
+            (80.0, 130.0),
+            (122.0, 190.0),
+            (78.0, 190.0),
+            (122.0, 250.0),
+            (78.0, 250.0),
         ];
         for (joint, (x, y)) in joints.iter_mut().zip(places) {
             *joint = Joint {
@@ -187,7 +201,10 @@ pub(crate) mod tests {
         let thighs = thighs(&joints, &trunk);
         assert_eq!(thighs.len(), 2);
         assert!(thighs.iter().any(|t| t.holds(Point::new(121.0, 160.0))));
-        assert!(!thighs.iter().any(|t| t.holds(Point::new(100.0, 160.0))), "between the legs");
+        assert!(
+            !thighs.iter().any(|t| t.holds(Point::new(100.0, 160.0))),
+            "between the legs"
+        );
         let forearms = forearms(&joints, &trunk);
         assert!(forearms[0].holds(Point::new(141.2, 115.0)));
         assert!(!forearms[0].holds(Point::new(140.0, 91.0)), "the elbow");

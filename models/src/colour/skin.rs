@@ -38,7 +38,10 @@ impl Skin {
             return None;
         }
         let moment = |a: usize, b: usize| {
-            let sum: f32 = seen.iter().map(|v| (v[a] - mean[a]) * (v[b] - mean[b])).sum();
+            let sum: f32 = seen
+                .iter()
+                .map(|v| (v[a] - mean[a]) * (v[b] - mean[b]))
+                .sum();
             sum / count
         };
         let least = LEAST_DEVIATION * LEAST_DEVIATION;
@@ -74,8 +77,17 @@ mod tests {
         for skin in [[224, 172, 140], [141, 85, 54], [198, 134, 96]] {
             let model = Skin::of(&face(skin)).unwrap();
             assert!(model.matches(skin));
-            assert!(model.matches(skin.map(|v| (f32::from(v) * 0.85) as u8)), "in the shade");
-            for cloth in [[30, 40, 90], [240, 240, 240], [30, 30, 30], [200, 30, 40], [60, 110, 60]] {
+            assert!(
+                model.matches(skin.map(|v| (f32::from(v) * 0.85) as u8)),
+                "in the shade"
+            );
+            for cloth in [
+                [30, 40, 90],
+                [240, 240, 240],
+                [30, 30, 30],
+                [200, 30, 40],
+                [60, 110, 60],
+            ] {
                 assert!(!model.matches(cloth), "{skin:?} {cloth:?}");
             }
         }

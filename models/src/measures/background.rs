@@ -100,7 +100,10 @@ fn behind(x: usize, y: usize) -> bool {
 fn measured(rgb: &Rgb, mask: &[bool]) -> Option<Background> {
     let width = rgb.size().width as usize;
     let pixels = rgb.data().as_chunks::<3>().0;
-    let light: Vec<f32> = pixels.iter().map(|p| (luminance(*p) * 255.0).round()).collect();
+    let light: Vec<f32> = pixels
+        .iter()
+        .map(|p| (luminance(*p) * 255.0).round())
+        .collect();
     let (mut gradient, mut bright, mut count) = (0.0f64, 0.0f64, 0u32);
     for (at, _) in mask.iter().enumerate().filter(|(_, behind)| **behind) {
         gradient += f64::from(scharr(&light, at, width));
@@ -164,7 +167,11 @@ mod tests {
         let before = |x: usize, y: usize| {
             let (dx, dy) = (x as f32 - 200.0, y as f32 - 200.0);
             let head = (dx / 85.0).powi(2) + (dy / 118.0).powi(2) < 1.0;
-            if head || y > 200 && dx.abs() < 90.0 { ((x * 37 + y * 91) % 256) as u8 } else { 210 }
+            if head || y > 200 && dx.abs() < 90.0 {
+                ((x * 37 + y * 91) % 256) as u8
+            } else {
+                210
+            }
         };
         let got = background(&picture(SIZE, before), &mesh()).unwrap();
         assert!(got.gradient < 1.0 && got.uniformity.get() > 0.99, "{got:?}");
@@ -184,11 +191,18 @@ mod tests {
     #[test]
     fn a_tight_crop_has_no_background() {
         let face = Mesh::from_raw(
-            &mesh().points().iter().flat_map(|p| [p.x - 130.0, p.y - 110.0, 0.0]).collect::<Vec<_>>(),
+            &mesh()
+                .points()
+                .iter()
+                .flat_map(|p| [p.x - 130.0, p.y - 110.0, 0.0])
+                .collect::<Vec<_>>(),
             &Affine::IDENTITY,
         )
         .unwrap();
-        assert_eq!(background(&picture(Size::new(140, 190), |_, _| 9), &face), None);
+        assert_eq!(
+            background(&picture(Size::new(140, 190), |_, _| 9), &face),
+            None
+        );
         let flat = Mesh::from_raw(&vec![5.0; POINTS * 3], &Affine::IDENTITY).unwrap();
         assert_eq!(background(&picture(SIZE, |_, _| 9), &flat), None);
     }

@@ -105,16 +105,28 @@ mod tests {
         assert!((frame.head_height - 0.44).abs() < 1e-4);
         assert!((frame.eye_distance - 60.0).abs() < 1e-3);
         assert_eq!(frame.face, (140.0, 190.0));
-        let want = Indents { left: 130.0, upper: 120.0, right: 130.0, lower: 190.0 };
+        let want = Indents {
+            left: 130.0,
+            upper: 120.0,
+            right: 130.0,
+            lower: 190.0,
+        };
         assert_eq!(frame.indents, want);
     }
 
     #[test]
     fn a_turned_head_has_its_eyes_as_far_apart() {
-        let pose = HeadPose { yaw: 60.0, ..HeadPose::default() };
+        let pose = HeadPose {
+            yaw: 60.0,
+            ..HeadPose::default()
+        };
         let turned = frame(Size::new(400, 500), &mesh(), &pose);
         assert!((turned.eye_distance - 120.0).abs() < 1e-2);
         let away = HeadPose { yaw: 90.0, ..pose };
-        assert!(frame(Size::new(0, 0), &mesh(), &away).eye_distance.is_finite());
+        assert!(
+            frame(Size::new(0, 0), &mesh(), &away)
+                .eye_distance
+                .is_finite()
+        );
     }
 }

@@ -166,7 +166,10 @@ mod tests {
         let natural = light.natural.unwrap();
         assert!(natural.distance < 1.0, "{natural:?}");
         assert!((light.luminance.get() - luminance(SKIN)).abs() < 0.01);
-        assert_eq!((light.under_exposed, light.over_exposed), (Score::ZERO, Score::ZERO));
+        assert_eq!(
+            (light.under_exposed, light.over_exposed),
+            (Score::ZERO, Score::ZERO)
+        );
     }
 
     #[test]
@@ -190,7 +193,10 @@ mod tests {
         assert_eq!(black.under_exposed, Score::ONE);
         assert_eq!(light(&sample(|_, _| [255; 3])).over_exposed, Score::ONE);
         let nothing = light(&Rgb::default());
-        assert_eq!((nothing.luminance, nothing.uniformity), (Score::ZERO, Score::ZERO));
+        assert_eq!(
+            (nothing.luminance, nothing.uniformity),
+            (Score::ZERO, Score::ZERO)
+        );
     }
 
     proptest! {

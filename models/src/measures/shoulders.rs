@@ -39,7 +39,9 @@ pub(super) fn shoulders(joints: &Joints, mesh: &Mesh) -> Shoulders {
 }
 
 fn slope(left: Point, right: Point) -> f32 {
-    (right.y - left.y).atan2((right.x - left.x).max(1e-3)).to_degrees()
+    (right.y - left.y)
+        .atan2((right.x - left.x).max(1e-3))
+        .to_degrees()
 }
 
 fn ends(a: f32, b: f32) -> (f32, f32) {
@@ -57,11 +59,7 @@ pub fn search_box(face: &BBox) -> BBox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        body::parts::tests::standing,
-        post::mesh::POINTS,
-        pre::affine::Affine,
-    };
+    use crate::{body::parts::tests::standing, post::mesh::POINTS, pre::affine::Affine};
     use goshawk_proto::score::Score;
 
     /// Eyes about (100, 16), as those of [`standing`].
@@ -75,7 +73,10 @@ mod tests {
 
     #[test]
     fn level_shoulders_are_level_and_even() {
-        let want = Shoulders::Seen { slope: 0.0, unevenness: 0.0 };
+        let want = Shoulders::Seen {
+            slope: 0.0,
+            unevenness: 0.0,
+        };
         assert_eq!(shoulders(&standing(), &mesh()), want);
     }
 

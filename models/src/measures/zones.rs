@@ -123,7 +123,13 @@ mod tests {
         let eye = drawn(Point::new(60.0, 50.0), 9.0, (0.0, 0.0));
         let share = |colour| red_share(&Picture::from_rgb(filled(colour, size)), &eye).get();
         assert!(share([200, 50, 60]) > 0.99);
-        for colour in [[95, 60, 40], [40, 90, 120], [30, 30, 30], [50, 10, 10], [205, 150, 120]] {
+        for colour in [
+            [95, 60, 40],
+            [40, 90, 120],
+            [30, 30, 30],
+            [50, 10, 10],
+            [205, 150, 120],
+        ] {
             assert_eq!(share(colour), 0.0, "{colour:?}");
         }
     }

@@ -225,7 +225,12 @@ mod tests {
         let entry = (0x013b, ASCII, long.len() as u32, 26u32.to_be_bytes());
         let tags = exif_tags(&notes(&[entry], 0, long.as_bytes()));
         assert_eq!(tags.artist.map(|artist| artist.len()), Some(MAX_TEXT));
-        for other in [&b""[..], b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1\0\x02"] {
+        for other in [
+            &b""[..],
+            b"\x89PNG\r\n\x1a\n",
+            b"\xff\xd8\xff",
+            b"\xff\xd8\xff\xe1\0\x02",
+        ] {
             assert_eq!(exif_tags(other), ExifTags::default());
         }
     }

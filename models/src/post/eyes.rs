@@ -33,7 +33,10 @@ pub fn openness(eye: &EyeMesh) -> f32 {
     if !width.is_finite() || width <= f32::EPSILON {
         return 0.0;
     }
-    let lids: f32 = LIDS.iter().map(|(up, low)| at(*up).distance(at(*low))).sum();
+    let lids: f32 = LIDS
+        .iter()
+        .map(|(up, low)| at(*up).distance(at(*low)))
+        .sum();
     lids / (LIDS.len() as f32 * width)
 }
 
@@ -117,7 +120,10 @@ pub(crate) mod tests {
         let middle = Point::new(100.0, 80.0);
         assert!((openness(&drawn(middle, 9.0, (0.0, 0.0))) - 0.3).abs() < 1e-4);
         assert_eq!(state(0.3), EyeState::Open);
-        assert_eq!(state(openness(&drawn(middle, 2.0, (0.0, 0.0)))), EyeState::Closed);
+        assert_eq!(
+            state(openness(&drawn(middle, 2.0, (0.0, 0.0)))),
+            EyeState::Closed
+        );
         let mut nothing = drawn(middle, 9.0, (0.0, 0.0));
         nothing.contour = [Point3::default(); EYE_CONTOUR];
         assert_eq!(openness(&nothing), 0.0);

@@ -122,7 +122,11 @@ mod tests {
         }
         let place = |p: [f32; 3]| {
             let [x, y, _] = apply(&turn, p);
-            Point3 { x: at.0 + 30.0 * x, y: at.1 + 30.0 * y, z: 0.0 }
+            Point3 {
+                x: at.0 + 30.0 * x,
+                y: at.1 + 30.0 * y,
+                z: 0.0,
+            }
         };
         let mut drawn = drawn(Point::new(at.0, at.1), 9.0, (0.0, 0.0));
         (drawn.contour[0], drawn.contour[8]) = (place([-0.5, 0.0, 0.0]), place([0.5, 0.0, 0.0]));
@@ -155,7 +159,10 @@ mod tests {
             gaze([&eyes[0], &eyes[1]], &level).unwrap()
         };
         let ahead = look((0.0, BELOW * 30.0));
-        assert!(ahead.yaw.abs() < 0.5 && ahead.pitch.abs() < 0.5, "{ahead:?}");
+        assert!(
+            ahead.yaw.abs() < 0.5 && ahead.pitch.abs() < 0.5,
+            "{ahead:?}"
+        );
         assert!(look((3.0, BELOW * 30.0)).yaw > 10.0);
         assert!(look((0.0, BELOW * 30.0 - 3.0)).pitch > 10.0);
     }
@@ -163,9 +170,15 @@ mod tests {
     #[test]
     fn far_turned_heads_and_empty_eyes_are_not_answered() {
         let eye = drawn(Point::new(40.0, 50.0), 9.0, (0.0, 0.0));
-        let turned = HeadPose { yaw: 75.0, ..HeadPose::default() };
+        let turned = HeadPose {
+            yaw: 75.0,
+            ..HeadPose::default()
+        };
         assert_eq!(gaze([&eye, &eye], &turned), None);
-        let nowhere = HeadPose { yaw: f32::NAN, ..turned };
+        let nowhere = HeadPose {
+            yaw: f32::NAN,
+            ..turned
+        };
         assert_eq!(gaze([&eye, &eye], &nowhere), None);
         let mut empty = eye.clone();
         empty.contour[8] = empty.contour[0];

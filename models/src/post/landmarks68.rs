@@ -19,12 +19,9 @@ const FROM_MESH: [usize; COUNT] = [
     // Jaw.
     127, 234, 132, 58, 172, 150, 149, 148, 152, 377, 378, 379, 397, 288, 361, 454, 356,
     // Brows.
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
-    // Nose.
-    168, 197, 5, 4, 98, 97, 2, 326, 327,
-    // Eyes.
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    // Lips, outside and inside.
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, // Nose.
+    168, 197, 5, 4, 98, 97, 2, 326, 327, // Eyes.
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, // Lips, outside and inside.
     61, 39, 37, 0, 267, 269, 291, 321, 314, 17, 84, 91, 78, 82, 13, 312, 308, 317, 14, 87,
 ];
 
@@ -68,7 +65,14 @@ mod tests {
     #[test]
     fn the_table_is_as_symmetric_as_the_mesh() {
         // Pairs of the mesh that the pose's canonical face and the mesh's five points rely on.
-        for (left, right) in [(127, 356), (234, 454), (33, 263), (133, 362), (98, 327), (61, 291)] {
+        for (left, right) in [
+            (127, 356),
+            (234, 454),
+            (33, 263),
+            (133, 362),
+            (98, 327),
+            (61, 291),
+        ] {
             let at = |point| FROM_MESH.iter().position(|p| *p == point).unwrap();
             assert_eq!(MIRROR[at(left)], at(right));
         }

@@ -53,7 +53,9 @@ impl Look<'_> {
     }
 
     fn joints(&self, crops: &[BodyCrop<'_>]) -> Result<Vec<Option<Joints>>, InferError> {
-        let asked = self.wanted.has_any(&[Estimation::UpperBody, Estimation::LowerBody]);
+        let asked = self
+            .wanted
+            .has_any(&[Estimation::UpperBody, Estimation::LowerBody]);
         match self.vision.parts.poser.as_ref().filter(|_| asked) {
             Some(part) => part.role.joints(crops),
             None => Ok(vec![None; crops.len()]),

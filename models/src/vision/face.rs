@@ -80,10 +80,16 @@ impl Look<'_> {
     /// The aligned sample, if anything needs it.
     fn sampled(&self, face: &Found) -> Seen {
         let needed = self.wanted.face_warp
-            || self.wanted.has_any(&[Estimation::FaceChecks, Estimation::UpperBody])
-            || [Estimation::Quality, Estimation::FaceDescriptor, Estimation::Basic]
-                .into_iter()
-                .any(|e| self.asks(e));
+            || self
+                .wanted
+                .has_any(&[Estimation::FaceChecks, Estimation::UpperBody])
+            || [
+                Estimation::Quality,
+                Estimation::FaceDescriptor,
+                Estimation::Basic,
+            ]
+            .into_iter()
+            .any(|e| self.asks(e));
         let sample = || {
             let points = face.points?;
             Some(if face.is_sample() {
@@ -179,7 +185,9 @@ impl Look<'_> {
             r.genuine = a.share("real");
             r.genuine.is_some()
         })?;
-        let hats = [E::FaceChecks, E::UpperBody].into_iter().find(|e| self.wanted.has(*e));
+        let hats = [E::FaceChecks, E::UpperBody]
+            .into_iter()
+            .find(|e| self.wanted.has(*e));
         if let Some(asked) = hats {
             self.by_words(asked, &parts.headwear, faces, out, |a, r| {
                 r.headwear = a.headwear();
@@ -200,7 +208,9 @@ impl Look<'_> {
         })?;
         if self.wanted.has(Estimation::Liveness) && parts.liveness.is_some() {
             for (_, report) in faces.iter().zip(out).filter(|(f, _)| small(f)) {
-                report.failures.retain(|f| f.estimation != Estimation::Liveness);
+                report
+                    .failures
+                    .retain(|f| f.estimation != Estimation::Liveness);
                 report.liveness = Some(StillLiveness::TooSmall);
             }
         }
@@ -290,12 +300,17 @@ impl Look<'_> {
                     report.descriptor = descriptor.then_some((traits.descriptor, score));
                 }
                 Err(failure) => {
-                    let asked = [(descriptor, Estimation::FaceDescriptor), (both, Estimation::Basic)];
+                    let asked = [
+                        (descriptor, Estimation::FaceDescriptor),
+                        (both, Estimation::Basic),
+                    ];
                     let failed = asked.into_iter().filter(|(asked, _)| *asked);
-                    report.failures.extend(failed.map(|(_, estimation)| Failure {
-                        estimation,
-                        reason: failure.to_string(),
-                    }));
+                    report
+                        .failures
+                        .extend(failed.map(|(_, estimation)| Failure {
+                            estimation,
+                            reason: failure.to_string(),
+                        }));
                 }
             }
         }
@@ -306,7 +321,9 @@ impl Look<'_> {
     fn traits(&self, warps: &[&Rgb]) -> Result<Vec<Result<FaceTraits, InferError>>, InferError> {
         match self.vision.faces.describe(warps) {
             Ok(all) => Ok(all.into_iter().map(Ok).collect()),
-            Err(InferError::Degenerate { .. }) => warps.iter().map(|warp| self.trait_of(warp)).collect(),
+            Err(InferError::Degenerate { .. }) => {
+                warps.iter().map(|warp| self.trait_of(warp)).collect()
+            }
             Err(other) => Err(other),
         }
     }
@@ -345,7 +362,11 @@ impl Look<'_> {
         } else if self.wanted.has(Estimation::Mouth) && self.vision.parts.smile.is_some() {
             report.failures.push(unanswered(Estimation::Mouth));
         }
-        if let Some(warp) = seen.warp.as_ref().filter(|_| self.wanted.has(Estimation::FaceChecks)) {
+        if let Some(warp) = seen
+            .warp
+            .as_ref()
+            .filter(|_| self.wanted.has(Estimation::FaceChecks))
+        {
             report.measures = Some(Box::new(measures::measure(&Measured {
                 picture: self.picture,
                 warp,

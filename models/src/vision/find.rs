@@ -61,7 +61,10 @@ impl Look<'_> {
             }
             Given::FaceWarp => Ok((vec![self.sample()?], 0)),
             _ if needs.faces => {
-                let found = self.vision.faces.detect(&[self.picture], &self.limits.detect)?;
+                let found = self
+                    .vision
+                    .faces
+                    .detect(&[self.picture], &self.limits.detect)?;
                 Ok((found.into_iter().flatten().map(detected).collect(), 0))
             }
             _ => Ok((Vec::new(), 0)),
@@ -185,7 +188,9 @@ impl Look<'_> {
         let Some(part) = &self.vision.parts.bodies else {
             return Ok(Vec::new());
         };
-        let found = part.role.find(&[self.picture], self.limits.min_body_score)?;
+        let found = part
+            .role
+            .find(&[self.picture], self.limits.min_body_score)?;
         Ok(found.into_iter().flatten().collect())
     }
 }
@@ -224,9 +229,8 @@ fn on(mesh: &Mesh) -> Candidate {
 
 /// Present when a backpack is on the body; a detector that sees none proves nothing.
 fn backpack(body: &BBox, things: &[Thing]) -> Presence {
-    let worn = |t: &Thing| {
-        t.class == Thing::BACKPACK && t.bbox.intersection(body) >= WORN * t.bbox.area()
-    };
+    let worn =
+        |t: &Thing| t.class == Thing::BACKPACK && t.bbox.intersection(body) >= WORN * t.bbox.area();
     if things.iter().any(worn) {
         Presence::Present
     } else {

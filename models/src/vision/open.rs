@@ -99,7 +99,12 @@ pub(super) fn capabilities(models: &FaceModels, parts: &Parts) -> Capabilities {
 
 fn faces(out: &mut Capabilities, models: &FaceModels, parts: &Parts) {
     use Estimation as E;
-    let found: Vec<String> = models.detector.iter().chain(&models.mesh).cloned().collect();
+    let found: Vec<String> = models
+        .detector
+        .iter()
+        .chain(&models.mesh)
+        .cloned()
+        .collect();
     out.set(E::FaceDetection, Source::Model { models: found });
     let mesh = || models.mesh.clone();
     let formula = |about, source, over| Source::Formula {
@@ -109,24 +114,46 @@ fn faces(out: &mut Capabilities, models: &FaceModels, parts: &Parts) {
     };
     out.set(
         E::Landmarks68,
-        formula("68 of the mesh's points", "order of iBUG 300-W (Sagonas et al., 2013)", mesh()),
+        formula(
+            "68 of the mesh's points",
+            "order of iBUG 300-W (Sagonas et al., 2013)",
+            mesh(),
+        ),
     );
     out.set(
         E::HeadPose,
-        formula("rotation of a canonical face to the mesh", "absolute orientation (Horn, 1987)", mesh()),
+        formula(
+            "rotation of a canonical face to the mesh",
+            "absolute orientation (Horn, 1987)",
+            mesh(),
+        ),
     );
     let eyes = names(&parts.eyes);
-    let with_mesh = |first: &[String]| first.iter().chain(&models.mesh).cloned().collect::<Vec<_>>();
+    let with_mesh = |first: &[String]| {
+        first
+            .iter()
+            .chain(&models.mesh)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     out.set(
         E::Eyes,
         told(&eyes, Role::EyeMesh, || {
-            formula("eye aspect ratio, ellipse through the iris' rim", "Soukupová and Čech (2016)", with_mesh(&eyes))
+            formula(
+                "eye aspect ratio, ellipse through the iris' rim",
+                "Soukupová and Čech (2016)",
+                with_mesh(&eyes),
+            )
         }),
     );
     out.set(
         E::Gaze,
         told(&eyes, Role::EyeMesh, || {
-            formula("place of the irises on a model eyeball, and the head's pose", "after Wood et al. (2016)", with_mesh(&eyes))
+            formula(
+                "place of the irises on a model eyeball, and the head's pose",
+                "after Wood et al. (2016)",
+                with_mesh(&eyes),
+            )
         }),
     );
     let smile = names(&parts.smile);
@@ -138,18 +165,29 @@ fn faces(out: &mut Capabilities, models: &FaceModels, parts: &Parts) {
     );
     out.set(
         E::Quality,
-        formula("sharpness, exposure, evenness and shine of the sample", "Pech-Pacheco et al. (2000), Shafer (1985), ISO/IEC TR 29794-5", Vec::new()),
+        formula(
+            "sharpness, exposure, evenness and shine of the sample",
+            "Pech-Pacheco et al. (2000), Shafer (1985), ISO/IEC TR 29794-5",
+            Vec::new(),
+        ),
     );
     let checked = [mesh(), eyes, smile, names(&parts.poser)].concat();
     out.set(
         E::FaceChecks,
-        formula("measures of frame, light, colour and background", "ISO/IEC 19794-5, ISO/IEC 29794-5 and OFIQ", checked),
+        formula(
+            "measures of frame, light, colour and background",
+            "ISO/IEC 19794-5, ISO/IEC 29794-5 and OFIQ",
+            checked,
+        ),
     );
     let attributes = match &parts.attributes {
         Some(part) => part.models.clone(),
         None => models.attributes.clone(),
     };
-    out.set(E::Basic, told(&attributes, Role::FaceAttributes, || model(&attributes)));
+    out.set(
+        E::Basic,
+        told(&attributes, Role::FaceAttributes, || model(&attributes)),
+    );
     out.set(E::FaceDescriptor, model(&models.descriptor));
 }
 
@@ -179,8 +217,14 @@ fn bodies(out: &mut Capabilities, models: &FaceModels, parts: &Parts) {
         source,
         over,
     };
-    out.set(E::BodyDetection, told(&bodies, Role::BodyDetector, || model(&bodies)));
-    out.set(E::Accessories, told(&bodies, Role::BodyDetector, || model(&bodies)));
+    out.set(
+        E::BodyDetection,
+        told(&bodies, Role::BodyDetector, || model(&bodies)),
+    );
+    out.set(
+        E::Accessories,
+        told(&bodies, Role::BodyDetector, || model(&bodies)),
+    );
     out.set(
         E::PeopleCount,
         told(&bodies, Role::BodyDetector, || {
@@ -192,7 +236,11 @@ fn bodies(out: &mut Capabilities, models: &FaceModels, parts: &Parts) {
     out.set(
         E::BodyDescriptor,
         if describer.is_empty() {
-            formula(appearance::ABOUT, "after Farenzena et al. (2010)", Vec::new())
+            formula(
+                appearance::ABOUT,
+                "after Farenzena et al. (2010)",
+                Vec::new(),
+            )
         } else {
             model(&describer)
         },
@@ -202,7 +250,11 @@ fn bodies(out: &mut Capabilities, models: &FaceModels, parts: &Parts) {
         out.set(
             estimation,
             told(&joints, Role::BodyPose, || {
-                formula(colours, "Oklab (Ottosson, 2020), Berlin and Kay (1969), Chai and Ngan (1999)", joints.clone())
+                formula(
+                    colours,
+                    "Oklab (Ottosson, 2020), Berlin and Kay (1969), Chai and Ngan (1999)",
+                    joints.clone(),
+                )
             }),
         );
     }
@@ -213,7 +265,11 @@ fn bodies(out: &mut Capabilities, models: &FaceModels, parts: &Parts) {
     out.set(
         E::BodyBasic,
         told(&basic, Role::FaceAttributes, || {
-            formula("age and gender of the face that belongs to the body", "ours", basic.clone())
+            formula(
+                "age and gender of the face that belongs to the body",
+                "ours",
+                basic.clone(),
+            )
         }),
     );
 }

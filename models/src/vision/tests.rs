@@ -6,8 +6,8 @@ use crate::{
     post::mesh::{Mesh, POINTS},
     pre::affine::Affine,
     role::{
-        BodyCrop, Candidate, Description, FaceCrop, FaceDescriber, FaceDetector, FaceMesher, Joints,
-        MeshAnswer, Search, Subject, Thing,
+        BodyCrop, Candidate, Description, FaceCrop, FaceDescriber, FaceDetector, FaceMesher,
+        Joints, MeshAnswer, Search, Subject, Thing,
     },
 };
 use goshawk_proto::{
@@ -45,31 +45,55 @@ impl Fake {
 }
 
 impl FaceDetector for Fake {
-    fn find(&self, pictures: &[&dyn Pixels], _: &Search) -> Result<Vec<Vec<Candidate>>, InferError> {
+    fn find(
+        &self,
+        pictures: &[&dyn Pixels],
+        _: &Search,
+    ) -> Result<Vec<Vec<Candidate>>, InferError> {
         self.run();
         let candidate = |bbox: &BBox| Candidate {
             bbox: *bbox,
             score: 0.9,
-            eyes: [0.3, 0.7].map(|s| Point::new(bbox.x + bbox.width * s, bbox.y + bbox.height * 0.4)),
+            eyes: [0.3, 0.7]
+                .map(|s| Point::new(bbox.x + bbox.width * s, bbox.y + bbox.height * 0.4)),
             points: None,
         };
-        Ok(vec![self.faces.iter().map(candidate).collect(); pictures.len()])
+        Ok(vec![
+            self.faces.iter().map(candidate).collect();
+            pictures.len()
+        ])
     }
 }
 
 /// A flat face that fills a box.
 fn mesh_in(bbox: &BBox) -> Mesh {
     let mut values = vec![0.0; POINTS * 3];
-    let inside = |share: (f32, f32)| (bbox.x + bbox.width * share.0, bbox.y + bbox.height * share.1);
+    let inside = |share: (f32, f32)| {
+        (
+            bbox.x + bbox.width * share.0,
+            bbox.y + bbox.height * share.1,
+        )
+    };
     for value in values.as_chunks_mut::<3>().0 {
         let (x, y) = inside((0.5, 0.5));
         *value = [x, y, 0.0];
     }
     let places = [
-        (10, (0.5, 0.0)), (152, (0.5, 1.0)), (234, (0.0, 0.5)), (454, (1.0, 0.5)),
-        (33, (0.2, 0.4)), (133, (0.4, 0.4)), (362, (0.6, 0.4)), (263, (0.8, 0.4)),
-        (1, (0.5, 0.6)), (61, (0.3, 0.8)), (291, (0.7, 0.8)),
-        (78, (0.32, 0.8)), (308, (0.68, 0.8)), (13, (0.5, 0.8)), (14, (0.5, 0.8)),
+        (10, (0.5, 0.0)),
+        (152, (0.5, 1.0)),
+        (234, (0.0, 0.5)),
+        (454, (1.0, 0.5)),
+        (33, (0.2, 0.4)),
+        (133, (0.4, 0.4)),
+        (362, (0.6, 0.4)),
+        (263, (0.8, 0.4)),
+        (1, (0.5, 0.6)),
+        (61, (0.3, 0.8)),
+        (291, (0.7, 0.8)),
+        (78, (0.32, 0.8)),
+        (308, (0.68, 0.8)),
+        (13, (0.5, 0.8)),
+        (14, (0.5, 0.8)),
     ];
     for (index, share) in places {
         let (x, y) = inside(share);
@@ -86,7 +110,11 @@ impl FaceMesher for Fake {
             .iter()
             .map(|crop| MeshAnswer {
                 mesh: Some(mesh_in(&crop.candidate.bbox)),
-                score: if blind.contains(&crop.candidate.bbox) { 0.1 } else { 0.9 },
+                score: if blind.contains(&crop.candidate.bbox) {
+                    0.1
+                } else {
+                    0.9
+                },
             })
             .collect())
     }
@@ -142,7 +170,10 @@ impl BodyDetector for Fake {
 impl Poser for Fake {
     fn joints(&self, bodies: &[BodyCrop<'_>]) -> Result<Vec<Option<Joints>>, InferError> {
         self.run();
-        Ok(vec![Some(crate::body::parts::tests::standing()); bodies.len()])
+        Ok(vec![
+            Some(crate::body::parts::tests::standing());
+            bodies.len()
+        ])
     }
 }
 
@@ -240,22 +271,47 @@ fn picture() -> Picture {
 
 fn look(world: &World, given: Given<'_>, wanted: &Wanted) -> Report {
     let limits = LookLimits::default();
-    world.vision.look(&picture(), given, wanted, &limits).expect("nothing fails as a whole")
+    world
+        .vision
+        .look(&picture(), given, wanted, &limits)
+        .expect("nothing fails as a whole")
 }
 
 #[test]
 fn only_what_is_wanted_is_run() {
     let world = world();
-    let report = look(&world, Given::Nothing, &Wanted::these(&[Estimation::HeadPose]));
+    let report = look(
+        &world,
+        Given::Nothing,
+        &Wanted::these(&[Estimation::HeadPose]),
+    );
     assert_eq!(report.people.len(), 2);
-    assert!(report.people.iter().all(|p| p.face.as_ref().is_some_and(|f| f.head_pose.is_some())));
+    assert!(
+        report
+            .people
+            .iter()
+            .all(|p| p.face.as_ref().is_some_and(|f| f.head_pose.is_some()))
+    );
     assert!(report.people.iter().all(|p| p.body.is_none()) && report.count.is_none());
-    let idle = [&world.describer, &world.smile, &world.live, &world.bodies, &world.poser];
+    let idle = [
+        &world.describer,
+        &world.smile,
+        &world.live,
+        &world.bodies,
+        &world.poser,
+    ];
     assert!(idle.iter().all(|fake| fake.ran() == 0));
     assert_eq!((world.detector.ran(), world.mesher.ran()), (1, 1));
     look(&world, Given::Nothing, &Wanted::none());
-    look(&world, Given::Nothing, &Wanted::these(&[Estimation::BodyDetection]));
-    assert_eq!((world.detector.ran(), world.bodies.ran(), world.poser.ran()), (1, 1, 0));
+    look(
+        &world,
+        Given::Nothing,
+        &Wanted::these(&[Estimation::BodyDetection]),
+    );
+    assert_eq!(
+        (world.detector.ran(), world.bodies.ran(), world.poser.ran()),
+        (1, 1, 0)
+    );
 }
 
 #[test]
@@ -265,12 +321,19 @@ fn a_face_that_cannot_be_described_fails_alone() {
         Given::Nothing,
         &Wanted::these(&[Estimation::FaceDescriptor, Estimation::Mouth]),
     );
-    let faces: Vec<&FaceReport> = report.people.iter().filter_map(|p| p.face.as_ref()).collect();
+    let faces: Vec<&FaceReport> = report
+        .people
+        .iter()
+        .filter_map(|p| p.face.as_ref())
+        .collect();
     assert!(faces[0].descriptor.is_some() && faces[0].failures.is_empty());
     assert!(faces[1].descriptor.is_none());
     assert_eq!(faces[1].failures.len(), 1);
     assert_eq!(faces[1].failures[0].estimation, Estimation::FaceDescriptor);
-    assert!(faces.iter().all(|f| f.mouth.is_some_and(|m| m.smile.get() == 0.8 && m.occluded.is_none())));
+    assert!(faces.iter().all(|f| {
+        f.mouth
+            .is_some_and(|m| m.smile.get() == 0.8 && m.occluded.is_none())
+    }));
     assert!(faces.iter().all(|f| f.basic.is_none()), "not asked for");
 }
 
@@ -288,13 +351,27 @@ fn faces_and_bodies_are_paired_and_counted() {
     wanted.body_warp = true;
     let report = look(&world(), Given::Nothing, &wanted);
     assert_eq!(report.people.len(), 2);
-    let body = report.people[0].body.as_ref().expect("the left face has the body");
+    let body = report.people[0]
+        .body
+        .as_ref()
+        .expect("the left face has the body");
     assert_eq!(body.backpack, Some(Presence::Present));
     assert_eq!(body.basic.map(|b| b.age), Some(33.0));
-    assert_eq!(body.descriptor.as_ref().map(|d| d.version()), Some(crate::body::appearance::VERSION));
+    assert_eq!(
+        body.descriptor.as_ref().map(|d| d.version()),
+        Some(crate::body::appearance::VERSION)
+    );
     assert!(body.upper.is_some() && body.lower.is_none() && body.joints.is_some());
-    assert_eq!(body.warp.as_ref().map(Pixels::size), None.or(Some(crate::body::BODY_WARP)));
-    assert!(report.people[0].face.as_ref().is_some_and(|f| f.basic.is_none()));
+    assert_eq!(
+        body.warp.as_ref().map(Pixels::size),
+        None.or(Some(crate::body::BODY_WARP))
+    );
+    assert!(
+        report.people[0]
+            .face
+            .as_ref()
+            .is_some_and(|f| f.basic.is_none())
+    );
     assert!(report.people[1].body.is_none());
     assert_eq!(report.count.as_ref().map(Vec::len), Some(2));
 }
@@ -317,7 +394,11 @@ fn given_boxes_are_taken_without_looking_for_others() {
     assert_eq!((face.bbox, face.score), (Some(RIGHT), Score::ONE));
     world.mesher.blind.lock().expect("free").push(LEFT);
     let report = look(&world, Given::Faces(&[LEFT, RIGHT]), &wanted);
-    let faces: Vec<&FaceReport> = report.people.iter().filter_map(|p| p.face.as_ref()).collect();
+    let faces: Vec<&FaceReport> = report
+        .people
+        .iter()
+        .filter_map(|p| p.face.as_ref())
+        .collect();
     assert_eq!(faces[0].failures.len(), 1, "{:?}", faces[0].failures);
     assert_eq!(faces[0].failures[0].estimation, Estimation::HeadPose);
     assert!(faces[1].failures.is_empty() && faces[1].head_pose.is_some());
@@ -331,7 +412,10 @@ fn more_boxes_than_the_limits_are_left_out_and_counted() {
     };
     let wanted = Wanted::these(&[Estimation::BodyDetection]);
     let given = Given::Bodies(&[BODY, RIGHT, LEFT]);
-    let report = world().vision.look(&picture(), given, &wanted, &limits).expect("no network fails");
+    let report = world()
+        .vision
+        .look(&picture(), given, &wanted, &limits)
+        .expect("no network fails");
     assert_eq!((report.people.len(), report.left_out), (1, 2));
 }
 
@@ -351,12 +435,17 @@ fn a_sample_has_no_box_no_frame_and_no_liveness() {
     ]);
     let world = world();
     let limits = LookLimits::default();
-    let report = world.vision.look(&sample, Given::FaceWarp, &wanted, &limits).expect("no network fails");
+    let report = world
+        .vision
+        .look(&sample, Given::FaceWarp, &wanted, &limits)
+        .expect("no network fails");
     let face = report.people[0].face.as_ref().expect("the sample's");
     assert!(face.bbox.is_none() && face.landmarks68.is_none() && face.head_pose.is_none());
     assert!(face.quality.is_some() && face.descriptor.is_some() && face.liveness.is_none());
     let measures = face.measures.as_ref().expect("asked for");
-    assert!(measures.frame.is_none() && measures.background.is_none() && measures.shoulders.is_none());
+    assert!(
+        measures.frame.is_none() && measures.background.is_none() && measures.shoulders.is_none()
+    );
     assert!(face.failures.is_empty(), "{:?}", face.failures);
     assert_eq!((world.bodies.ran(), world.detector.ran()), (0, 0));
 }
@@ -365,8 +454,12 @@ fn a_sample_has_no_box_no_frame_and_no_liveness() {
 fn small_faces_have_no_verdict_of_liveness() {
     let wanted = Wanted::these(&[Estimation::Liveness]);
     let report = look(&world(), Given::Nothing, &wanted);
-    let told: Vec<Option<StillLiveness>> =
-        report.people.iter().filter_map(|p| p.face.as_ref()).map(|f| f.liveness).collect();
+    let told: Vec<Option<StillLiveness>> = report
+        .people
+        .iter()
+        .filter_map(|p| p.face.as_ref())
+        .map(|f| f.liveness)
+        .collect();
     let real = StillLiveness::Probability(Score::saturating(0.9));
     assert_eq!(told, [Some(StillLiveness::TooSmall), Some(real)]);
 }
@@ -382,11 +475,24 @@ fn the_largest_face_alone_keeps_its_body() {
         Estimation::BodyDetection,
         Estimation::PeopleCount,
     ]);
-    let report = world().vision.look(&picture(), Given::Nothing, &wanted, &limits).expect("no network fails");
+    let report = world()
+        .vision
+        .look(&picture(), Given::Nothing, &wanted, &limits)
+        .expect("no network fails");
     assert_eq!(report.people.len(), 1);
-    assert_eq!(report.people[0].face.as_ref().and_then(|f| f.bbox), Some(RIGHT));
-    assert!(report.people[0].body.is_none(), "the other's body is not reported");
-    assert_eq!(report.count.map(|c| c.len()), Some(2), "everybody is counted");
+    assert_eq!(
+        report.people[0].face.as_ref().and_then(|f| f.bbox),
+        Some(RIGHT)
+    );
+    assert!(
+        report.people[0].body.is_none(),
+        "the other's body is not reported"
+    );
+    assert_eq!(
+        report.count.map(|c| c.len()),
+        Some(2),
+        "everybody is counted"
+    );
 }
 
 #[test]
@@ -402,14 +508,23 @@ fn what_is_not_installed_is_missing_and_not_answered() {
         (Estimation::Ethnicity, "ethnicity"),
         (Estimation::FaceOcclusion, "face-occlusion"),
     ] {
-        assert_eq!(can.source(estimation), &Source::Missing { role: Some(role) }, "{estimation:?}");
+        assert_eq!(
+            can.source(estimation),
+            &Source::Missing { role: Some(role) },
+            "{estimation:?}"
+        );
         let wanted = Wanted::these(&[Estimation::Mouth, estimation]);
         assert_eq!(wanted.first_missing(can), Some(estimation));
     }
-    assert!(matches!(can.source(Estimation::Mouth), Source::Formula { over, .. } if over == &["smiles", "points"]));
+    assert!(
+        matches!(can.source(Estimation::Mouth), Source::Formula { over, .. } if over == &["smiles", "points"])
+    );
     let wanted = Wanted::these(&[Estimation::Emotions, Estimation::Gaze, Estimation::Eyes]);
     let report = look(&world, Given::Nothing, &wanted);
-    let face = report.people[0].face.as_ref().expect("faces were asked for");
+    let face = report.people[0]
+        .face
+        .as_ref()
+        .expect("faces were asked for");
     assert!(face.emotions.is_none() && face.gaze.is_none() && face.eyes.is_none());
 }
 
@@ -419,7 +534,12 @@ fn an_empty_picture_has_nobody() {
     let nothing = Picture::from_rgb(Rgb::default());
     let everything = Wanted::these(&Estimation::ALL);
     let limits = LookLimits::default();
-    for given in [Given::Nothing, Given::FaceWarp, Given::BodyWarp, Given::Bodies(&[BODY])] {
+    for given in [
+        Given::Nothing,
+        Given::FaceWarp,
+        Given::BodyWarp,
+        Given::Bodies(&[BODY]),
+    ] {
         let report = world.vision.look(&nothing, given, &everything, &limits);
         assert!(report.is_ok(), "{given:?}");
     }

@@ -88,13 +88,21 @@ mod tests {
 
     #[test]
     fn words_decide_and_not_their_order() {
-        let classes: Vec<String> = ["sunglasses", "no_glasses", "eyeglasses"].map(str::to_owned).into();
-        let answer = Answer { classes: &classes, shares: &[0.7, 0.1, 0.2] };
+        let classes: Vec<String> = ["sunglasses", "no_glasses", "eyeglasses"]
+            .map(str::to_owned)
+            .into();
+        let answer = Answer {
+            classes: &classes,
+            shares: &[0.7, 0.1, 0.2],
+        };
         let glasses = answer.glasses().unwrap();
         assert_eq!(glasses.sunglasses.get(), 0.7);
         assert_eq!(answer.headwear().unwrap().word, "sunglasses");
         assert_eq!(answer.mask(), None, "it does not know the words");
-        let broken = Answer { classes: &classes, shares: &[f32::NAN, 0.1] };
+        let broken = Answer {
+            classes: &classes,
+            shares: &[f32::NAN, 0.1],
+        };
         assert_eq!(broken.glasses(), None);
         assert_eq!(broken.headwear().unwrap().word, "no_glasses");
     }

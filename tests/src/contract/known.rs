@@ -10,6 +10,9 @@ const NOT_ESTIMATED: &[&str] = &[
     "ethnicity",
     "estimations.quality",
     "estimations.score",
+    "estimations.probability",
+    "mouth_attributes.occluded",
+    "mask.face_occlusion",
     "basic_attributes.ethnicity",
 ];
 

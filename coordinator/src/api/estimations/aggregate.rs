@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use goshawk_models::estimate::{
-    BodyReport, Clothing, ClothingColour, Emotions, Estimation, Ethnicity, FaceReport, LowerBody, Mask,
-    Presence, Sleeve, StillLiveness, UpperBody, Wanted,
+    BodyReport, Clothing, ClothingColour, Emotions, Estimation, Ethnicity, FaceReport, LowerBody,
+    Mask, Presence, Sleeve, StillLiveness, UpperBody, Wanted,
 };
 use goshawk_proto::{descriptor::Descriptor, detection::BasicAttributes, score::Score};
 use serde::Serialize;
@@ -186,7 +186,9 @@ pub fn face(
             basic_attributes: basic(faces.iter().filter_map(|face| face.basic))
                 .filter(|_| has(Estimation::Basic))
                 .map(|basic| EstimatedAttributes::of(basic, ethnicity(&groups))),
-            mask: mask(&masks).filter(|_| has(Estimation::Mask)).map(Into::into),
+            mask: mask(&masks)
+                .filter(|_| has(Estimation::Mask))
+                .map(Into::into),
             emotions: emotions(&moods)
                 .filter(|_| has(Estimation::Emotions))
                 .map(Into::into),
@@ -285,7 +287,11 @@ mod tests {
             liveness: Some(live),
             basic: Some(BasicAttributes {
                 age: 20.0 + 20.0 * fitness,
-                gender: if fitness > 0.5 { Gender::Male } else { Gender::Female },
+                gender: if fitness > 0.5 {
+                    Gender::Male
+                } else {
+                    Gender::Female
+                },
                 gender_score: score(fitness),
             }),
             ..FaceReport::default()
@@ -327,7 +333,10 @@ mod tests {
         let one = |colour, share| Clothing {
             colours: vec![(colour, score(share))],
         };
-        let both = [one(ClothingColour::Red, 0.9), one(ClothingColour::Blue, 0.4)];
+        let both = [
+            one(ClothingColour::Red, 0.9),
+            one(ClothingColour::Blue, 0.4),
+        ];
         let mixed = clothing(both.iter());
         assert_eq!(mixed.colours[0].0, ClothingColour::Red);
         assert!((mixed.colours[0].1.get() - 0.45).abs() < 1e-6);

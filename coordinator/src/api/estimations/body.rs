@@ -2,7 +2,8 @@
 
 use goshawk_coordinator_core::{face::whole_years, published, words};
 use goshawk_models::estimate::{
-    BodyReport, Clothing, ClothingColour, Estimation, LowerBody, Presence, Sleeve, UpperBody, Wanted,
+    BodyReport, Clothing, ClothingColour, Estimation, LowerBody, Presence, Sleeve, UpperBody,
+    Wanted,
 };
 use goshawk_proto::{
     detection::{BasicAttributes, Gender},

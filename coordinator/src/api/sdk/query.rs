@@ -201,7 +201,11 @@ impl Wanted {
 
     /// Whether heads turned too far are left out.
     pub fn limits_angles(&self) -> bool {
-        let limits = [self.yaw_threshold, self.pitch_threshold, self.roll_threshold];
+        let limits = [
+            self.yaw_threshold,
+            self.pitch_threshold,
+            self.roll_threshold,
+        ];
         limits.iter().any(Option::is_some)
     }
 

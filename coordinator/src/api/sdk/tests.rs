@@ -84,7 +84,12 @@ fn one_face_and_its_body_are_left_where_only_one_may_be() {
         let query = format!("detect_face=1&detect_body=1&multiface_policy={policy}");
         assert_eq!(sdk(&query).remaining(alone()).len(), 1, "{policy}");
     }
-    assert_eq!(sdk("detect_body=1&multiface_policy=2").remaining(alone()).len(), 2);
+    assert_eq!(
+        sdk("detect_body=1&multiface_policy=2")
+            .remaining(alone())
+            .len(),
+        2
+    );
 }
 
 #[test]

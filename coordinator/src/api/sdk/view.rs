@@ -63,7 +63,7 @@ pub struct PictureEstimation {
 }
 
 /// A picture that could not be processed.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct PictureFailure {
     /// What is wrong with it.
     #[schema(value_type = ErrorBody)]
@@ -73,7 +73,7 @@ pub struct PictureFailure {
 }
 
 /// What became of one picture.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ImageEstimation {
     /// It was processed.
@@ -117,7 +117,7 @@ impl ImageEstimation {
 }
 
 /// What is told of several pictures.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SdkReply {
     /// Picture by picture, in the order of the request.
     pub images_estimations: Vec<ImageEstimation>,

@@ -61,10 +61,15 @@ pub async fn resolve(call: &Call, address: Address) -> Result<Upload, ApiError> 
         caller.may(right(kind), Action::View)?;
     }
     let key = BlobKey { account, kind, id };
-    let bytes = call.api.blobs.get(&key).await.map_err(|error| match error {
-        BlobError::NotFound(_) => unreachable(&address.url),
-        error => crate::api::pictures::blob_error(error, id),
-    })?;
+    let bytes = call
+        .api
+        .blobs
+        .get(&key)
+        .await
+        .map_err(|error| match error {
+            BlobError::NotFound(_) => unreachable(&address.url),
+            error => crate::api::pictures::blob_error(error, id),
+        })?;
     Ok(Upload {
         faces: address.faces,
         bodies: address.bodies,

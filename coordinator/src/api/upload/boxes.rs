@@ -66,11 +66,12 @@ impl BoxesOfFile {
         )
     }
 
-    /// Whether it has boxes of another kind than the part that it came in.
+    /// Whether it has boxes of the kind of the part that it came in, and of no other.
     pub fn is_of(&self, part: &str) -> bool {
+        let (faces, bodies) = (&self.face_bounding_boxes, &self.body_bounding_boxes);
         match part {
-            "face_bounding_boxes" => self.body_bounding_boxes.is_empty(),
-            _ => self.face_bounding_boxes.is_empty(),
+            "face_bounding_boxes" => !faces.is_empty() && bodies.is_empty(),
+            _ => faces.is_empty() && !bodies.is_empty(),
         }
     }
 }

@@ -6,7 +6,7 @@ use utoipa::{
     PartialSchema,
     openapi::{
         ArrayBuilder, Deprecated, KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema,
-        SchemaFormat, Type,
+        SchemaFormat, Type, schema::ArrayItems,
     },
 };
 
@@ -91,7 +91,7 @@ fn binary() -> ObjectBuilder {
     text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
-fn list(item: impl Into<RefOr<Schema>>) -> ArrayBuilder {
+fn list(item: impl Into<ArrayItems>) -> ArrayBuilder {
     ArrayBuilder::new().items(item).min_items(Some(1))
 }
 
@@ -117,9 +117,13 @@ fn boxes() -> ArrayBuilder {
         ("width", "Pixels from left to right."),
         ("height", "Pixels from top to bottom."),
     ];
-    list(sides.into_iter().fold(ObjectBuilder::new(), |one, (name, text)| {
-        one.property(name, side(text)).required(name)
-    }))
+    list(
+        sides
+            .into_iter()
+            .fold(ObjectBuilder::new(), |one, (name, text)| {
+                one.property(name, side(text)).required(name)
+            }),
+    )
 }
 
 /// An object that may have boxes.
@@ -128,7 +132,9 @@ fn with_boxes(object: ObjectBuilder, parts: Parts) -> ObjectBuilder {
         .schema_type(Type::Integer)
         .enum_values(Some([0, 1]))
         .default(Some(0.into()))
-        .description(Some("Makes no difference: boxes are looked at closely in any case."));
+        .description(Some(
+            "Makes no difference: boxes are looked at closely in any case.",
+        ));
     kinds(parts)
         .iter()
         .fold(object, |object, name| object.property(*name, boxes()))
@@ -143,7 +149,10 @@ fn multipart(parts: Parts) -> ObjectBuilder {
         .required("image");
     let body = kinds(parts).iter().fold(body, |body, name| {
         let of_file = ObjectBuilder::new()
-            .property("filename", text().description(Some("The picture's file name.")))
+            .property(
+                "filename",
+                text().description(Some("The picture's file name.")),
+            )
             .required("filename")
             .property(*name, boxes())
             .required(*name);
@@ -192,7 +201,13 @@ fn addresses(parts: Parts) -> ObjectBuilder {
         .description(Some("Address of an image or sample that is kept here."));
     let one: RefOr<Schema> = match parts {
         Parts::Device => address.into(),
-        _ => with_boxes(ObjectBuilder::new().property("url", address).required("url"), parts).into(),
+        _ => with_boxes(
+            ObjectBuilder::new()
+                .property("url", address)
+                .required("url"),
+            parts,
+        )
+        .into(),
     };
     ObjectBuilder::new()
         .property("urls", list(one).max_items(Some(MAX_ITEMS)))

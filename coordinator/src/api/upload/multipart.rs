@@ -118,7 +118,9 @@ async fn boxes_of(
     let all = all.into_inner();
     match all.iter().all(|one| one.is_of(name)) {
         true => Ok(all),
-        false => Err(purpose.code().at(name, "extra fields not permitted")),
+        false => Err(purpose
+            .code()
+            .at(name, "want a filename and boxes of this kind")),
     }
 }
 

@@ -128,9 +128,18 @@ mod tests {
     #[test]
     fn limits_are_written_as_the_contract_does() {
         for (limit, written) in [
-            (Limit::Share(0.3, 1.0, Ends::Out), json!({"min": 0.3, "max": 1.0})),
-            (Limit::Range(90.0, None, Ends::In), json!({"min": 90.0, "max": null})),
-            (Limit::Whole(180, Some(1920)), json!({"min": 180, "max": 1920})),
+            (
+                Limit::Share(0.3, 1.0, Ends::Out),
+                json!({"min": 0.3, "max": 1.0}),
+            ),
+            (
+                Limit::Range(90.0, None, Ends::In),
+                json!({"min": 90.0, "max": null}),
+            ),
+            (
+                Limit::Whole(180, Some(1920)),
+                json!({"min": 180, "max": 1920}),
+            ),
             (Limit::Words(&["open"]), json!(["open"])),
             (Limit::Is(true), json!(1)),
         ] {

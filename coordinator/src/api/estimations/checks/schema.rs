@@ -48,7 +48,10 @@ fn one(kind: &[&Check], iso: bool) -> ObjectBuilder {
     let parts: [(&str, RefOr<Schema>); 4] = [
         ("name", text().enum_values(Some(names)).into()),
         ("object_value", value(form).into()),
-        ("threshold_value", first.map_or_else(|| text().into(), |one| limit(one, iso))),
+        (
+            "threshold_value",
+            first.map_or_else(|| text().into(), |one| limit(one, iso)),
+        ),
         ("result", zero_or_one().into()),
     ];
     parts
@@ -79,7 +82,11 @@ fn double() -> ObjectBuilder {
 }
 
 fn value(form: Form) -> ObjectBuilder {
-    let whole = || ObjectBuilder::new().minimum(Some(0)).schema_type(or_null(Type::Integer));
+    let whole = || {
+        ObjectBuilder::new()
+            .minimum(Some(0))
+            .schema_type(or_null(Type::Integer))
+    };
     match form {
         Form::Share => double().minimum(Some(0)).maximum(Some(1)),
         Form::Number | Form::Distance => double(),
@@ -87,22 +94,23 @@ fn value(form: Form) -> ObjectBuilder {
         Form::Switch => ObjectBuilder::new()
             .schema_type(or_null(Type::Integer))
             .enum_values(Some([json!(0), json!(1), json!(null)])),
-        _ if form.takes_null() => {
+        _ => {
             let words = form.words().iter().map(|word| json!(word));
             text()
                 .schema_type(or_null(Type::String))
                 .enum_values(Some(words.chain([json!(null)])))
         }
-        _ => text().enum_values(Some(form.words().iter().copied())),
     }
 }
 
 fn limit(check: &Check, iso: bool) -> RefOr<Schema> {
     let range = |kind: Type, least: Option<i32>, endless: bool| {
-        let end = |kind: SchemaType| {
-            ObjectBuilder::new().schema_type(kind).minimum(least)
+        let end = |kind: SchemaType| ObjectBuilder::new().schema_type(kind).minimum(least);
+        let upper = if endless {
+            or_null(kind.clone())
+        } else {
+            kind.clone().into()
         };
-        let upper = if endless { or_null(kind.clone()) } else { kind.clone().into() };
         ObjectBuilder::new()
             .property("min", end(kind.into()))
             .required("min")

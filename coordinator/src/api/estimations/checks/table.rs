@@ -61,11 +61,6 @@ pub enum Form {
 }
 
 impl Form {
-    /// Whether the contract lets a check say that its value is not known.
-    pub fn takes_null(self) -> bool {
-        !matches!(self, Self::Glasses | Self::Eye)
-    }
-
     /// The words of a value.
     pub fn words(self) -> &'static [&'static str] {
         match self {
@@ -175,7 +170,12 @@ impl Check {
 
 /// All of them, in the order of answers.
 pub static CHECKS: [Check; 44] = [
-    Check::word("image_format", Form::Format, &["JPEG", "JPEG2000", "PNG"], format),
+    Check::word(
+        "image_format",
+        Form::Format,
+        &["JPEG", "JPEG2000", "PNG"],
+        format,
+    ),
     Check::share("illumination_quality", (0.3, 1.0, Ends::Out), |f| {
         number(f.face.quality?.illumination)
     }),
@@ -185,21 +185,42 @@ pub static CHECKS: [Check; 44] = [
     Check::share("blurriness_quality", (0.61, 1.0, Ends::Out), |f| {
         number(f.face.quality?.sharpness)
     }),
-    Check::share("dark_quality", (0.5, 1.0, Ends::Out), |f| number(f.face.quality?.dark)),
-    Check::share("light_quality", (0.57, 1.0, Ends::Out), |f| number(f.face.quality?.light)),
-    Check::number("head_yaw", (-5.0, 5.0, Ends::In), |f| number(f.face.head_pose?.yaw)),
-    Check::number("head_pitch", (-5.0, 5.0, Ends::In), |f| number(f.face.head_pose?.pitch)),
-    Check::number("head_roll", (-8.0, 8.0, Ends::In), |f| number(f.face.head_pose?.roll)),
-    Check::number("gaze_yaw", (-5.0, 5.0, Ends::Out), |f| number(f.face.gaze?.yaw)),
-    Check::number("gaze_pitch", (-5.0, 5.0, Ends::Out), |f| number(f.face.gaze?.pitch)),
-    Check::share("mouth_smiling", (0.0, 0.5, Ends::UpperIn), |f| number(f.face.mouth?.smile)),
+    Check::share("dark_quality", (0.5, 1.0, Ends::Out), |f| {
+        number(f.face.quality?.dark)
+    }),
+    Check::share("light_quality", (0.57, 1.0, Ends::Out), |f| {
+        number(f.face.quality?.light)
+    }),
+    Check::number("head_yaw", (-5.0, 5.0, Ends::In), |f| {
+        number(f.face.head_pose?.yaw)
+    }),
+    Check::number("head_pitch", (-5.0, 5.0, Ends::In), |f| {
+        number(f.face.head_pose?.pitch)
+    }),
+    Check::number("head_roll", (-8.0, 8.0, Ends::In), |f| {
+        number(f.face.head_pose?.roll)
+    }),
+    Check::number("gaze_yaw", (-5.0, 5.0, Ends::Out), |f| {
+        number(f.face.gaze?.yaw)
+    }),
+    Check::number("gaze_pitch", (-5.0, 5.0, Ends::Out), |f| {
+        number(f.face.gaze?.pitch)
+    }),
+    Check::share("mouth_smiling", (0.0, 0.5, Ends::UpperIn), |f| {
+        number(f.face.mouth?.smile)
+    }),
     Check::share("mouth_occluded", (0.0, 0.5, Ends::UpperIn), |f| {
         number(f.face.mouth?.occluded?)
     }),
-    Check::share("mouth_open", (0.0, 0.5, Ends::UpperIn), |f| number(f.face.mouth?.opened)),
-    Check::word("glasses", Form::Glasses, &["no_glasses", "eyeglasses"], |f| {
-        Some(Found::Word(GlassesWord::from(f.face.glasses?).as_str()))
+    Check::share("mouth_open", (0.0, 0.5, Ends::UpperIn), |f| {
+        number(f.face.mouth?.opened)
     }),
+    Check::word(
+        "glasses",
+        Form::Glasses,
+        &["no_glasses", "eyeglasses"],
+        |f| Some(Found::Word(GlassesWord::from(f.face.glasses?).as_str())),
+    ),
     Check::word("left_eye", Form::Eye, &["open"], |f| eye(f, 0)),
     Check::word("right_eye", Form::Eye, &["open"], |f| eye(f, 1)),
     Check::number("head_horizontal_center", (0.45, 0.55, Ends::Out), |f| {
@@ -210,21 +231,34 @@ pub static CHECKS: [Check; 44] = [
         number(frame(f)?.center.y)
     })
     .of_the_frame(),
-    Check::number("head_width", (0.5, 0.75, Ends::Out), |f| number(frame(f)?.head_width))
-        .of_the_frame(),
-    Check::number("head_height", (0.6, 0.9, Ends::Out), |f| number(frame(f)?.head_height))
-        .of_the_frame(),
-    Check::new("eye_distance", Form::Distance, Limit::Range(90.0, None, Ends::In), |f| {
-        number(frame(f)?.eye_distance)
+    Check::number("head_width", (0.5, 0.75, Ends::Out), |f| {
+        number(frame(f)?.head_width)
     })
     .of_the_frame(),
-    Check::new("image_width", Form::Whole, Limit::Whole(180, Some(1920)), |f| {
-        Some(Found::Whole(f.size.width.into()))
+    Check::number("head_height", (0.6, 0.9, Ends::Out), |f| {
+        number(frame(f)?.head_height)
     })
+    .of_the_frame(),
+    Check::new(
+        "eye_distance",
+        Form::Distance,
+        Limit::Range(90.0, None, Ends::In),
+        |f| number(frame(f)?.eye_distance),
+    )
+    .of_the_frame(),
+    Check::new(
+        "image_width",
+        Form::Whole,
+        Limit::Whole(180, Some(1920)),
+        |f| Some(Found::Whole(f.size.width.into())),
+    )
     .not_iso(),
-    Check::new("image_height", Form::Whole, Limit::Whole(180, Some(1080)), |f| {
-        Some(Found::Whole(f.size.height.into()))
-    })
+    Check::new(
+        "image_height",
+        Form::Whole,
+        Limit::Whole(180, Some(1080)),
+        |f| Some(Found::Whole(f.size.height.into())),
+    )
     .not_iso(),
     Check::number("aspect_ratio", (0.74, 0.8, Ends::In), |f| {
         number(f.size.width as f32 / f.size.height.max(1) as f32)
@@ -239,18 +273,27 @@ pub static CHECKS: [Check; 44] = [
     Check::pixels("indent_left", (20, None), |f| whole(frame(f)?.indents.left))
         .of_the_frame()
         .not_iso(),
-    Check::pixels("indent_right", (20, None), |f| whole(frame(f)?.indents.right))
-        .of_the_frame()
-        .not_iso(),
-    Check::pixels("indent_upper", (20, None), |f| whole(frame(f)?.indents.upper))
-        .of_the_frame()
-        .not_iso(),
-    Check::pixels("indent_lower", (20, None), |f| whole(frame(f)?.indents.lower))
-        .of_the_frame()
-        .not_iso(),
-    Check::new("image_size", Form::Whole, Limit::Whole(5120, Some(2_097_152)), |f| {
-        Some(Found::Whole(f.bytes as u64))
+    Check::pixels("indent_right", (20, None), |f| {
+        whole(frame(f)?.indents.right)
     })
+    .of_the_frame()
+    .not_iso(),
+    Check::pixels("indent_upper", (20, None), |f| {
+        whole(frame(f)?.indents.upper)
+    })
+    .of_the_frame()
+    .not_iso(),
+    Check::pixels("indent_lower", (20, None), |f| {
+        whole(frame(f)?.indents.lower)
+    })
+    .of_the_frame()
+    .not_iso(),
+    Check::new(
+        "image_size",
+        Form::Whole,
+        Limit::Whole(5120, Some(2_097_152)),
+        |f| Some(Found::Whole(f.bytes as u64)),
+    )
     .not_iso(),
     Check::word("eyebrows_state", Form::Eyebrows, &["neutral"], |_| None),
     Check::word("smile_properties", Form::Smile, &["none"], smile),
@@ -259,7 +302,9 @@ pub static CHECKS: [Check; 44] = [
         let natural = measures(f)?.light.natural?;
         Some(Found::Is(natural.distance <= NATURAL))
     }),
-    Check::new("radial_distortion", Form::Switch, Limit::Is(false), |_| None),
+    Check::new("radial_distortion", Form::Switch, Limit::Is(false), |_| {
+        None
+    }),
     Check::new("red_eyes", Form::Switch, Limit::Is(false), |f| {
         let eyes = measures(f)?.red_eyes?;
         Some(Found::Is(eyes.iter().any(|share| share.get() >= RED)))
@@ -283,7 +328,12 @@ pub static CHECKS: [Check; 44] = [
         number(measures(f)?.background.as_ref()?.uniformity)
     })
     .of_the_frame(),
-    Check::word("shoulders_position", Form::Shoulders, &["parallel"], shoulders),
+    Check::word(
+        "shoulders_position",
+        Form::Shoulders,
+        &["parallel"],
+        shoulders,
+    ),
 ];
 
 /// A finite measure; anything else is none.
@@ -311,7 +361,9 @@ fn number(measure: impl Measure) -> Option<Found> {
 /// Whole pixels; what is less than none is none.
 fn whole(pixels: f32) -> Option<Found> {
     let pixels = f64::from(pixels.round());
-    pixels.is_finite().then(|| Found::Whole(pixels.max(0.0) as u64))
+    pixels
+        .is_finite()
+        .then(|| Found::Whole(pixels.max(0.0) as u64))
 }
 
 fn measures<'a>(facts: &Facts<'a>) -> Option<&'a FaceMeasures> {
@@ -367,9 +419,7 @@ fn colour(facts: &Facts<'_>) -> Option<Found> {
 fn shoulders(facts: &Facts<'_>) -> Option<Found> {
     let word = match measures(facts)?.shoulders.as_ref()? {
         Shoulders::Hidden => "hidden",
-        Shoulders::Seen { slope, unevenness }
-            if slope.abs() <= LEVEL && *unevenness <= SQUARE =>
-        {
+        Shoulders::Seen { slope, unevenness } if slope.abs() <= LEVEL && *unevenness <= SQUARE => {
             "parallel"
         }
         Shoulders::Seen { .. } => "non-parallel",
