@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     errors::{ApiError, Code},
-    store::StoreError,
+    store::{Store, StoreError},
 };
 use given::{GivenAttributes, KnownVersion, NewAttribute};
 use view::{
@@ -335,10 +335,8 @@ parameters! {
 async fn find(call: &Call) -> Result<TemporaryAttribute, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<AttributeId>("attribute_id")?);
     let now = call.api.now();
-    let found = call.api.store.run(move |store| {
-        owners::find(store, &caller, |account| store.attribute(account, id, now))
-    });
-    Ok(found.await?)
+    let look = move |store: &dyn Store, account| store.attribute(account, id, now);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
 async fn get(
@@ -392,11 +390,8 @@ async fn samples(call: Call) -> Result<Done<SamplesUsed>, ApiError> {
 /// The face that the path names.
 async fn face(call: &Call) -> Result<FaceRecord, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<FaceId>("face_id")?);
-    let found = call
-        .api
-        .store
-        .run(move |store| owners::find(store, &caller, |account| store.face(account, id)));
-    Ok(found.await?)
+    let look = move |store: &dyn Store, account| store.face(account, id);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
 parameters! {

@@ -12,7 +12,7 @@ use goshawk_coordinator_core::{
     handler::Handler,
     parameters,
     permission::{Action, Resource as Kind},
-    query::{CommaList, Switch},
+    query::{CommaList, Moment, QueryValue, Switch},
 };
 use goshawk_proto::{
     id::{EventId, HandlerId, StreamId},
@@ -21,7 +21,10 @@ use goshawk_proto::{
 };
 use serde_json::json;
 
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::openapi::{
+    Required,
+    path::{Parameter, ParameterBuilder, ParameterIn},
+};
 
 use self::view::{
     EventRow, Events, FilterReason, FilteredDetection, FilteredDetections, GeneratedEvents,
@@ -29,7 +32,6 @@ use self::view::{
 };
 use super::{
     call::Call,
-    openapi::{self, Schemas},
     operation::Operation,
     owners,
     payload::Params,
@@ -80,7 +82,9 @@ fn generator(template: &'static str, access: Access) -> Resource {
     Resource::at(template).tagged("events").serve(
         Operation::post("generateEvents", access, generate)
             .about("Makes events of pictures as a handler's policies say.")
-            .takes(forms)
+            .takes(upload::event_forms)
+            .reshape(|shape, _| shape.parameters.extend(times()))
+            .tells(&OF_PICTURES)
             .fails(&[
                 Code::HandlerNotFound,
                 Code::FeatureDisabled,
@@ -89,27 +93,38 @@ fn generator(template: &'static str, access: Access) -> Resource {
                 Code::BadContentType,
                 Code::BadPartContentType,
                 Code::BadMultipart,
+                Code::BadBase64,
                 Code::BadEventBody,
                 Code::BadImageUrl,
                 Code::NotDynamic,
                 Code::BadQuery,
                 Code::PayloadTooLarge,
+                Code::ImageNotFound,
             ]),
     )
 }
 
-/// The forms in which pictures come.
-fn forms(schemas: &mut Schemas) -> Vec<(&'static str, RefOr<Schema>)> {
-    let pictures = upload::IMAGES.into_iter().chain(upload::BASE64_IMAGES);
-    let mut forms: Vec<_> = pictures
-        .map(|media| (media, openapi::raw(schemas)))
-        .collect();
-    let object = || RefOr::from(ObjectBuilder::new().build());
-    forms.extend([
-        ("multipart/form-data", object()),
-        ("application/json", object()),
-    ]);
-    forms
+/// Errors of one picture, told beside it.
+const OF_PICTURES: [Code; 3] = [Code::ManyFaces, Code::BadImage, Code::UnsupportedImage];
+
+/// Headers that say when an event happened.
+fn times() -> [Parameter; 2] {
+    let time = |name, text| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(text))
+            .schema(Some(<Moment as QueryValue>::schema()))
+            .build()
+    };
+    [
+        time(
+            "Luna-Event-Time",
+            "When the events happened; now unless it is given.",
+        ),
+        time("Luna-Event-End-Time", "When the events ended."),
+    ]
 }
 
 /// The rows of an account or of all that pass, as the query sorts them.
@@ -145,9 +160,8 @@ async fn list(call: Call, Params(query): Params<EventQuery>) -> Result<Done<Even
 
 async fn found(call: &Call) -> Result<StoredEvent, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<EventId>("event_id")?);
-    let look =
-        move |store: &dyn Store| owners::find(store, &caller, |account| store.event(account, id));
-    Ok(call.api.store.run(look).await?)
+    let look = move |store: &dyn Store, account| store.event(account, id);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
 async fn get(

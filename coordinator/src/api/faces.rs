@@ -329,11 +329,10 @@ async fn count_with_attributes(
 
 async fn get(call: Call, Params(wanted): Params<Wanted>) -> Result<Done<FaceView>, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<FaceId>("face_id")?);
-    let face = call
-        .api
-        .store
-        .run(move |store| owners::find(store, &caller, |account| store.face(account, id)))
-        .await?;
+    let face = owners::found(&call.api.store, caller, move |store, account| {
+        store.face(account, id)
+    })
+    .await?;
     Ok(Done(wanted.view(&face)))
 }
 

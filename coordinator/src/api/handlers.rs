@@ -1,6 +1,7 @@
 //! `/6/handlers`, and the same under `/1` on the Handlers service.
 
 mod defaults;
+mod view;
 
 use std::cmp::Reverse;
 
@@ -15,16 +16,16 @@ use goshawk_coordinator_core::{
 };
 use goshawk_proto::id::{AccountId, HandlerId, ListId};
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use self::view::HandlerView;
 use super::{
     call::Call,
     lists::lists_exist,
     operation::Operation,
     owners,
     payload::{Body, Json, Params},
-    reply::{Created, Done, Exists, NoContent, Shaped},
+    reply::{Created, Done, Exists, NoContent},
     routes::{Access, Resource},
 };
 use crate::{
@@ -263,15 +264,15 @@ fn select(store: &dyn Store, scope: Scope, filters: &Filters) -> Stored<Vec<Hand
 async fn list(
     call: Call,
     Params((filters, page)): Params<(Filters, Page)>,
-) -> Result<Done<Vec<Shaped<Handler>>>, ApiError> {
+) -> Result<Done<Vec<HandlerView>>, ApiError> {
     let scope = call.scope(filters.account_id)?;
     let found = call
         .api
         .store
         .run(move |store| select(store, scope, &filters))
         .await?;
-    let rows = found.iter().skip(page.skip()).take(page.size).map(view);
-    Ok(Done(rows.collect::<Result<_, _>>()?))
+    let rows = found.iter().skip(page.skip()).take(page.size);
+    Ok(Done(rows.map(HandlerView::of).collect::<Result<_, _>>()?))
 }
 
 async fn count(
@@ -290,45 +291,12 @@ async fn count(
 
 async fn found(call: &Call) -> Result<Handler, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<HandlerId>("handler_id")?);
-    let look =
-        move |store: &dyn Store| owners::find(store, &caller, |account| store.handler(account, id));
-    Ok(call.api.store.run(look).await?)
+    let look = move |store: &dyn Store, account| store.handler(account, id);
+    Ok(owners::found(&call.api.store, caller, look).await?)
 }
 
-async fn get(call: Call) -> Result<Done<Shaped<Handler>>, ApiError> {
-    Ok(Done(view(&found(&call).await?)?))
-}
-
-fn view(handler: &Handler) -> Result<Shaped<Handler>, ApiError> {
-    let mut view =
-        serde_json::to_value(handler).map_err(|error| ApiError::internal("handler", &error))?;
-    hide_passwords(&mut view);
-    if let Some(policy) = view
-        .pointer_mut("/policies/detect_policy")
-        .and_then(Value::as_object_mut)
-    {
-        for (name, value) in defaults::switched_off() {
-            policy.entry(name).or_insert(value);
-        }
-    }
-    Ok(Shaped::new(view))
-}
-
-/// Callbacks may carry credentials of other systems, which nobody needs to read back.
-fn hide_passwords(view: &mut Value) {
-    let callbacks = view
-        .pointer_mut("/policies/storage_policy/callbacks")
-        .and_then(Value::as_array_mut);
-    for callback in callbacks.into_iter().flatten() {
-        if let Some(password) = callback.pointer_mut("/authorization/password") {
-            *password = json!("***");
-        }
-        if let Some(url) = callback.get_mut("url")
-            && let Some(text) = url.as_str()
-        {
-            *url = json!(goshawk_coordinator_core::stream::mask_credentials(text));
-        }
-    }
+async fn get(call: Call) -> Result<Done<HandlerView>, ApiError> {
+    HandlerView::of(&found(&call).await?).map(Done)
 }
 
 async fn head(call: Call) -> Result<Exists, ApiError> {

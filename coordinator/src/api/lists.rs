@@ -257,11 +257,10 @@ async fn count(call: Call, Params(filters): Params<Filters>) -> Result<Done<List
 
 async fn get(call: Call) -> Result<Done<FaceList>, ApiError> {
     let (caller, id) = (call.caller()?, call.id::<ListId>("list_id")?);
-    let list = call
-        .api
-        .store
-        .run(move |store| owners::find(store, &caller, |account| store.list(account, id)))
-        .await?;
+    let list = owners::found(&call.api.store, caller, move |store, account| {
+        store.list(account, id)
+    })
+    .await?;
     Ok(Done(list))
 }
 

@@ -1,6 +1,6 @@
 //! `POST /6/matcher/faces`: who among stored faces is most alike to given ones.
 
-mod body;
+pub mod body;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use goshawk_coordinator_core::{

@@ -8,7 +8,7 @@ use goshawk_proto::id::AccountId;
 
 use crate::{
     auth::{Caller, Scope},
-    store::{Store, StoreError, Stored},
+    store::{Store, StoreError, StoreHandle, Stored},
 };
 
 /// Accounts read at a time.
@@ -32,6 +32,23 @@ fn every(store: &dyn Store) -> Stored<Vec<AccountId>> {
         }
     }
     Ok(all)
+}
+
+/// The one row that `look` finds by its key, as [`find`] does. The caller's own is looked for where
+/// it is; those of everybody, which are many, on the blocking pool.
+pub async fn found<T: Send + 'static>(
+    store: &StoreHandle,
+    caller: Caller,
+    look: impl Fn(&dyn Store, AccountId) -> Stored<T> + Send + 'static,
+) -> Stored<T> {
+    match store.look(|store| look(store, caller.account_id)) {
+        Err(StoreError::NotFound { .. }) if caller.sees_all() => {
+            let find =
+                move |store: &dyn Store| find(store, &caller, |account| look(store, account));
+            store.run(find).await
+        }
+        found => found,
+    }
 }
 
 /// What `look` finds in the caller's account, or in another one where the caller sees all.

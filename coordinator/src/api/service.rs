@@ -25,6 +25,33 @@ use super::{
 use crate::errors::{self, ApiError, Code};
 pub use documents::{Documents, written};
 
+/// What a page is called: its template, and the id of its operation.
+type Name = (&'static str, &'static str);
+
+/// The pages that every service has under a prefix of its own.
+struct PageNames {
+    spec: Name,
+    manual: Name,
+    config: Name,
+    plugins: Name,
+}
+
+/// The pages under a prefix, and what tells their operations apart in a document.
+macro_rules! names {
+    ($prefix:literal, $mark:literal) => {
+        $crate::api::service::PageNames {
+            spec: (concat!($prefix, "/docs/spec"), concat!("getSpec", $mark)),
+            manual: (
+                concat!($prefix, "/docs/dev"),
+                concat!("getDevManual", $mark),
+            ),
+            config: (concat!($prefix, "/config"), concat!("getConfig", $mark)),
+            plugins: (concat!($prefix, "/plugins"), concat!("getPlugins", $mark)),
+        }
+    };
+}
+use names;
+
 /// Name under which a service reports its version, in the contract's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
@@ -90,12 +117,12 @@ impl Service {
         }
     }
 
-    /// First segments of its own paths, with what tells their operations apart in documents.
-    fn prefixes(self) -> &'static [(&'static str, &'static str)] {
+    /// The pages under its prefixes.
+    fn pages_by_prefix(self) -> &'static [PageNames] {
         match self {
-            Self::Api => &[("/6", "")],
-            Self::Handlers => &[("/1", "")],
-            Self::Sender | Self::Streams => &[("/1", ""), ("/2", "V2")],
+            Self::Api => &[names!("/6", "")],
+            Self::Handlers => &[names!("/1", "")],
+            Self::Sender | Self::Streams => &[names!("/1", ""), names!("/2", "V2")],
         }
     }
 
@@ -148,20 +175,26 @@ pub fn resources(service: Service) -> Vec<Resource> {
     ];
     all.extend(health::resources(service));
     all.extend(documents::resources(service));
-    for (prefix, version) in service.prefixes() {
-        all.extend(installation(service, prefix, version));
+    for names in service.pages_by_prefix() {
+        all.extend(installation(service, names));
+    }
+    if service == Service::Api {
+        all.push(
+            Resource::at("/6/features").tagged("service").serve(
+                Operation::get("getFeatures", service.pages(), features)
+                    .about("What this installation can do."),
+            ),
+        );
     }
     all
 }
 
-/// `/config`, `/plugins` and, on the API, `/features`. Templates and ids are leaked: the table is
-/// made a few times in the life of a process.
-fn installation(service: Service, prefix: &str, version: &str) -> Vec<Resource> {
-    let at = |path: &str| Resource::at(leaked(format!("{prefix}{path}"))).tagged("service");
-    let id = |name: &str| leaked(format!("{name}{version}"));
-    let mut all = vec![
-        at("/config").serve(
-            Operation::get(id("getConfig"), service.pages(), config)
+/// `/config` and `/plugins`.
+fn installation(service: Service, names: &PageNames) -> [Resource; 2] {
+    let at = |name: Name| Resource::at(name.0).tagged("service");
+    [
+        at(names.config).serve(
+            Operation::get(names.config.1, service.pages(), config)
                 .about("The settings; secrets are hidden.")
                 .gives_each(StatusCode::OK, "The settings.", |_| {
                     let object = utoipa::openapi::ObjectBuilder::new()
@@ -174,24 +207,11 @@ fn installation(service: Service, prefix: &str, version: &str) -> Vec<Resource> 
                 })
                 .fails(&[Code::NotAcceptable]),
         ),
-        at("/plugins").serve(
-            Operation::get(id("getPlugins"), service.pages(), plugins)
+        at(names.plugins).serve(
+            Operation::get(names.plugins.1, service.pages(), plugins)
                 .about("What is plugged in, and whether it runs."),
         ),
-    ];
-    if service == Service::Api {
-        all.push(
-            at("/features").serve(
-                Operation::get("getFeatures", service.pages(), features)
-                    .about("What this installation can do."),
-            ),
-        );
-    }
-    all
-}
-
-fn leaked(text: String) -> &'static str {
-    String::leak(text)
+    ]
 }
 
 async fn metrics(call: Call) -> Result<Response, ApiError> {

@@ -274,13 +274,9 @@ async fn count(
 }
 
 /// The stream of the path, if it belongs to the account that the query may name.
-async fn found(call: &Call, owner: &Owner) -> Result<StreamRecord, ApiError> {
+fn found(call: &Call, owner: &Owner) -> Result<StreamRecord, ApiError> {
     let (id, account) = (call.id::<StreamId>("stream_id")?, owner.account_id);
-    let stream = call
-        .api
-        .store
-        .run(move |store| store.stream_of_any(id))
-        .await?;
+    let stream = call.api.store.look(|store| store.stream_of_any(id))?;
     if account.is_some_and(|account| account != stream.account_id) {
         return Err(Code::StreamNotFound.with(id));
     }
@@ -288,7 +284,7 @@ async fn found(call: &Call, owner: &Owner) -> Result<StreamRecord, ApiError> {
 }
 
 async fn get(call: Call, Params(owner): Params<Owner>) -> Result<Done<StreamView>, ApiError> {
-    Ok(Done(StreamView::of(&found(&call, &owner).await?)))
+    Ok(Done(StreamView::of(&found(&call, &owner)?)))
 }
 
 async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamReplaced>, ApiError> {
@@ -329,7 +325,7 @@ async fn patch(
     Params(owner): Params<Owner>,
     Json(patch): Json<StreamPatch>,
 ) -> Result<NoContent, ApiError> {
-    let stream = found(&call, &owner).await?;
+    let stream = found(&call, &owner)?;
     let command = patch.status.into_inner();
     if let Some(command) = command {
         possible(&stream, command)?;
@@ -374,7 +370,7 @@ fn possible(stream: &StreamRecord, wanted: Command) -> Result<(), ApiError> {
 }
 
 async fn delete(call: Call, Params(owner): Params<Owner>) -> Result<NoContent, ApiError> {
-    let stream = found(&call, &owner).await?;
+    let stream = found(&call, &owner)?;
     let (account, id) = (stream.account_id, stream.stream_id);
     call.api
         .store

@@ -1,7 +1,10 @@
 //! JSON bodies as the domain's types, with mistakes reported by path.
 
 use goshawk_coordinator_core::{bounds::Invalid, formats};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::errors::{ApiError, Code};
 
@@ -13,8 +16,8 @@ const MSGPACK_DEPTH: usize = 64;
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8], code: Code) -> Result<T, ApiError> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         // What is not even JSON should be told so.
-        serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
-            .map_err(|error| mismatch(code, "", &error))?;
+        serde_json::from_slice::<IgnoredAny>(bytes)
+            .map_err(|error| mismatch(code, bytes, "", &error))?;
         return Err(code.at("", "value is not a valid dict"));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -26,7 +29,7 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8], code: Code) -> Result<T, Api
                 .map(|()| found)
                 .map_err(|error| (String::new(), error))
         })
-        .map_err(|(path, error)| mismatch(code, &path, &error))?;
+        .map_err(|(path, error)| mismatch(code, bytes, &path, &error))?;
     value.known(code)
 }
 
@@ -106,7 +109,7 @@ pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8], code: Code) -> Result
         &mut track,
     ));
     let ended = typed.and_then(|typed| reader.end().map(|()| typed));
-    ended.map_err(|error| mismatch(code, &track.path().to_string(), &error))
+    ended.map_err(|error| mismatch(code, bytes, &track.path().to_string(), &error))
 }
 
 /// The error of a value out of the contract's bounds.
@@ -116,12 +119,19 @@ pub fn invalid(code: Code, wrong: &Invalid) -> ApiError {
 
 /// serde's message names the value at fault, which may be an address with a password; only what
 /// was expected goes out.
-fn mismatch(code: Code, path: &str, error: &serde_json::Error) -> ApiError {
+fn mismatch(code: Code, bytes: &[u8], path: &str, error: &serde_json::Error) -> ApiError {
+    let text = error.to_string();
+    if text.starts_with("recursion limit exceeded") {
+        return code.at("", "too many levels");
+    }
     if error.is_syntax() || error.is_eof() {
+        // To the reader of a word, what begins no text is broken as well.
+        if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            return misfit(code, path, "unexpected value");
+        }
         let (line, column) = (error.line(), error.column());
         return code.at("", format!("invalid json at line {line} column {column}"));
     }
-    let text = error.to_string();
     // Only serde_json adds the place; it comes last.
     let text = text
         .rsplit_once(" at line ")
@@ -210,6 +220,26 @@ mod tests {
         assert!(detail::<FaceFilters>(long).contains(
             "Path: 'user_data', message: 'ensure this value has at most 128 characters'"
         ));
+    }
+
+    #[test]
+    fn what_is_no_word_is_no_broken_json() {
+        let found = detail::<NewStream>(json!({"status": -77}));
+        assert!(
+            found.contains("Path: 'status', message: 'unexpected"),
+            "{found}"
+        );
+        let refused = |text: &str| {
+            let read = from_json::<NewStream>(text.as_bytes(), Code::BadJson);
+            read.expect_err("refused").to_string()
+        };
+        let broken = refused(r#"{"status": }"#);
+        assert!(
+            broken.contains("invalid json at line 1 column 12"),
+            "{broken}"
+        );
+        let deep = refused(&format!("{{\"x\":{}", "[".repeat(5000)));
+        assert!(deep.contains("Path: ''"), "{deep}");
     }
 
     #[test]

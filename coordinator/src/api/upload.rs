@@ -4,7 +4,7 @@ mod address;
 mod boxes;
 mod described;
 mod json_body;
-mod multipart;
+pub mod multipart;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use crate::{
     errors::{ApiError, Code},
 };
 pub use address::unreachable;
-pub use described::{detection_forms, errors, iso_forms, liveness_forms, sdk_forms};
+pub use described::{detection_forms, errors, event_forms, iso_forms, liveness_forms, sdk_forms};
 use json_body::{Few, JsonBody};
 
 /// File name of a picture that came without one.
@@ -146,7 +146,8 @@ fn is_base64_type(media: &str) -> bool {
     BASE64_IMAGES.contains(&media)
 }
 
-fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
+/// The bytes that base64 text stands for, which may be broken into lines.
+pub fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
     let text: Vec<u8> = text
         .iter()
         .copied()
@@ -165,7 +166,15 @@ pub async fn read(call: &Call, purpose: Purpose) -> Result<Pictures, ApiError> {
     match media.as_str() {
         media if is_image_type(media) => Ok(unnamed(call.bytes().await?)),
         media if is_base64_type(media) => Ok(unnamed(from_base64(&call.bytes().await?)?)),
-        "multipart/form-data" => multipart::read(call, purpose).await.map(Pictures::Given),
+        "multipart/form-data" => {
+            let header = call.headers.get(http::header::CONTENT_TYPE);
+            let header = header.and_then(|value| value.to_str().ok());
+            // What is no boundary is told before the body is waited for.
+            let boundary = multipart::boundary(header.unwrap_or_default())?;
+            let whole = call.bytes().await?;
+            let read = multipart::pictures(boundary, whole, purpose, call.api.max_pictures);
+            read.await.map(Pictures::Given)
+        }
         "application/json" => from_json(&call.bytes().await?, purpose, call.api.max_pictures),
         _ => Err(Code::BadContentType.plain()),
     }
@@ -217,7 +226,8 @@ pub async fn samples(
     Ok(found)
 }
 
-fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures, ApiError> {
+/// Pictures of a JSON body, up to `most` of them by their addresses or samples.
+pub fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures, ApiError> {
     let code = purpose.code();
     let mut body: JsonBody = from_slice(body, code)?;
     body.refuse_unsupported(purpose)?;

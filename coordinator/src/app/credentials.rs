@@ -1,6 +1,6 @@
 //! The authenticator over the store's accounts and tokens.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{collections::HashSet, future::ready, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use goshawk_coordinator_core::{account::Account, token::TokenRecord};
@@ -43,12 +43,13 @@ fn needed_keys(store: &dyn Store, now: Timestamp) -> Result<HashSet<String>, Sto
 
 impl Credentials for StoreHandle {
     fn by_login<'a>(&'a self, login: &'a str) -> BoxFuture<'a, Result<Option<Stored>, ApiError>> {
-        let login = login.to_owned();
-        Box::pin(async move { found(self.run(move |store| store.account_by_login(&login)).await) })
+        let account = self.look(|store| store.account_by_login(login));
+        Box::pin(ready(found(account)))
     }
 
     fn by_id(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Stored>, ApiError>> {
-        Box::pin(async move { found(self.run(move |store| store.account(id)).await) })
+        let account = self.look(|store| store.account(id));
+        Box::pin(ready(found(account)))
     }
 
     fn by_token(
@@ -56,19 +57,17 @@ impl Credentials for StoreHandle {
         account: AccountId,
         id: TokenId,
     ) -> BoxFuture<'_, Result<Option<(TokenRecord, Role)>, ApiError>> {
-        Box::pin(async move {
-            let both = self.run(move |store| {
-                let token = store.token(account, id)?;
-                Ok((token, store.account(account)?.account_type))
-            });
-            match both.await {
-                Err(error @ StoreError::Corrupt { what: "token", .. }) => {
-                    tracing::error!(token_id = %id, "{error}");
-                    Err(Code::TokenUnreadable.plain())
-                }
-                other => there(other),
+        let both = self.look(|store| {
+            let token = store.token(account, id)?;
+            Ok((token, store.account(account)?.account_type))
+        });
+        Box::pin(ready(match both {
+            Err(error @ StoreError::Corrupt { what: "token", .. }) => {
+                tracing::error!(token_id = %id, "{error}");
+                Err(Code::TokenUnreadable.plain())
             }
-        })
+            other => there(other),
+        }))
     }
 }
 

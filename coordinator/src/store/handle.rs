@@ -30,6 +30,14 @@ impl StoreHandle {
         &self.store
     }
 
+    /// Looks at a few rows by their keys, on the caller's own thread: the embedded store answers
+    /// from its cache or with the read of a page, and a hop to another thread and back costs
+    /// several times as much. Nothing that scans or writes belongs here; a store behind a network
+    /// would send this through [`Self::run`] as well.
+    pub fn look<T>(&self, call: impl FnOnce(&dyn Store) -> Stored<T>) -> Stored<T> {
+        call(self.store.as_ref())
+    }
+
     /// Runs `call` on the blocking pool.
     pub async fn run<T: Send + 'static>(
         &self,

@@ -13,6 +13,7 @@ mod accounts;
 mod attributes;
 mod audit;
 mod bad_input;
+mod bad_values;
 mod crossing;
 mod events;
 mod faces;

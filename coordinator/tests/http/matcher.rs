@@ -103,7 +103,7 @@ async fn matching_names_its_mistakes() {
         ),
         (
             json!({"type": "sdk_descriptor", "id": "x", "data": "%"}),
-            12034,
+            18001,
         ),
     ] {
         send(body(reference, faces.clone()))

@@ -277,7 +277,7 @@ pub struct EventHandler {
     #[serde(default)]
     pub frame_store: Option<String>,
     /// Whom events belong to. Read and forgotten: they are the stream's account's.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "Authorization::is_forgotten")]
     pub authorization: Authorization,
 }
 

@@ -1,6 +1,6 @@
 //! The authorisation that a stream's body carries for its events.
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::id::AccountId;
 
@@ -26,6 +26,20 @@ enum Given {
         #[allow(dead_code, reason = "only its presence counts")]
         account_id: AccountId,
     },
+}
+
+impl Authorization {
+    /// That there is nothing to be told of it.
+    pub(super) fn is_forgotten(&self) -> bool {
+        true
+    }
+}
+
+/// Nothing, whatever was given: for fields that are left out, which must be writable all the same.
+impl Serialize for Authorization {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
 }
 
 impl<'de> Deserialize<'de> for Authorization {

@@ -6,23 +6,32 @@
     reason = "a panic is what is looked for"
 )]
 
+pub mod seeds;
+
 use std::sync::OnceLock;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use goshawk_coordinator::{
     api::{
+        attributes::{
+            given::{GivenAttributes, NewAttribute},
+            sdk,
+        },
+        faces::NewFace,
+        matcher::body::MatchBody,
         media,
+        payload::{self, Body},
         query::Query,
-        typed::{from_json, from_msgpack},
+        upload::{self, Pictures, Purpose, multipart},
     },
     auth::{
         cookie,
         jwt::{self, Claims, SigningKey},
     },
-    errors::Code,
 };
 use goshawk_coordinator_core::{
-    bounds::Check,
     event_filter::{EventQuery, Subscription},
     handler::NewHandler,
     query::{Page, Pairs, Parameters},
@@ -31,6 +40,7 @@ use goshawk_coordinator_core::{
 };
 use goshawk_models::{DecodeLimits, Exif, Picture};
 use goshawk_proto::{
+    descriptor::Descriptor,
     event::Event,
     id::{AccountId, ListId, TokenId},
     link::{
@@ -49,6 +59,10 @@ pub type Target = fn(&[u8]);
 pub const ALL: &[(&str, Target)] = &[
     ("query", query),
     ("body", body),
+    ("face", face),
+    ("multipart", parts),
+    ("image", image),
+    ("descriptor", descriptor),
     ("token", token),
     ("event", event),
     ("link", link),
@@ -80,13 +94,92 @@ pub fn body(bytes: &[u8]) {
     let Some((choice, bytes)) = bytes.split_first() else {
         return;
     };
-    let code = Code::BadJson;
     match choice % 4 {
-        0 => drop(from_json::<NewHandler>(bytes, code).map(|body| body.check())),
-        1 => drop(from_json::<NewStream>(bytes, code).map(|body| body.check())),
-        2 => drop(from_msgpack::<NewHandler>(bytes, code).map(|body| body.check())),
-        _ => drop(from_msgpack::<NewStream>(bytes, code).map(|body| body.check())),
+        0 => read::<NewHandler>(bytes, false),
+        1 => read::<NewStream>(bytes, false),
+        2 => read::<NewHandler>(bytes, true),
+        _ => read::<NewStream>(bytes, true),
     }
+}
+
+fn read<T: Body>(bytes: &[u8], is_packed: bool) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    match is_packed {
+        true => drop(payload::msgpack::<T>(&bytes)),
+        false => drop(payload::json::<T>(&bytes)),
+    }
+}
+
+/// Bodies with descriptors, in JSON and MessagePack: the first byte chooses which.
+pub fn face(bytes: &[u8]) {
+    let Some((choice, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let is_packed = choice % 2 == 1;
+    match choice / 2 % 4 {
+        0 => read::<NewFace>(bytes, is_packed),
+        1 => read::<GivenAttributes>(bytes, is_packed),
+        2 => read::<NewAttribute>(bytes, is_packed),
+        _ => read::<MatchBody>(bytes, is_packed),
+    }
+}
+
+/// Most pictures in one body.
+const PICTURES: usize = 4;
+
+/// Multipart bodies with pictures, whose parts are `b` apart.
+pub fn parts(bytes: &[u8]) {
+    for purpose in [Purpose::Detection, Purpose::Events] {
+        let body = Bytes::copy_from_slice(bytes);
+        let read = multipart::pictures("b".to_owned(), body, purpose, PICTURES).now_or_never();
+        let Ok(uploads) = read.expect("the body is whole") else {
+            continue;
+        };
+        assert!((1..=PICTURES).contains(&uploads.len()));
+        for upload in uploads {
+            assert!(upload.filename.chars().count() <= multipart::MAX_NAME);
+            assert!(!upload.filename.contains(char::is_control));
+            assert!(upload.bytes.len() < bytes.len());
+        }
+    }
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(boundary) = multipart::boundary(&text) {
+        assert!(boundary.len() < text.len());
+    }
+}
+
+/// Pictures as base64 text, by itself and within JSON.
+pub fn image(bytes: &[u8]) {
+    if let Ok(read) = upload::from_base64(bytes) {
+        let bare = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+        let bare: Vec<u8> = bare.copied().collect();
+        assert_eq!(STANDARD.encode(read).into_bytes(), bare);
+    }
+    for purpose in [
+        Purpose::Detection,
+        Purpose::Events,
+        Purpose::Iso,
+        Purpose::Sdk,
+        Purpose::Liveness,
+    ] {
+        match upload::from_json(bytes, purpose, PICTURES) {
+            Ok(Pictures::Given(given)) => assert_eq!(given.len(), 1),
+            Ok(Pictures::Samples(ids)) => assert!((1..=PICTURES).contains(&ids.len())),
+            Ok(Pictures::Addresses(all)) => assert!((1..=PICTURES).contains(&all.len())),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Packed descriptors: of unit length, and the same when written and read again.
+pub fn descriptor(bytes: &[u8]) {
+    let Some(read) = sdk::unpack(bytes) else {
+        return;
+    };
+    let alike = |one: &Descriptor| read.cosine(one).expect("of one version and length");
+    assert!((alike(&read) - 1.0).abs() < 1e-3, "{read:?}");
+    let again = sdk::unpack(&sdk::pack(&read)).expect("what was written can be read");
+    assert!((alike(&again) - 1.0).abs() < 1e-3, "{again:?}");
 }
 
 fn key() -> &'static SigningKey {

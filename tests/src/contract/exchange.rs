@@ -10,9 +10,6 @@ use super::{
     known, schema,
 };
 
-/// The error of an address that does not exist.
-const NO_SUCH_PAGE: u64 = 12013;
-
 /// Which service was asked: paths of different services are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -59,8 +56,8 @@ impl Exchange<'_> {
             }
             return;
         };
-        if self.code() == Some(NO_SUCH_PAGE) && !has_good_ids(document, &operation) {
-            // An id that is none, in the path, makes an address that does not exist.
+        if known::is_unknown(self) && !has_good_ids(document, &operation) {
+            // An id that is none, in the path, makes another address.
             return;
         }
         if (200..300).contains(&self.status) {

@@ -25,6 +25,10 @@ const FORGOTTEN: &[(u64, &str)] = &[
         11064,
         "credentials of a kind that may not: it is told of accounts only",
     ),
+    (
+        37003,
+        "a body that is too large: the Streams service's contract knows none",
+    ),
 ];
 
 /// Parts of the contract that are switched off: their addresses answer with these alone, whatever is
@@ -58,8 +62,6 @@ pub fn is_known(exchange: &Exchange<'_>, is_published: bool, fault: &Fault) -> b
     if fault.what == "missing" && may_miss {
         return true;
     }
-    // Read and not kept, and for that left out of our document.
-    let is_read_only_by_us = fault.at.ends_with("event_handler.authorization");
     // The document gives every cookie as `*`.
     let is_cookie = fault.at == "header.Set-Cookie";
     // The document says so in words and forgets it in the schema.
@@ -67,7 +69,6 @@ pub fn is_known(exchange: &Exchange<'_>, is_published: bool, fault: &Fault) -> b
     // Of answers that the document gives in MessagePack as well, the header names JSON only.
     let is_packed = fault.at == "header.Content-Type" && fault.what.contains("application/msgpack");
     is_not_estimated(fault)
-        || is_read_only_by_us
         || is_no_descriptor
         || is_packed
         || is_cookie
@@ -79,9 +80,14 @@ pub fn is_known(exchange: &Exchange<'_>, is_published: bool, fault: &Fault) -> b
 /// Whether an answer may be one that the operation's documents do not tell of.
 fn may_be_refused(exchange: &Exchange<'_>, is_published: bool) -> bool {
     let code = exchange.code();
-    let is_forgotten = is_published && FORGOTTEN.iter().any(|(known, _)| code == Some(*known));
+    // An answer to HEAD has no body to tell the code.
+    let is_bad_query = code.is_none() && exchange.method == "HEAD" && exchange.status == 400;
+    let is_forgotten = is_bad_query || FORGOTTEN.iter().any(|(known, _)| code == Some(*known));
     let is_closed = [401, 403].contains(&exchange.status) && CLOSABLE.contains(&exchange.path);
-    is_forgotten || is_closed || is_switched_off(exchange) || is_refused_unread(exchange)
+    (is_published && is_forgotten)
+        || is_closed
+        || is_switched_off(exchange)
+        || is_refused_unread(exchange)
 }
 
 /// Whether a request was refused for what it is, before anybody looked at what it asks: a body in a
@@ -115,16 +121,20 @@ pub fn is_not_estimated(fault: &Fault) -> bool {
         && NOT_ESTIMATED.iter().any(|known| fault.at.ends_with(known))
 }
 
+/// Whether the answer says that the address, or the method there, does not exist.
+pub fn is_unknown(exchange: &Exchange<'_>) -> bool {
+    match exchange.code() {
+        Some(code) => [(404, 12013), (405, 12021)].contains(&(exchange.status, code)),
+        // An answer to HEAD has no body to tell the code.
+        None => exchange.method == "HEAD" && [404, 405].contains(&exchange.status),
+    }
+}
+
 /// Whether our own document need not know the operation: it was refused as unknown, is switched off,
 /// or is no part of the API.
 pub fn may_be_undocumented(exchange: &Exchange<'_>) -> bool {
-    // An answer to HEAD has no body to tell the code.
-    let is_unknown = match exchange.code() {
-        Some(code) => [(404, 12013), (405, 12021)].contains(&(exchange.status, code)),
-        None => exchange.method == "HEAD" && [404, 405].contains(&exchange.status),
-    };
     exchange.method == "OPTIONS"
-        || is_unknown
+        || is_unknown(exchange)
         || is_refused_unread(exchange)
         || is_switched_off(exchange)
         || exchange.path.starts_with(PAGE_FILES)

@@ -56,6 +56,11 @@ impl Parameters for AreaList {
 }
 
 fn geo_parameters(q: Pairs<'_>) -> Result<Option<GeoFilter>, BadParameter> {
+    // Looked at also where there is no area for them.
+    let deltas = (
+        q.number("longitude_delta", 0.0, 90.0)?,
+        q.number("latitude_delta", 0.0, 90.0)?,
+    );
     let (longitude, latitude) = (q.get("origin_longitude"), q.get("origin_latitude"));
     match (longitude, latitude) {
         (None, None) => Ok(None),
@@ -65,8 +70,8 @@ fn geo_parameters(q: Pairs<'_>) -> Result<Option<GeoFilter>, BadParameter> {
             geo_box(
                 number("origin_longitude", 180.0)?,
                 number("origin_latitude", 90.0)?,
-                q.number("longitude_delta", 0.0, 90.0)?,
-                q.number("latitude_delta", 0.0, 90.0)?,
+                deltas.0,
+                deltas.1,
             )
         }
         _ => Err(bad(

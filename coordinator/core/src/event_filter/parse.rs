@@ -13,7 +13,7 @@ use super::{
 use crate::{
     code::{DeepfakeCode, EthnicityCode, GenderCode, LivenessCode, MaskCode},
     event::view::EventTarget,
-    formats::{Real, Slug, Whole},
+    formats::{Real, Slug, Tag, Whole},
     parameters,
     query::{BadParameter, CommaList, Moment, OneOf, Page, Pairs, Parameters, values::listed},
     words,
@@ -110,7 +110,7 @@ parameters! {
         /// With one of these outcomes of the liveness check, `null` where there was none.
         optional liveness: OneOf<LivenessCode> => listed("list of integer and null (0, 1 ,2, null)"),
         /// With all of these tags.
-        optional tags: CommaList<String>,
+        optional tags: CommaList<Tag>,
         /// Part of the user data.
         optional user_data: String,
     }
@@ -319,7 +319,9 @@ fn common(query: Pairs<'_>) -> Result<EventFilters, BadParameter> {
         age_gte: common.age__gte.map(years),
         age_lt: common.age__lt.map(years),
         liveness: common.liveness,
-        tags: common.tags.map(|tags| tags.0),
+        tags: common
+            .tags
+            .map(|tags| tags.0.into_iter().map(String::from).collect()),
         user_data: common.user_data,
         impossible,
         ..EventFilters::default()

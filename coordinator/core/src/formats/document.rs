@@ -5,6 +5,8 @@
 //! components out; it also joins what utoipa had to put side by side (`oneOf` with null, `allOf`
 //! with a default) and drops the widths of Rust's numbers, which are no business of a contract.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use utoipa::{
     ToSchema,
@@ -153,6 +155,30 @@ pub fn tidy(document: &mut Value) {
         }
     }
     keyword(document, &formats);
+    drop_unused(document);
+}
+
+/// Takes out filled schemas that nothing refers to: what stands behind alternatives is never filled.
+fn drop_unused(document: &mut Value) {
+    let mut used = BTreeSet::new();
+    references(document, &mut used);
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.retain(|name, _| !name.ends_with(FILLED) || used.contains(name));
+    }
+}
+
+/// The names that `node` refers to.
+fn references(node: &Value, used: &mut BTreeSet<String>) {
+    match node {
+        Value::Array(items) => items.iter().for_each(|item| references(item, used)),
+        Value::Object(map) => {
+            let target = map.get("$ref").and_then(Value::as_str);
+            let name = target.and_then(|target| target.rsplit('/').next());
+            used.extend(name.map(str::to_owned));
+            map.values().for_each(|value| references(value, used));
+        }
+        _ => {}
+    }
 }
 
 /// A node whose keys mean what OpenAPI says.

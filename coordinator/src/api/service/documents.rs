@@ -12,7 +12,7 @@ use utoipa::openapi::{
 use utoipa_swagger_ui::{Config, serve};
 use warp::reply::Response;
 
-use super::{Service, leaked};
+use super::{Name, Service, names};
 use crate::{
     api::{
         call::{self, Call},
@@ -66,25 +66,24 @@ pub fn resources(service: Service) -> Vec<Resource> {
     ];
     let unprefixed = match service {
         Service::Api | Service::Streams => None,
-        Service::Sender | Service::Handlers => Some(("", "Plain")),
+        Service::Sender | Service::Handlers => Some(&names!("", "Plain")),
     };
-    for (prefix, version) in service.prefixes().iter().copied().chain(unprefixed) {
-        let at = |path: &str| Resource::at(leaked(format!("{prefix}{path}"))).tagged("documents");
-        let id = |name: &str| leaked(format!("{name}{version}"));
+    for names in service.pages_by_prefix().iter().chain(unprefixed) {
+        let at = |name: Name| Resource::at(name.0).tagged("documents");
         let spec = move |call: Call| std::future::ready(document(&call, service));
         all.push(
-            at("/docs/spec").serve(
-                Operation::get(id("getSpec"), Access::Open, spec)
+            at(names.spec).serve(
+                Operation::get(names.spec.1, Access::Open, spec)
                     .about("This document, as YAML or as a page.")
                     .gives(StatusCode::OK, "The document.", &[YAML, HTML], openapi::raw)
                     .needs_accept()
                     .fails(&[Code::NotAcceptable]),
             ),
         );
-        let manual = Operation::get(id("getDevManual"), Access::Open, manual)
+        let manual = Operation::get(names.manual.1, Access::Open, manual)
             .about("What a developer of clients should know.")
             .gives(StatusCode::OK, "The manual.", &[HTML], openapi::raw);
-        all.push(at("/docs/dev").serve(match service {
+        all.push(at(names.manual).serve(match service {
             Service::Streams => manual.reshape(|shape, _| shape.parameters.push(unread_accept())),
             _ => manual,
         }));

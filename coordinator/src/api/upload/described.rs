@@ -1,16 +1,17 @@
 //! How API documents describe bodies with pictures.
 
 use goshawk_coordinator_core::formats::Items;
-use goshawk_proto::id::SampleId;
+use goshawk_proto::{id::SampleId, time::Timestamp};
 use utoipa::{
     PartialSchema,
     openapi::{
         ArrayBuilder, Deprecated, KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema,
-        SchemaFormat, Type, schema::ArrayItems,
+        SchemaFormat, Type,
+        schema::{ArrayItems, SchemaType},
     },
 };
 
-use super::{BASE64_IMAGES, IMAGES, Purpose, json_body::MAX_ITEMS};
+use super::{BASE64_IMAGES, IMAGES, MAX_DETECT_TS, Purpose, json_body::MAX_ITEMS};
 use crate::{
     api::{media::JSON, openapi::Schemas, operation::Forms},
     errors::Code,
@@ -39,6 +40,8 @@ enum Parts {
     Bodies,
     /// Pictures and words on the device.
     Device,
+    /// Pictures, in JSON with their time.
+    Timed,
 }
 
 /// Bodies that [`super::read`] takes to find faces.
@@ -69,6 +72,10 @@ fn forms(parts: Parts, base64: &str) -> Forms {
     forms.push(("multipart/form-data", multipart(parts).into()));
     let json = match parts {
         Parts::Device => device(addresses(parts)).into(),
+        Parts::Timed => OneOfBuilder::new()
+            .item(timed(one_picture(parts)))
+            .item(samples())
+            .into(),
         _ => OneOfBuilder::new()
             .item(one_picture(parts))
             .item(addresses(parts))
@@ -77,6 +84,24 @@ fn forms(parts: Parts, base64: &str) -> Forms {
     };
     forms.push((JSON, json));
     forms
+}
+
+/// Bodies that [`super::read`] takes for [`Purpose::Events`]: a picture may come with its time.
+pub fn event_forms(_: &mut Schemas) -> Forms {
+    forms(Parts::Timed, "base64")
+}
+
+fn timed(picture: ObjectBuilder) -> ObjectBuilder {
+    picture
+        .property("detect_time", Timestamp::schema())
+        .property(
+            "detect_ts",
+            ObjectBuilder::new()
+                .schema_type(SchemaType::from_iter([Type::Number, Type::Null]))
+                .minimum(Some(0))
+                .maximum(Some(MAX_DETECT_TS))
+                .description(Some("Seconds since the start of the video that it is of.")),
+        )
 }
 
 fn text() -> ObjectBuilder {
@@ -100,7 +125,7 @@ fn kinds(parts: Parts) -> &'static [&'static str] {
     match parts {
         Parts::Faces => &["face_bounding_boxes"],
         Parts::Bodies => &["face_bounding_boxes", "body_bounding_boxes"],
-        Parts::Device => &[],
+        Parts::Device | Parts::Timed => &[],
     }
 }
 
@@ -128,6 +153,9 @@ fn boxes() -> ArrayBuilder {
 
 /// An object that may have boxes.
 fn with_boxes(object: ObjectBuilder, parts: Parts) -> ObjectBuilder {
+    if kinds(parts).is_empty() {
+        return object;
+    }
     let trusted = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .enum_values(Some([0, 1]))

@@ -1,7 +1,7 @@
 //! The parts of a multipart request with pictures.
 
+use bytes::Bytes;
 use goshawk_coordinator_core::formats::Items;
-use http::header;
 use multer::{Field, Multipart};
 
 use super::{
@@ -9,12 +9,12 @@ use super::{
     is_image_type, json_body::is_empty_json,
 };
 use crate::{
-    api::{call::Call, typed::from_slice},
+    api::typed::from_slice,
     errors::{ApiError, Code},
 };
 
 /// Longest file name that is kept, in characters.
-const MAX_NAME: usize = 128;
+pub const MAX_NAME: usize = 128;
 /// Most files that boxes are given for.
 const MOST_FILES: usize = 1000;
 /// Parts that some purposes have and that nothing is done with, refused unless they are empty.
@@ -29,27 +29,30 @@ const UNSUPPORTED: [&str; 8] = [
     "meta",
 ];
 
+/// What stands between the parts, by the `Content-Type` of the body.
+pub fn boundary(content_type: &str) -> Result<String, ApiError> {
+    multer::parse_boundary(content_type).map_err(|_| Code::BadContentType.plain())
+}
+
 fn broken(error: multer::Error) -> ApiError {
     tracing::debug!("multipart body: {error}");
     Code::BadMultipart.with("it cannot be read")
 }
 
-/// Reads the pictures of a multipart body.
-pub async fn read(call: &Call, purpose: Purpose) -> Result<Vec<Upload>, ApiError> {
-    let header = call
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let boundary = header.and_then(|text| multer::parse_boundary(text).ok());
-    let boundary = boundary.ok_or_else(|| Code::BadContentType.plain())?;
-    let whole = call.bytes().await?;
+/// The pictures of a whole body, at least one and up to `most`.
+pub async fn pictures(
+    boundary: String,
+    whole: Bytes,
+    purpose: Purpose,
+    most: usize,
+) -> Result<Vec<Upload>, ApiError> {
     let stream = futures_util::stream::iter([Ok::<_, std::io::Error>(whole)]);
     let mut parts = Multipart::new(stream, boundary);
     let (mut uploads, mut boxes) = (Vec::new(), Vec::new());
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         match name.as_str() {
-            "image" if uploads.len() == call.api.max_pictures => {
+            "image" if uploads.len() == most => {
                 return Err(Code::BadMultipart.with("too many images"));
             }
             "image" => uploads.push(picture(part).await?),

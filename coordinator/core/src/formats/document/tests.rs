@@ -183,3 +183,14 @@ fn words_beside_a_reference_say_nothing_of_its_type() {
         json!({"type": "string", "enum": ["x"], "description": "words"})
     );
 }
+
+#[test]
+fn filled_schemas_that_nobody_refers_to_go() {
+    let mut document = json!({
+        "paths": {"/": {"get": {"x": {"$ref": "#/components/schemas/OneFilled"}}}},
+        "components": {"schemas": {"One": {}, "OneFilled": {}, "TwoFilled": {}}},
+    });
+    tidy(&mut document);
+    let left = document["components"]["schemas"].as_object().unwrap();
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["One", "OneFilled"]);
+}
