@@ -10,6 +10,7 @@
 //! measures: head pose, quality, mouth, eyes, gaze, and glasses and headwear where installed.
 
 mod body;
+mod classify;
 mod face;
 mod find;
 mod open;

@@ -43,7 +43,9 @@ fn all() -> Wanted {
 
 /// The first face and the body that belongs to it.
 fn first(vision: &Vision, picture: &Picture) -> (FaceReport, Option<BodyReport>) {
-    let report = vision.look(picture, Given::Nothing, &all(), &LookLimits::default()).unwrap();
+    let report = vision
+        .look(picture, Given::Nothing, &all(), &LookLimits::default())
+        .unwrap();
     let person = report.people.into_iter().next().expect("somebody is found");
     (person.face.expect("with a face"), person.body)
 }
@@ -91,7 +93,9 @@ fn the_default_pack_answers_what_it_can_and_no_more() {
         Estimation::Deepfake,
     ];
     assert_eq!(missing, want);
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     let face = face(&vision, &picture);
     assert!(face.emotions.is_none() && face.mask.is_none() && face.glasses.is_none());
     assert!(face.occlusion.is_none() && face.ethnicity.is_none() && face.genuine.is_none());
@@ -103,19 +107,30 @@ fn the_default_pack_answers_what_it_can_and_no_more() {
 fn a_mirrored_picture_mirrors_the_answers() {
     let Some(vision) = vision() else { return };
     for name in ["astronaut.png", "grace_hopper.jpg"] {
-        let Some(picture) = portrait(name) else { return };
+        let Some(picture) = portrait(name) else {
+            return;
+        };
         let width = picture.size().width as f32;
         let (plain, mirror) = (face(&vision, &picture), face(&vision, &mirrored(&picture)));
         let (a, b) = (plain.head_pose.unwrap(), mirror.head_pose.unwrap());
         println!("{name}: {a:?} {b:?} {:?} {:?}", plain.gaze, mirror.gaze);
         assert!((a.yaw + b.yaw).abs() < 8.0 && (a.pitch - b.pitch).abs() < 6.0);
         let (a, b) = (plain.gaze.unwrap(), mirror.gaze.unwrap());
-        assert!((a.yaw + b.yaw).abs() < 10.0 && (a.pitch - b.pitch).abs() < 8.0, "{a:?} {b:?}");
+        assert!(
+            (a.yaw + b.yaw).abs() < 10.0 && (a.pitch - b.pitch).abs() < 8.0,
+            "{a:?} {b:?}"
+        );
         let (a, b) = (plain.eyes.unwrap(), mirror.eyes.unwrap());
-        println!("openness {:.2} {:.2} / {:.2} {:.2}", a[0].openness, a[1].openness, b[1].openness, b[0].openness);
+        println!(
+            "openness {:.2} {:.2} / {:.2} {:.2}",
+            a[0].openness, a[1].openness, b[1].openness, b[0].openness
+        );
         assert!((a[0].openness - b[1].openness).abs() < 0.06);
         let (a, b) = (plain.mouth.unwrap(), mirror.mouth.unwrap());
-        assert!((a.smile.get() - b.smile.get()).abs() < 0.25 && (a.opened.get() - b.opened.get()).abs() < 0.2);
+        assert!(
+            (a.smile.get() - b.smile.get()).abs() < 0.25
+                && (a.opened.get() - b.opened.get()).abs() < 0.2
+        );
         let (a, b) = (plain.landmarks68.unwrap(), mirror.landmarks68.unwrap());
         let side = plain.bbox.unwrap().width;
         let mean = (0..68)
@@ -130,25 +145,40 @@ fn a_mirrored_picture_mirrors_the_answers() {
 #[test]
 fn portraits_show_what_is_known_of_them() {
     let Some(vision) = vision() else { return };
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     let (face, body) = first(&vision, &picture);
     let mouth = face.mouth.unwrap();
     let eyes = face.eyes.as_ref().unwrap();
-    println!("{mouth:?} {:.2} {:.2} {:?}", eyes[0].openness, eyes[1].openness, face.gaze);
+    println!(
+        "{mouth:?} {:.2} {:.2} {:?}",
+        eyes[0].openness, eyes[1].openness, face.gaze
+    );
     assert!(mouth.smile.get() > 0.7 && mouth.opened.get() < 0.5);
     assert!(eyes.iter().all(|e| e.state == EyeState::Open));
     let gaze = face.gaze.unwrap();
-    assert!(gaze.yaw.abs() < 15.0 && gaze.pitch.abs() < 15.0, "she looks into the camera: {gaze:?}");
+    assert!(
+        gaze.yaw.abs() < 15.0 && gaze.pitch.abs() < 15.0,
+        "she looks into the camera: {gaze:?}"
+    );
     let measures = face.measures.unwrap();
     println!("{measures:#?}");
     assert_eq!(measures.smile, Some(SmileKind::Teeth));
     assert_eq!(measures.light.colour, FaceColour::Colour);
     assert!(measures.light.natural.unwrap().distance < 10.0);
     assert!(measures.red_eyes.unwrap().iter().all(|r| r.get() < 0.2));
-    assert!(measures.background.unwrap().uniformity.get() < 0.6, "a flag and a shuttle");
+    assert!(
+        measures.background.unwrap().uniformity.get() < 0.6,
+        "a flag and a shuttle"
+    );
     // The iris' rim lies where the eyes are in the aligned sample.
     for (eye, middle) in eyes.iter().zip([85.5, 164.0]) {
-        assert!(eye.rim.iter().all(|p| (p.x - middle).abs() < 30.0 && (p.y - 115.0).abs() < 25.0));
+        assert!(
+            eye.rim
+                .iter()
+                .all(|p| (p.x - middle).abs() < 30.0 && (p.y - 115.0).abs() < 25.0)
+        );
     }
     let upper = body.expect("her body is found").upper.unwrap();
     println!("{upper:?}");
@@ -158,19 +188,30 @@ fn portraits_show_what_is_known_of_them() {
 #[test]
 fn painting_moves_the_measure_of_what_is_painted() {
     let Some(vision) = vision() else { return };
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     let plain = face(&vision, &picture);
     let before = plain.measures.as_ref().unwrap();
     let middle = plain.bbox.unwrap().center().x;
-    let side = painted(&picture, |at, px| if at.x < middle { px.map(|v| v / 3) } else { px });
+    let side = painted(
+        &picture,
+        |at, px| if at.x < middle { px.map(|v| v / 3) } else { px },
+    );
     let after = face(&vision, &side).measures.unwrap();
-    println!("uniformity {:?} {:?}", before.light.uniformity, after.light.uniformity);
+    println!(
+        "uniformity {:?} {:?}",
+        before.light.uniformity, after.light.uniformity
+    );
     assert!(after.light.uniformity.get() < before.light.uniformity.get() - 0.1);
     let grey = painted(&picture, |_, [r, g, b]| {
         [((u32::from(r) * 77 + u32::from(g) * 150 + u32::from(b) * 29) >> 8) as u8; 3]
     });
     let after = face(&vision, &grey).measures.unwrap();
-    assert_eq!((after.light.colour, after.light.natural), (FaceColour::Grayscale, None));
+    assert_eq!(
+        (after.light.colour, after.light.natural),
+        (FaceColour::Grayscale, None)
+    );
     let blue = painted(&picture, |_, [r, g, b]| [r / 3, g / 2, b]);
     let after = face(&vision, &blue).measures.unwrap();
     assert!(after.light.natural.unwrap().distance > 20.0);
@@ -179,11 +220,16 @@ fn painting_moves_the_measure_of_what_is_painted() {
 #[test]
 fn a_wall_behind_the_head_is_a_plain_background() {
     let Some(vision) = vision() else { return };
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     let before = face(&vision, &picture);
     let points = before.landmarks5.unwrap();
     let apart = points[0].distance(points[1]);
-    let eyes = Point::new((points[0].x + points[1].x) / 2.0, (points[0].y + points[1].y) / 2.0);
+    let eyes = Point::new(
+        (points[0].x + points[1].x) / 2.0,
+        (points[0].y + points[1].y) / 2.0,
+    );
     let wall = painted(&picture, |at, px| {
         let (dx, dy) = ((at.x - eyes.x) / apart, (at.y - eyes.y) / apart);
         let head = dy < 0.0 && (dx / 1.45).powi(2) + (dy / 2.0).powi(2) < 1.0;
@@ -202,7 +248,9 @@ fn a_wall_behind_the_head_is_a_plain_background() {
 #[test]
 fn red_eyes_are_seen() {
     let Some(vision) = vision() else { return };
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     let plain = face(&vision, &picture);
     let points = plain.landmarks5.unwrap();
     // The pupils are where the mesh puts the eyes, give or take an iris.
@@ -216,21 +264,40 @@ fn red_eyes_are_seen() {
         face(&vision, &lit).measures.unwrap().red_eyes.unwrap(),
     );
     println!("{before:?} {after:?}");
-    assert!(after.iter().zip(before).all(|(a, b)| a.get() > b.get() + 0.3));
+    assert!(
+        after
+            .iter()
+            .zip(before)
+            .all(|(a, b)| a.get() > b.get() + 0.3)
+    );
 }
 
 #[test]
 fn repainted_clothes_have_their_new_colour() {
     let Some(vision) = vision() else { return };
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     // Her suit is the orange there is: hue is what is painted, light and shade stay.
-    for (tint, name) in [([0.2, 0.3, 1.0], "blue"), ([0.15, 0.75, 0.25], "green"), ([1.0, 0.1, 0.15], "red")] {
+    for (tint, name) in [
+        ([0.2, 0.3, 1.0], "blue"),
+        ([0.15, 0.75, 0.25], "green"),
+        ([1.0, 0.1, 0.15], "red"),
+    ] {
         let other = painted(&picture, |at, px| {
             let [r, g, b] = px.map(f32::from);
             let suit = at.y > 200.0 && r > 1.25 * b && r > 60.0 && r > g;
-            if suit { tint.map(|t| (r * t).min(255.0) as u8) } else { [r as u8, g as u8, b as u8] }
+            if suit {
+                tint.map(|t| (r * t).min(255.0) as u8)
+            } else {
+                [r as u8, g as u8, b as u8]
+            }
         });
-        let upper = first(&vision, &other).1.expect("her body is found").upper.unwrap();
+        let upper = first(&vision, &other)
+            .1
+            .expect("her body is found")
+            .upper
+            .unwrap();
         println!("{name}: {upper:?}");
         assert_eq!(upper.clothing.colours[0].0.name(), name);
     }
@@ -239,45 +306,76 @@ fn repainted_clothes_have_their_new_colour() {
 #[test]
 fn given_boxes_and_samples_are_answered_alike() {
     let Some(vision) = vision() else { return };
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     let found = face(&vision, &picture);
     let limits = LookLimits::default();
-    let given = vision.look(&picture, Given::Faces(&[found.bbox.unwrap()]), &all(), &limits).unwrap();
+    let given = vision
+        .look(
+            &picture,
+            Given::Faces(&[found.bbox.unwrap()]),
+            &all(),
+            &limits,
+        )
+        .unwrap();
     let given = given.people[0].face.as_ref().unwrap();
     let (a, b) = (found.head_pose.unwrap(), given.head_pose.unwrap());
-    assert!((a.yaw - b.yaw).abs() < 8.0 && (a.roll - b.roll).abs() < 5.0, "{a:?} {b:?}");
+    assert!(
+        (a.yaw - b.yaw).abs() < 8.0 && (a.roll - b.roll).abs() < 5.0,
+        "{a:?} {b:?}"
+    );
     let cosine = |other: &FaceReport| {
-        let (a, b) = (found.descriptor.as_ref().unwrap(), other.descriptor.as_ref().unwrap());
+        let (a, b) = (
+            found.descriptor.as_ref().unwrap(),
+            other.descriptor.as_ref().unwrap(),
+        );
         a.0.cosine(&b.0).unwrap()
     };
     assert!(cosine(given) > 0.9, "{}", cosine(given));
     let sample = Picture::from_rgb(found.warp.clone().unwrap());
-    let told = vision.look(&sample, Given::FaceWarp, &all(), &limits).unwrap();
+    let told = vision
+        .look(&sample, Given::FaceWarp, &all(), &limits)
+        .unwrap();
     let told = told.people[0].face.as_ref().unwrap();
     assert!(cosine(told) > 0.999, "{}", cosine(told));
     assert_eq!(told.quality, found.quality);
     let (a, b) = (found.mouth.unwrap(), told.mouth.unwrap());
     println!("{a:?} {b:?}");
-    assert!((a.opened.get() - b.opened.get()).abs() < 0.2 && (a.smile.get() - b.smile.get()).abs() < 0.4);
+    assert!(
+        (a.opened.get() - b.opened.get()).abs() < 0.2
+            && (a.smile.get() - b.smile.get()).abs() < 0.4
+    );
     assert!(told.bbox.is_none() && told.liveness.is_none());
     let wall = goshawk_proto::geometry::BBox::new(5.0, 300.0, 60.0, 80.0);
-    let nobody = vision.look(&picture, Given::Faces(&[wall]), &all(), &limits).unwrap();
+    let nobody = vision
+        .look(&picture, Given::Faces(&[wall]), &all(), &limits)
+        .unwrap();
     let nobody = nobody.people[0].face.as_ref().unwrap();
     assert!(nobody.head_pose.is_none() && nobody.descriptor.is_none());
-    assert!(nobody.failures.iter().any(|f| f.estimation == Estimation::HeadPose));
+    assert!(
+        nobody
+            .failures
+            .iter()
+            .any(|f| f.estimation == Estimation::HeadPose)
+    );
 }
 
 #[test]
 fn a_covered_mouth_is_not_called_free() {
     let Some(vision) = vision() else { return };
-    let Some(picture) = portrait("astronaut.png") else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
     let points = face(&vision, &picture).landmarks5.unwrap();
     let cover = painted(&picture, |at, px| {
         let across = (points[3].x - 25.0..points[4].x + 25.0).contains(&at.x);
         let down = (points[2].y + 6.0..points[3].y + 30.0).contains(&at.y);
         if across && down { [90, 140, 190] } else { px }
     });
-    let report = vision.look(&cover, Given::Nothing, &all(), &LookLimits::default()).unwrap();
+    let report = vision
+        .look(&cover, Given::Nothing, &all(), &LookLimits::default())
+        .unwrap();
     for face in report.people.iter().filter_map(|p| p.face.as_ref()) {
         assert!(face.mouth.is_none_or(|m| m.occluded.is_none()));
         assert!(face.mask.is_none() && face.occlusion.is_none());
@@ -287,11 +385,23 @@ fn a_covered_mouth_is_not_called_free() {
 #[test]
 fn faces_and_bodies_of_a_crowd_belong_together() {
     let Some(vision) = vision() else { return };
-    let Some(path) = shared("data/faces/two_people.jpg") else { return };
+    let Some(path) = shared("data/faces/two_people.jpg") else {
+        return;
+    };
     let picture = load(&path);
-    let report = vision.look(&picture, Given::Nothing, &all(), &LookLimits::default()).unwrap();
-    let both = report.people.iter().filter(|p| p.face.is_some() && p.body.is_some()).count();
-    println!("{} people, {both} with face and body, counted at {:?}", report.people.len(), report.count);
+    let report = vision
+        .look(&picture, Given::Nothing, &all(), &LookLimits::default())
+        .unwrap();
+    let both = report
+        .people
+        .iter()
+        .filter(|p| p.face.is_some() && p.body.is_some())
+        .count();
+    println!(
+        "{} people, {both} with face and body, counted at {:?}",
+        report.people.len(),
+        report.count
+    );
     assert_eq!((both, report.people.len()), (2, 2));
     assert_eq!(report.count.as_ref().map(Vec::len), Some(2));
     for person in &report.people {
@@ -303,14 +413,15 @@ fn faces_and_bodies_of_a_crowd_belong_together() {
     }
 }
 
-
 #[test]
 fn a_picture_of_nothing_has_nobody_and_one_pixel_is_enough() {
     let Some(vision) = vision() else { return };
     for size in [Size::new(1, 1), Size::new(320, 240), Size::new(3000, 2)] {
         let picture = Picture::from_rgb(Rgb::black(size));
         for given in [Given::Nothing, Given::FaceWarp, Given::BodyWarp] {
-            let report = vision.look(&picture, given, &all(), &LookLimits::default()).unwrap();
+            let report = vision
+                .look(&picture, given, &all(), &LookLimits::default())
+                .unwrap();
             if given == Given::Nothing {
                 assert!(report.people.is_empty());
                 assert_eq!(report.count, Some(Vec::new()));
@@ -321,13 +432,18 @@ fn a_picture_of_nothing_has_nobody_and_one_pixel_is_enough() {
 
 #[test]
 fn every_estimation_has_its_row_in_the_documentation() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/ESTIMATIONS.md")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/ESTIMATIONS.md")).unwrap();
     for estimation in Estimation::ALL {
         let row = format!("| `{}` |", estimation.name());
         let rows: Vec<&str> = text.lines().filter(|l| l.starts_with(&row)).collect();
         assert_eq!(rows.len(), 1, "one row of {}", estimation.name());
         let cells = rows[0].matches(" | ").count() + 1;
         assert_eq!(cells, 6, "{}", rows[0]);
-        assert!(rows[0].split(" | ").all(|cell| !cell.trim().is_empty()), "{}", rows[0]);
+        assert!(
+            rows[0].split(" | ").all(|cell| !cell.trim().is_empty()),
+            "{}",
+            rows[0]
+        );
     }
 }

@@ -2,16 +2,16 @@
 
 use goshawk_proto::{detection::FaceQuality, picture::Rgb, score::Score};
 
-use super::{Look, Part, find::Found, words::Answer};
+use super::{Look, find::Found};
 use crate::{
     colour::skin::Skin,
-    estimate::{Estimation, Eye, FaceReport, Failure, Mouth, StillLiveness},
+    estimate::{Estimation, Eye, FaceReport, Failure, Mouth},
     face::FaceTraits,
     measures::{self, Measured},
     post::{eyes, gaze::gaze, head_pose::head_pose, landmarks68::landmarks68, mesh::Mesh, mouth},
     pre::align::{WARP_SIDE, alignment},
     quality::face_quality,
-    role::{BodyCrop, Classifier, EyeMesh, Joints, MeshedFace, Subject},
+    role::{BodyCrop, EyeMesh, Joints, MeshedFace},
     runtime::InferError,
 };
 
@@ -36,7 +36,7 @@ struct Seen {
 
 impl Look<'_> {
     /// Whether an estimation of faces is asked for, or comes along with another one.
-    fn asks(&self, estimation: Estimation) -> bool {
+    pub(super) fn asks(&self, estimation: Estimation) -> bool {
         self.wanted.has(estimation)
             || (self.wanted.has(Estimation::FaceChecks) && CHECKED.contains(&estimation))
             || (estimation == Estimation::Basic && self.wanted.has(Estimation::BodyBasic))
@@ -153,119 +153,6 @@ impl Look<'_> {
         let crops: Vec<BodyCrop<'_>> = shown.iter().map(|(_, crop)| *crop).collect();
         for ((place, _), joints) in shown.iter().zip(part.role.joints(&crops)?) {
             seen[*place].joints = joints;
-        }
-        Ok(())
-    }
-
-    /// All estimations that are one classifier's answer.
-    fn classify_all(&self, faces: &[Found], out: &mut [FaceReport]) -> Result<(), InferError> {
-        let parts = &self.vision.parts;
-        use Estimation as E;
-        self.by_words(E::Emotions, &parts.emotion, faces, out, |a, r| {
-            r.emotions = a.emotions();
-            r.emotions.is_some()
-        })?;
-        self.by_words(E::Mask, &parts.mask, faces, out, |a, r| {
-            r.mask = a.mask();
-            r.mask.is_some()
-        })?;
-        self.by_words(E::Glasses, &parts.glasses, faces, out, |a, r| {
-            r.glasses = a.glasses();
-            r.glasses.is_some()
-        })?;
-        self.by_words(E::FaceOcclusion, &parts.occlusion, faces, out, |a, r| {
-            r.occlusion = a.occlusion();
-            r.occlusion.is_some()
-        })?;
-        self.by_words(E::Ethnicity, &parts.ethnicity, faces, out, |a, r| {
-            r.ethnicity = a.ethnicity();
-            r.ethnicity.is_some()
-        })?;
-        self.by_words(E::Deepfake, &parts.deepfake, faces, out, |a, r| {
-            r.genuine = a.share("real");
-            r.genuine.is_some()
-        })?;
-        let hats = [E::FaceChecks, E::UpperBody]
-            .into_iter()
-            .find(|e| self.wanted.has(*e));
-        if let Some(asked) = hats {
-            self.by_words(asked, &parts.headwear, faces, out, |a, r| {
-                r.headwear = a.headwear();
-                r.headwear.is_some()
-            })?;
-        }
-        self.live(faces, out)
-    }
-
-    /// Liveness needs the face's surroundings, so a sample has none, and a face large enough.
-    fn live(&self, faces: &[Found], out: &mut [FaceReport]) -> Result<(), InferError> {
-        let least = self.limits.min_live_face;
-        let small = |f: &Found| f.bbox.is_some_and(|b| b.width.min(b.height) < least);
-        let parts = &self.vision.parts;
-        self.by_words(Estimation::Liveness, &parts.liveness, faces, out, |a, r| {
-            r.liveness = a.share("real").map(StillLiveness::Probability);
-            r.liveness.is_some()
-        })?;
-        if self.wanted.has(Estimation::Liveness) && parts.liveness.is_some() {
-            for (_, report) in faces.iter().zip(out).filter(|(f, _)| small(f)) {
-                report
-                    .failures
-                    .retain(|f| f.estimation != Estimation::Liveness);
-                report.liveness = Some(StillLiveness::TooSmall);
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks a classifier and files what it says; `file` tells whether there was something to file.
-    fn by_words(
-        &self,
-        estimation: Estimation,
-        part: &Option<Part<dyn Classifier>>,
-        faces: &[Found],
-        out: &mut [FaceReport],
-        file: impl Fn(&Answer<'_>, &mut FaceReport) -> bool,
-    ) -> Result<(), InferError> {
-        let Some(part) = part.as_ref().filter(|_| self.asks(estimation)) else {
-            return Ok(());
-        };
-        let surroundings = matches!(estimation, Estimation::Liveness | Estimation::Deepfake);
-        self.classify(part, faces, |place, answer| {
-            if surroundings && faces[place].is_sample() {
-                return;
-            }
-            let filed = answer.is_some_and(|a| file(&a, &mut out[place]));
-            if !filed {
-                out[place].failures.push(unanswered(estimation));
-            }
-        })
-    }
-
-    /// Asks a classifier about all faces; those without a mesh get no answer.
-    fn classify(
-        &self,
-        part: &Part<dyn Classifier>,
-        faces: &[Found],
-        mut each: impl FnMut(usize, Option<Answer<'_>>),
-    ) -> Result<(), InferError> {
-        let (places, meshes) = meshed(faces);
-        let subjects: Vec<Subject<'_>> = places
-            .iter()
-            .zip(meshes)
-            .map(|(place, mesh)| Subject {
-                picture: self.picture,
-                bbox: mesh.bbox(),
-                points: faces[*place].points,
-            })
-            .collect();
-        let mut answers: Vec<Option<Vec<f32>>> = vec![None; faces.len()];
-        for (place, shares) in places.iter().zip(part.role.classify(&subjects)?) {
-            answers[*place] = shares;
-        }
-        let classes = part.role.classes();
-        for (place, shares) in answers.iter().enumerate() {
-            let answer = shares.as_deref().map(|shares| Answer { classes, shares });
-            each(place, answer);
         }
         Ok(())
     }
@@ -436,7 +323,7 @@ impl Look<'_> {
 }
 
 /// Indices of the faces that have a mesh, and the meshes.
-fn meshed(faces: &[Found]) -> (Vec<usize>, Vec<&Mesh>) {
+pub(super) fn meshed(faces: &[Found]) -> (Vec<usize>, Vec<&Mesh>) {
     faces
         .iter()
         .enumerate()
@@ -444,7 +331,7 @@ fn meshed(faces: &[Found]) -> (Vec<usize>, Vec<&Mesh>) {
         .unzip()
 }
 
-fn unanswered(estimation: Estimation) -> Failure {
+pub(super) fn unanswered(estimation: Estimation) -> Failure {
     Failure {
         estimation,
         reason: "the network gave no numbers".to_owned(),
@@ -452,7 +339,7 @@ fn unanswered(estimation: Estimation) -> Failure {
 }
 
 /// How fit a sample is to be described: as its worst of sharpness and exposure.
-pub(super) fn fitness(quality: &FaceQuality) -> Score {
+fn fitness(quality: &FaceQuality) -> Score {
     let worst = [quality.sharpness, quality.light, quality.dark]
         .iter()
         .fold(1.0f32, |least, part| least.min(part.get()));

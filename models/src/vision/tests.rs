@@ -363,8 +363,8 @@ fn faces_and_bodies_are_paired_and_counted() {
     );
     assert!(body.upper.is_some() && body.lower.is_none() && body.joints.is_some());
     assert_eq!(
-        body.warp.as_ref().map(Pixels::size),
-        None.or(Some(crate::body::BODY_WARP))
+        body.warp.as_ref().map(Rgb::size),
+        Some(crate::body::BODY_WARP)
     );
     assert!(
         report.people[0]
