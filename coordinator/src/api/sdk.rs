@@ -17,7 +17,7 @@ use super::{
         Rectangle,
         aggregate::{self, Aggregated},
         body::{BodyAttributes, BodyEstimations, FoundBody},
-        face::{FaceAttributes, FaceEstimations, FoundFace, Shown},
+        face::{FaceTraits, FaceEstimations, FoundFace, Shown},
         traits::{MaskView, deepfake, liveness},
     },
     operation::Operation,
@@ -236,7 +236,7 @@ impl Sdk {
                 size: seen.size,
                 wanted: &self.shown,
             };
-            let attributes = FaceAttributes::of(shown, self.least_score(), self.tells_liveness());
+            let attributes = FaceTraits::of(shown, self.least_score(), self.tells_liveness());
             let warp = person.face_warp.as_ref().map(|warp| warp.bytes.clone());
             FaceEstimations {
                 detection: FoundFace::of(shown, attributes, warp),

@@ -167,7 +167,7 @@ impl Detection {
 
 /// What was estimated of a face besides where it is.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
-pub struct FaceAttributes {
+pub struct FaceTraits {
     /// Where the head looks, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -214,7 +214,7 @@ pub struct FaceAttributes {
     pub basic_attributes: Option<EstimatedAttributes>,
 }
 
-impl FaceAttributes {
+impl FaceTraits {
     /// What is told of a face; descriptors of less fitness than `least_score` are left out, and
     /// liveness where it does not apply to the picture.
     pub fn of(shown: Shown<'_>, least_score: f64, liveness: bool) -> Self {
@@ -247,7 +247,7 @@ impl FaceAttributes {
 pub struct FoundFace {
     /// What was estimated besides.
     #[schema(required = false)]
-    pub attributes: FaceAttributes,
+    pub attributes: FaceTraits,
     /// Where it is; absent in samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -272,7 +272,7 @@ pub struct FoundFace {
 
 impl FoundFace {
     /// A face, its attributes and its sample.
-    pub fn of(shown: Shown<'_>, attributes: FaceAttributes, warp: Option<Vec<u8>>) -> Self {
+    pub fn of(shown: Shown<'_>, attributes: FaceTraits, warp: Option<Vec<u8>>) -> Self {
         Self {
             attributes,
             rect: shown.rect(),
