@@ -19,9 +19,11 @@ pub mod yunet;
 
 use std::path::Path;
 
+use goshawk_proto::{geometry::Size, picture::Rgb};
+
 use crate::{
     manifest::{Batch, Layout, Manifest},
-    pre::tensor::Normalisation,
+    pre::tensor::{Normalisation, append},
     runtime::{BatchAxis, Model, ModelError, ModelFile, Runtime, TensorSpec},
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct Opener<'a> {
     pub(crate) runtime: &'a Runtime,
     /// The folder of the model files.
     pub(crate) dir: &'a Path,
+    /// Whether each model is tried on noise before it counts as opened.
+    pub(crate) probe: bool,
 }
 
 impl Opener<'_> {
@@ -85,8 +89,29 @@ impl Opener<'_> {
             any: input.batch == Batch::Any,
             outputs: wanted,
         };
-        Model::open(self.runtime, file)
+        let model = Model::open(self.runtime, file)?;
+        if self.probe {
+            model.try_on(&noise(manifest)?, input.batch == Batch::Any)?;
+        }
+        Ok(model)
     }
+}
+
+/// Two inputs of noise, the same each time.
+fn noise(manifest: &Manifest) -> Result<Vec<f32>, ModelError> {
+    let how = any_size(manifest)?;
+    let mut picture = Rgb::black(Size::new(manifest.input.width, manifest.input.height));
+    let mut input = Vec::new();
+    let mut state = 1u32;
+    for _ in 0..2 {
+        for value in picture.data_mut() {
+            // A linear congruential generator; its upper bits are the good ones.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *value = (state >> 24) as u8;
+        }
+        append(&mut input, &picture, &how);
+    }
+    Ok(input)
 }
 
 /// How pixels become the input, which must be a square of `side`.

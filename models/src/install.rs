@@ -6,6 +6,7 @@
 //! wrong is made again, and only the packages needed for that are fetched. A run that is
 //! interrupted leaves whole files only; two runs at a time wait for each other.
 
+mod add;
 mod archive;
 pub mod convert;
 mod error;
@@ -24,6 +25,7 @@ use std::{
 
 use crate::manifest::{Checksum, Manifest, ManifestError, ModelFileError, check_file, read_dir};
 
+pub use add::{AddError, Added, Wish, add};
 pub use archive::ArchiveError;
 pub use convert::ConvertError;
 pub use error::InstallError;

@@ -25,7 +25,10 @@ use serde::Deserialize;
 
 pub use checksum::{Checksum, NotAChecksum};
 pub use family::Family;
-pub use load::{ManifestError, ModelFileError, check_file, default_pack, read_dir, read_file};
+pub use load::{
+    ManifestError, ModelFileError, check_file, default_pack, read_dir, read_file, read_text,
+    with_checksum,
+};
 pub use role::Role;
 pub use section::Problem;
 

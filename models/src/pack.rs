@@ -174,10 +174,14 @@ impl Pack {
         })
     }
 
-    /// Opens one model of the pack as whatever it is and lets go of it again: whether its file
-    /// fits its manifest and runs.
-    pub fn try_open(&self, manifest: &Manifest) -> Result<(), PackError> {
-        let opener = self.opener();
+    /// Opens one model of the pack as whatever it is, tries it on noise and lets go of it again:
+    /// whether its file fits its manifest, runs, answers with finite numbers, and says the same
+    /// of a picture whether that comes alone or with another.
+    pub fn try_out(&self, manifest: &Manifest) -> Result<(), PackError> {
+        let opener = Opener {
+            probe: true,
+            ..self.opener()
+        };
         match manifest.family {
             Family::Blazeface => drop(Blazeface::open(&opener, manifest)?),
             Family::Yunet => drop(Yunet::open(&opener, manifest)?),
@@ -206,6 +210,7 @@ impl Pack {
         Opener {
             runtime: &self.runtime,
             dir: &self.dir,
+            probe: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Still images from untrusted bytes, within bounds that are checked before memory is taken.
 
 use std::{
+    cell::RefCell,
     io::Cursor,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -273,6 +274,15 @@ fn copy(source: &Rgb, region: Rect, out: &mut Rgb) {
     }
 }
 
+thread_local! {
+    /// Keeps the intermediate picture between calls, which would else be taken anew for each of
+    /// the dozens of crops of a picture. Carries nothing from one call to the next.
+    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+}
+
+/// Most bytes of an intermediate picture that a thread keeps.
+const MOST_KEPT: usize = 16 << 20;
+
 fn resize(source: &Rgb, region: Rect, out: &mut Rgb) -> Option<()> {
     let (from, to) = (source.size(), out.size());
     let from = ImageRef::new(from.width, from.height, source.data(), PixelType::U8x3).ok()?;
@@ -286,5 +296,11 @@ fn resize(source: &Rgb, region: Rect, out: &mut Rgb) -> Option<()> {
             region.height.into(),
         )
         .use_alpha(false);
-    Resizer::new().resize(&from, &mut to, &options).ok()
+    RESIZER.with_borrow_mut(|resizer| {
+        let done = resizer.resize(&from, &mut to, &options).ok();
+        if resizer.size_of_internal_buffers() > MOST_KEPT {
+            resizer.reset_internal_buffers();
+        }
+        done
+    })
 }

@@ -1,4 +1,4 @@
-//! `goshawk-models`: installs, lists and checks the models and the libraries that run them.
+//! `goshawk-models`: installs, adds, lists and checks the models and the libraries that run them.
 
 #![expect(
     clippy::print_stdout,
@@ -15,12 +15,14 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use goshawk_models::{
-    install::{Clients, Home, Plan, Report, install, verify},
-    manifest::{self, Manifest},
+    RuntimeOptions,
+    install::{Added, Clients, Home, Plan, Report, Wish, add, install, verify},
+    manifest::{self, Manifest, Role},
+    pack::serving,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Installs, lists and checks Goshawk's models and the libraries that run them.
+/// Installs, adds, lists and checks Goshawk's models and the libraries that run them.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -41,7 +43,18 @@ struct Arguments {
 enum Command {
     /// Fetch and convert what is missing or wrong; what is right is left alone
     Install,
-    /// Show the models: what they are for, terms, source and whether they are in place
+    /// Add a model that you have: its manifest is checked against its file and it is tried out
+    Add {
+        /// The manifest, a TOML file
+        manifest: PathBuf,
+        /// The model's file; without this, the one the manifest names, beside it
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// Replace an installed model of the same name
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Show what can be estimated: by role the models, their terms and whether they are in place
     List {
         /// Show what was measured as well
         #[arg(long)]
@@ -56,6 +69,18 @@ fn main() -> ExitCode {
     let home = Home::new(arguments.home);
     let done = match arguments.command {
         Command::Install => run_install(&home),
+        Command::Add {
+            manifest,
+            model,
+            replace,
+        } => run_add(
+            &home,
+            &Wish {
+                manifest,
+                model,
+                replace,
+            },
+        ),
         Command::List { quality } => run_list(&home, quality),
         Command::Verify => run_verify(&home),
     };
@@ -95,20 +120,83 @@ fn run_install(home: &Home) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn run_add(home: &Home, wish: &Wish) -> anyhow::Result<ExitCode> {
+    let options = RuntimeOptions::new(home.onnx_runtime());
+    let mut progress = Progress::default();
+    let result = add(home, wish, &options, &mut progress);
+    progress.clear();
+    let Added { manifest, pinned } = result?;
+    println!(
+        "{} is installed in {}",
+        manifest.name,
+        home.models().display()
+    );
+    if pinned {
+        println!(
+            "its manifest had no checksum; {} is pinned now. Nobody but you vouches for the file.",
+            manifest.sha256
+        );
+    }
+    if let Some(warning) = terms(&manifest) {
+        println!("{warning}");
+    }
+    let installed = manifest::read_dir(&home.models())?;
+    for role in &manifest.roles {
+        match serving(&installed, *role).first() {
+            Some(first) if first.name != manifest.name && !together(first, &manifest) => println!(
+                "{role} stays with {}, whose preference is {}; this one's is {}",
+                first.name, first.preference, manifest.preference
+            ),
+            _ => println!("{role} is served by it from the next start on"),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether two models of a role are asked together.
+fn together(a: &Manifest, b: &Manifest) -> bool {
+    a.family == b.family && a.family == manifest::Family::MiniFasnet
+}
+
+/// What its licence asks of its user, where that matters.
+fn terms(manifest: &Manifest) -> Option<String> {
+    let licence = &manifest.licence;
+    let note = licence.note.as_deref().unwrap_or_default();
+    match licence.commercial {
+        Some(true) => None,
+        Some(false) => Some(format!("NOT FOR COMMERCIAL USE ({}): {note}", licence.spdx)),
+        None => Some(format!(
+            "whether its licence ({}) allows commercial use was not checked: {note}",
+            licence.spdx
+        )),
+    }
+}
+
 fn run_list(home: &Home, quality: bool) -> anyhow::Result<ExitCode> {
     let models = home.models();
     let installed = models.is_dir();
     let manifests = if installed {
-        manifest::read_dir(&models)
+        manifest::read_dir(&models)?
     } else {
-        manifest::default_pack()
+        manifest::default_pack()?
     };
-    for model in manifests? {
-        let state = match model.checked_file(&models) {
-            Ok(_) => "in place".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        print_model(&model, &state, quality);
+    for role in Role::ALL {
+        println!("{role}: {}", role.about());
+        let found = serving(&manifests, role);
+        if found.is_empty() {
+            println!("  missing");
+        }
+        for (rank, model) in found.iter().enumerate() {
+            let state = match model.checked_file(&models) {
+                Ok(_) => "in place".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            let used = match found.first() {
+                Some(first) if rank == 0 || together(first, model) => "used",
+                _ => "not used",
+            };
+            print_model(model, &state, used, quality);
+        }
     }
     if !installed {
         println!(
@@ -119,17 +207,31 @@ fn run_list(home: &Home, quality: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_model(model: &Manifest, state: &str, quality: bool) {
-    println!("{}: {}", model.name, model.about);
-    println!("  file     {} ({state})", model.file);
-    println!("  licence  {}", model.licence.spdx);
+fn print_model(model: &Manifest, state: &str, used: &str, quality: bool) {
+    println!("  {} ({used}): {}", model.name, model.about);
+    println!("    file     {} ({state})", model.file);
+    let commercial = match model.licence.commercial {
+        Some(true) => "commercial use allowed",
+        Some(false) => "NOT FOR COMMERCIAL USE",
+        None => "commercial use not checked",
+    };
+    println!("    licence  {}; {commercial}", model.licence.spdx);
     if let Some(note) = &model.licence.note {
-        println!("           {note}");
+        println!("             {note}");
     }
-    println!("  source   {}", model.source.text);
+    if let Some(descriptor) = &model.descriptor {
+        println!(
+            "    version  {}, {} values",
+            descriptor.version, descriptor.length
+        );
+    }
+    println!("    source   {}", model.source.text);
     if quality {
         for q in &model.quality {
-            println!("  measured {}: {} ({})", q.what, q.value, q.on);
+            println!("    measured {}: {} ({})", q.what, q.value, q.on);
+        }
+        if model.quality.is_empty() {
+            println!("    measured nothing");
         }
     }
 }

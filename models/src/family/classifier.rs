@@ -17,10 +17,11 @@ use crate::{
 const EXPRESSIONS: [&str; 7] = [
     "no_smile", "no_smile", "no_smile", "smile", "no_smile", "no_smile", "no_smile",
 ];
-/// Its crop: 1.4 times a box from brow to chin, which is 1.3 times one from hairline to chin.
+/// Its crop, by a box from hairline to chin. On 14 portraits 1.0 to 1.3 were alike: open smiles
+/// 0.98 and more, all but one of the others below 0.2; wider crops told them worse apart.
 const EXPRESSION_CROP: CropSpec = CropSpec {
     cut: Cut::Square,
-    scale: 1.3,
+    scale: 1.2,
 };
 
 /// A classifying network.
@@ -109,7 +110,8 @@ fn to_picture(subject: &Subject<'_>, crop: &CropSpec, size: Size) -> Option<Affi
             }
         }
     };
-    (map.scale() > 0.0 && map.scale().is_finite()).then_some(map)
+    let sound = (map.scale() + map.tx + map.ty).is_finite() && map.scale() > 0.0;
+    sound.then_some(map)
 }
 
 /// The same map, showing `by` times as much about the middle of an input of `side`.

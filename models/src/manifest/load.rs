@@ -107,6 +107,24 @@ pub fn read_dir(dir: &Path) -> Result<Vec<Manifest>, ManifestError> {
 
 /// Reads one manifest from a file.
 pub fn read_file(path: &Path) -> Result<Manifest, ManifestError> {
+    let text = read_text(path)?;
+    let name = path
+        .file_name()
+        .map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
+    Manifest::parse(&name, &text)
+}
+
+/// A manifest's text with a checksum put in where it has none. What is no TOML is left as it is:
+/// reading it says what is wrong with it.
+pub fn with_checksum(text: &str, sum: Checksum) -> String {
+    match text.parse::<toml::Table>() {
+        Ok(table) if !table.contains_key("sha256") => format!("sha256 = \"{sum}\"\n{text}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// The text of a manifest's file, if it is not too long for one.
+pub fn read_text(path: &Path) -> Result<String, ManifestError> {
     let fail = |source| ManifestError::Io {
         path: path.to_owned(),
         source,
@@ -117,11 +135,7 @@ pub fn read_file(path: &Path) -> Result<Manifest, ManifestError> {
             "too long for a manifest",
         )));
     }
-    let text = fs::read_to_string(path).map_err(fail)?;
-    let name = path
-        .file_name()
-        .map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
-    Manifest::parse(&name, &text)
+    fs::read_to_string(path).map_err(fail)
 }
 
 /// Gathers manifests or all of their mistakes, and refuses two of one name.

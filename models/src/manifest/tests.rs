@@ -155,3 +155,158 @@ fn a_file_with_another_checksum_is_refused() {
     );
     fs::remove_dir_all(&dir).unwrap();
 }
+
+/// The examples' texts by file name.
+fn examples() -> Vec<(String, String)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/examples");
+    let mut all: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn every_example_parses_and_every_family_has_one() {
+    let mut families: Vec<Family> = default_pack().unwrap().iter().map(|m| m.family).collect();
+    for (name, text) in examples() {
+        let text = with_checksum(&text, Checksum::of(b""));
+        let manifest = Manifest::parse(&name, &text).unwrap_or_else(|e| panic!("{e}"));
+        // A file that can be fetched is the one whose checksum is written down.
+        if manifest.fetch.is_some() {
+            assert_ne!(manifest.sha256, Checksum::of(b""), "{name}");
+        }
+        families.push(manifest.family);
+    }
+    // Its example differs by this name alone.
+    families.push(Family::YoloxDecoded);
+    for family in [
+        Family::Blazeface,
+        Family::Yunet,
+        Family::Scrfd,
+        Family::Retinaface,
+        Family::Ultraface,
+        Family::Facemesh,
+        Family::Iris,
+        Family::Faceres,
+        Family::Arcface,
+        Family::Emotion,
+        Family::Classifier,
+        Family::MiniFasnet,
+        Family::Centernet,
+        Family::Yolox,
+        Family::YoloxDecoded,
+        Family::Yolov8,
+        Family::Movenet,
+        Family::Reid,
+    ] {
+        assert!(families.contains(&family), "{family:?} has no example");
+    }
+}
+
+/// What the example of a classifier with `from` replaced by `to` is told.
+fn classifier_complaints(from: &str, to: &str) -> String {
+    let (_, text) = examples()
+        .into_iter()
+        .find(|(n, _)| n == "classifier.toml")
+        .unwrap();
+    assert!(text.contains(from), "{from}");
+    let text = with_checksum(&text.replacen(from, to, 1), Checksum::of(b""));
+    match Manifest::parse("m.toml", &text) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("accepted"),
+    }
+}
+
+#[test]
+fn classes_crops_and_padding_are_checked() {
+    for (from, to, want) in [
+        (
+            "\"sunglasses\"]",
+            "\"monocle\"]",
+            "m.toml: classes.labels: \"monocle\" is no word of its role",
+        ),
+        (
+            "activation = \"softmax\"",
+            "activation = \"relu\"",
+            "m.toml: classes.activation",
+        ),
+        ("scale = 1.33", "scale = 90.0", "m.toml: crop.scale"),
+        ("cut = \"square\"", "cut = \"oval\"", "m.toml: crop.cut"),
+        (
+            "height = 96",
+            "height = 90\npad = 3",
+            "m.toml: input.fit: only a letterbox",
+        ),
+        (
+            "roles = [\"glasses\"]",
+            "roles = [\"glasses\", \"mask\"]",
+            "m.toml: roles",
+        ),
+        ("[classes]", "[klasses]", "m.toml: classes: missing"),
+        (
+            "[licence]",
+            "[fetch]\nurl = \"http://x\"\nbytes = 1\n[licence]",
+            "m.toml: fetch.url",
+        ),
+        (
+            "name = \"glasses\"",
+            "preference = 5000\nname = \"glasses\"",
+            "m.toml: preference",
+        ),
+        (
+            "spdx = ",
+            "commercial = 1\nspdx = ",
+            "m.toml: licence.commercial",
+        ),
+    ] {
+        let text = classifier_complaints(from, to);
+        assert!(text.contains(want), "{to}:\n{text}");
+    }
+    let (_, text) = examples()
+        .into_iter()
+        .find(|(n, _)| n == "emotion.toml")
+        .unwrap();
+    let flat = text.replacen("height = 112", "height = 64", 1);
+    let text = Manifest::parse("m.toml", &flat).unwrap_err().to_string();
+    assert!(text.contains("m.toml: crop.cut: an aligned face"), "{text}");
+}
+
+#[test]
+fn a_checksum_is_put_in_only_where_there_is_none() {
+    let sum = Checksum::of(b"model");
+    assert_eq!(
+        with_checksum("a = 1\n[b]\n", sum),
+        format!("sha256 = \"{sum}\"\na = 1\n[b]\n")
+    );
+    for text in ["sha256 = \"x\"\n", "not toml"] {
+        assert_eq!(with_checksum(text, sum), text);
+    }
+}
+
+#[test]
+fn the_document_knows_every_role_word_and_example() {
+    let document = include_str!("../../MANIFESTS.md");
+    for role in Role::ALL {
+        let start = format!("| `{role}` |");
+        let row = document.lines().find(|l| l.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("{role} is not in MANIFESTS.md"));
+        for word in role.classes().unwrap_or_default() {
+            assert!(
+                row.contains(word),
+                "{word} of {role} is not in MANIFESTS.md"
+            );
+        }
+    }
+    for (name, _) in examples() {
+        assert!(
+            document.contains(&format!("`{name}`")),
+            "{name} is not in MANIFESTS.md"
+        );
+    }
+}

@@ -24,8 +24,10 @@ pub fn things(values: &[f32], size: Size, min_score: f32, out: &mut Vec<Thing>) 
     let thing = |v: &[f32; VALUES]| {
         let [left, top, right, bottom, score, class] = *v;
         let finite = v.iter().all(|v| v.is_finite());
+        // A negative class would become that of people.
+        let known = finite && class >= 0.0;
         let class = class.round() as u16;
-        let counts = finite && score >= min_score && Thing::matters(class);
+        let counts = known && score >= min_score && Thing::matters(class);
         let bbox = BBox::from_edges(left * sx, top * sy, right * sx, bottom * sy).clipped(size);
         (counts && bbox.area() > 0.0).then_some(Thing {
             bbox,

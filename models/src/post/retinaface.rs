@@ -50,8 +50,7 @@ pub fn decode(
         .zip(scores.as_chunks::<2>().0)
         .zip(points.as_chunks::<POINT_VALUES>().0);
     for (prior, ((offset, [_, score]), points)) in priors.iter().zip(rows) {
-        // NaN passes no threshold.
-        if !(*score >= min_score) {
+        if score.is_nan() || *score < min_score {
             continue;
         }
         let Prior { center, side } = *prior;

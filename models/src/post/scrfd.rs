@@ -44,8 +44,7 @@ pub fn decode_head(
     let points = points.as_chunks::<POINT_VALUES>().0;
     let anchors = scores.iter().zip(boxes.as_chunks::<BOX_VALUES>().0);
     for (index, (score, edges)) in anchors.enumerate().take(grid.anchors()) {
-        // NaN passes no threshold.
-        if !(*score >= min_score) {
+        if score.is_nan() || *score < min_score {
             continue;
         }
         let cell = index / grid.per_cell;

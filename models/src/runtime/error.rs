@@ -63,6 +63,24 @@ pub enum ModelError {
     /// It opens, but does not run.
     #[error("its first run failed: {0}")]
     FirstRun(#[source] InferError),
+    /// It answers noise with numbers that are not finite.
+    #[error("{model}: {tensor:?} is not finite for a picture of noise; are mean and scale right?")]
+    NotFinite {
+        /// The manifest's name.
+        model: String,
+        /// The output.
+        tensor: String,
+    },
+    /// A picture's answer depends on what it is asked together with.
+    #[error(
+        "{model}: {tensor:?} of two pictures together is not what it is of each; say `batch = \"one\"`"
+    )]
+    BatchMatters {
+        /// The manifest's name.
+        model: String,
+        /// The output.
+        tensor: String,
+    },
     /// It has no tensor of this name.
     #[error("{model} has no {side} tensor called {tensor:?}; it has {found}")]
     NoTensor {

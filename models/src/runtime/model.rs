@@ -20,6 +20,10 @@ use crate::manifest::{Checksum, Element, ModelFileError};
 /// Most outputs that a family reads.
 const MOST_OUTPUTS: usize = 16;
 
+/// How far an answer may differ with what it is computed together with, as a share of the
+/// output's largest value: other orders of summation.
+const BATCH_TOLERANCE: f32 = 1e-3;
+
 /// What is to be opened.
 pub(crate) struct ModelFile<'a> {
     /// The manifest's name.
@@ -112,6 +116,42 @@ impl Model {
             .try_for_each(|slot| self.run_on(slot, 1, &input, |_| ()));
         *self.lock() = slots;
         done.map_err(ModelError::FirstRun)
+    }
+
+    /// Tries it on two inputs of noise, which lie one after the other in `pair`: the answers must
+    /// be finite and, with `any`, the same whether the inputs come alone or together.
+    pub(crate) fn try_on(&self, pair: &[f32], any: bool) -> Result<(), ModelError> {
+        let (first, second) = pair.split_at(pair.len() / 2);
+        let answers = |batch: usize, input: &[f32]| {
+            self.run(batch, input, |a| {
+                a.iter().map(|a| a.to_vec()).collect::<Vec<_>>()
+            })
+            .map_err(ModelError::FirstRun)
+        };
+        let alone = [answers(1, first)?, answers(1, second)?];
+        for (spec, values) in self.outputs.iter().zip(&alone[0]) {
+            if !values.iter().all(|v| v.is_finite()) {
+                return Err(ModelError::NotFinite {
+                    model: self.name.clone(),
+                    tensor: spec.name.clone(),
+                });
+            }
+        }
+        if any {
+            let both = answers(2, pair)?;
+            for (at, spec) in self.outputs.iter().enumerate() {
+                let apart = alone[0][at].iter().chain(&alone[1][at]);
+                let largest = apart.clone().fold(1e-6f32, |m, v| m.max(v.abs()));
+                let same = |(a, b): (&f32, &f32)| (a - b).abs() <= BATCH_TOLERANCE * largest;
+                if !both[at].iter().zip(apart).all(same) {
+                    return Err(ModelError::BatchMatters {
+                        model: self.name.clone(),
+                        tensor: spec.name.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Runs `batch` inputs, which lie one after the other in `input`, and gives the outputs in

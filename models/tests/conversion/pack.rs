@@ -136,6 +136,7 @@ fn picture(manifest: &Manifest, seed: u32) -> Dense {
     let values = match input.element {
         Element::F32 => Values::F32(pixels.collect()),
         Element::I32 => Values::I32(pixels.map(|v| v as i32).collect()),
+        Element::U8 => unreachable!("no model of the default pack takes bytes"),
     };
     (shape, values)
 }
