@@ -153,21 +153,29 @@ fn tools(
     }
 }
 
-/// The first SIGTERM or SIGINT cancels; the second ends the process on the spot.
+/// The first SIGTERM or SIGINT cancels; the second ends the process on the spot. SIGHUP changes
+/// nothing: streams and policies come from the coordinator, and settings need a new start.
 fn watch_signals(cancel: &CancellationToken) -> Result<(), AppError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(AppError::Signals)?;
     let cancel = cancel.clone();
     tokio::spawn(async move {
-        for round in 0.. {
+        let mut stopping = false;
+        loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hangup.recv() => {
+                    tracing::info!("SIGHUP: nothing to read again; settings are read at the start");
+                    continue;
+                }
             }
-            if round > 0 {
+            if stopping {
                 tracing::error!("second signal: ending at once");
                 std::process::exit(130);
             }
+            stopping = true;
             tracing::info!("stopping; a second signal ends at once");
             notify::tell(notify::State::Stopping);
             cancel.cancel();

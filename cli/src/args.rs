@@ -8,9 +8,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        accounts::Accounts, agents::Agents, docs::Docs, events::Events, faces::Faces,
-        handlers::Handlers, lists::Lists, login::Login, matching::Match, profiles::Profiles,
-        service, streams::Streams, tokens::Tokens, verify::Verify,
+        accounts::Accounts, agents::Agents, dead_letters::DeadLetters, docs::Docs, events::Events,
+        faces::Faces, handlers::Handlers, lists::Lists, login::Login, matching::Match,
+        profiles::Profiles, service, streams::Streams, tokens::Tokens, verify::Verify,
     },
     output::Format,
 };
@@ -168,6 +168,9 @@ pub enum Command {
     /// What has been seen.
     #[command(subcommand)]
     Events(Events),
+    /// Events that could not be processed and were set aside.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Who is most alike to a face, an event or a picture.
     Match(Match),
     /// The coordinator itself: version, health, settings, metrics.
@@ -287,6 +290,10 @@ mod tests {
             "goshawk tokens revoke ../../accounts",
             "goshawk match --list staff",
             "goshawk match --face 1 --picture a.jpg --list staff",
+            "goshawk dead-letters retry",
+            "goshawk dead-letters retry 7 --all",
+            "goshawk dead-letters drop",
+            "goshawk dead-letters show ../agents",
         ] {
             let error = parsed(line).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

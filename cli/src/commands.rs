@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod dead_letters;
 pub mod docs;
 mod documents;
 pub mod events;

@@ -58,12 +58,15 @@ pub async fn run(options: args::Demo) -> anyhow::Result<()> {
 
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+    let heard = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(mut terminate), Ok(mut hangup)] = heard else {
         return tokio::signal::ctrl_c().await.unwrap_or_default();
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+        // The terminal is gone. The daemons take this signal for something else and would stay.
+        _ = hangup.recv() => {}
     }
 }
 

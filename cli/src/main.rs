@@ -31,8 +31,8 @@ use crate::{
     args::{Args, Command, Connection},
     client::{Client, Need},
     commands::{
-        accounts, agents, docs, events, faces, handlers, lists, login, matching, profiles, service,
-        streams, tokens, verify,
+        accounts, agents, dead_letters, docs, events, faces, handlers, lists, login, matching,
+        profiles, service, streams, tokens, verify,
     },
     failure::Failure,
     output::{Format, Output},
@@ -82,6 +82,7 @@ async fn run(flags: &Connection, command: Command, output: &mut Output) -> Resul
         Command::Handlers(command) => handlers::run(&client()?, command, output).await,
         Command::Streams(command) => streams::run(&client()?, command, output).await,
         Command::Agents(command) => agents::run(&client()?, command, output).await,
+        Command::DeadLetters(command) => dead_letters::run(&client()?, command, output).await,
         Command::Events(command) => events::run(&client()?, command, output).await,
         Command::Match(command) => matching::run(&client()?, command, output).await,
         Command::Service(command) => service::run(&open()?, command, output).await,

@@ -6,6 +6,7 @@ pub mod attributes;
 pub mod body;
 pub mod call;
 pub mod credentials;
+pub mod dead_letters;
 pub mod detector;
 pub mod disabled;
 pub mod estimations;
@@ -50,7 +51,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     audit::Audit,
-    auth::{Authenticator, Caller, Role},
+    auth::{Authenticator, Caller, Reason, Role, Shown},
     blobs::{BlobError, BlobKey, BlobKind, Blobs},
     errors::{ApiError, Code},
     matcher::Matching,
@@ -108,8 +109,9 @@ pub struct Api {
 }
 
 impl Api {
-    /// Who makes a request with these headers, as far as `access` wants to know.
-    pub async fn authenticate(
+    /// Who makes a request with these headers, as far as `access` wants to know. Whether they may
+    /// is for [`Self::permit`] to say.
+    pub async fn identify(
         &self,
         access: Access,
         method: &Method,
@@ -126,23 +128,32 @@ impl Api {
             | Access::Use(_)
             | Access::Administrator => {}
         }
-        let caller = match self.auth.request(method, headers, peer).await? {
-            Some(caller) => caller,
+        match self.auth.request(method, headers, peer).await? {
+            Some(caller) => Ok(Some(caller)),
             None if self.trust_account_header && headers.contains_key("luna-account-id") => {
-                self.auth.named(named(headers)?).await?
+                self.auth.named(named(headers)?).await.map(Some)
             }
-            None => return Err(Code::AuthorizationNeeded.plain()),
+            None => {
+                self.auth.count_refused(Shown::Nothing, Reason::Missing);
+                Err(Code::AuthorizationNeeded.plain())
+            }
+        }
+    }
+
+    /// Whether the one who asks may call an operation of that access.
+    pub fn permit(&self, access: Access, caller: Option<&Caller>) -> Result<(), ApiError> {
+        let Some(caller) = caller else {
+            return Ok(());
         };
         match access {
-            Access::May(kind, action) => caller.may(kind, action)?,
-            Access::Administrator => caller.must_administer()?,
-            Access::Use(tool) => caller.may_use(tool)?,
+            Access::May(kind, action) => caller.may(kind, action),
+            Access::Administrator => caller.must_administer(),
+            Access::Use(tool) => caller.may_use(tool),
             Access::Page if caller.role != Role::Admin || caller.is_token() => {
-                return Err(Code::AccessDenied.with("Only administrators see this page"));
+                Err(Code::AccessDenied.with("Only administrators see this page"))
             }
-            Access::Open | Access::Page | Access::Account | Access::Header => {}
+            Access::Open | Access::Page | Access::Account | Access::Header => Ok(()),
         }
-        Ok(Some(caller))
     }
 
     /// The wall clock.

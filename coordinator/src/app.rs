@@ -8,7 +8,13 @@ pub mod gauges;
 pub mod services;
 pub mod vision;
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use goshawk_proto::time::Timestamp;
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle};
@@ -26,10 +32,11 @@ use crate::{
     blobs::{BlobError, Blobs},
     bus::Bus,
     config::Config,
+    files,
     ingest::{self, Ingest, IngestConfig, IngestError, IngestServices},
     matcher::{Matcher, MatcherOptions, Matching},
     metrics::{HttpMetrics, Metrics, SenderMetrics},
-    pki::{Authority, FileRegistry, PkiError, RegistryError},
+    pki::{self, Authority, PkiError},
     plugins::{PluginError, PluginParts, Plugins},
     process::{Analyzer, Assigner, ProcessOptions, ProcessParts, Processor, assign::AssignOptions},
     room::{Need, Room},
@@ -92,9 +99,6 @@ pub enum StartError {
     /// The keys that tokens are signed with cannot be opened.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The registry of agents cannot be opened.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
     /// The agents' port cannot be opened.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -147,7 +151,7 @@ fn now() -> Timestamp {
 
 fn lay(config: &Config, metrics: &Metrics) -> Result<Foundations, StartError> {
     let dir = &config.data_dir;
-    make_private(dir).map_err(|source| StartError::DataDir {
+    close_folders(dir).map_err(|source| StartError::DataDir {
         path: dir.clone(),
         source,
     })?;
@@ -161,8 +165,8 @@ fn lay(config: &Config, metrics: &Metrics) -> Result<Foundations, StartError> {
     let blobs = Blobs::open(&dir.join("blobs"))?.within(room);
     let changed = Handle::current().block_on(blobs.prepare())?;
     tracing::info!(changed, "images are ready");
-    let registry = FileRegistry::open(dir)?;
-    let authority = Authority::open(dir, registry.clone(), registry)?;
+    pki::take_over(dir, store.as_ref())?;
+    let authority = Authority::open(dir, Arc::clone(&store) as Arc<dyn pki::Registry>)?;
     let analyzer = vision::open(config);
     let curve = analyzer.as_ref().map(Analyzer::curve).unwrap_or_default();
     let matcher = Matcher::start(MatcherOptions {
@@ -199,12 +203,19 @@ fn audit(config: &Config, metrics: &Metrics) -> Result<Audit, StartError> {
     })
 }
 
-fn make_private(dir: &std::path::Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
+/// Makes the data folder and those in it that others fill. The data folder itself is the
+/// operator's: one that is open stays so, with a warning.
+fn close_folders(dir: &Path) -> io::Result<()> {
+    files::private_folder(dir)?;
+    if let Some(mode) = files::open_to_others(dir)? {
+        tracing::warn!(
+            "the data folder {} is open to others (mode {mode:o}) and holds faces and keys: \
+             `chmod 700` it",
+            dir.display()
+        );
+    }
+    files::close_folder(&dir.join("store"))?;
+    files::close_folder(&dir.join("blobs"))
 }
 
 impl App {

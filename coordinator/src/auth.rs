@@ -15,6 +15,7 @@ pub mod backoff;
 mod basic;
 mod bearer;
 pub mod caller;
+mod claim;
 pub mod cookie;
 pub mod guard;
 pub mod jwt;
@@ -34,13 +35,18 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::errors::{ApiError, Challenge, Code};
+use crate::{
+    blocking,
+    errors::{ApiError, Challenge, Code},
+};
 use basic::Passwords;
 use bearer::Tokens;
 pub use caller::{Caller, CallerAccess, Scope};
+pub use claim::Claim;
 use guard::{Guard, Network, Place};
 use keys::KeyRing;
-use metrics::{AuthMetrics, Reason, Shown};
+use metrics::AuthMetrics;
+pub use metrics::{Reason, Shown};
 pub use refusal::Refusal;
 
 /// What an account may do.
@@ -123,7 +129,7 @@ impl Authenticator {
         match (shown.next(), shown.next()) {
             (Some(value), None) => self.header(value, peer).await.map(Some),
             // Which of two is meant cannot be told.
-            (Some(_), Some(_)) => Err(failed(BAD_FORMAT)),
+            (Some(_), Some(_)) => Err(self.malformed()),
             (None, _) => match cookie::token(method, headers) {
                 Some(token) => self.bearer(token, peer).await.map(Some),
                 None => Ok(None),
@@ -137,18 +143,21 @@ impl Authenticator {
         if let Some(token) = bearer_token(value) {
             return self.bearer(token, peer).await;
         }
-        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-        let decoded = scheme
-            .eq_ignore_ascii_case("basic")
-            .then(|| STANDARD.decode(rest.trim()).ok())
-            .flatten();
-        let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-        let Some((login, password)) = decoded.as_deref().and_then(|text| text.split_once(':'))
-        else {
-            return Err(failed(BAD_FORMAT));
+        let Some((login, password)) = basic_pair(value) else {
+            return Err(self.malformed());
         };
-        let caller = self.login(login, password, peer).await;
+        let caller = self.login(&login, &password, peer).await;
         caller.map_err(Refusal::of_login)
+    }
+
+    /// Counts a request that was refused for what it showed, where that is not counted here.
+    pub fn count_refused(&self, shown: Shown, reason: Reason) {
+        self.metrics.refused(shown, reason);
+    }
+
+    fn malformed(&self) -> ApiError {
+        self.metrics.refused(Shown::Password, Reason::Malformed);
+        failed(BAD_FORMAT)
     }
 
     async fn bearer(&self, token: &str, peer: IpAddr) -> Result<Caller, ApiError> {
@@ -186,7 +195,7 @@ impl Authenticator {
             let _slot = slot;
             password::hash(&password)
         };
-        let hashed = tokio::task::spawn_blocking(hash).await;
+        let hashed = blocking::spawn(hash).await;
         hashed
             .map_err(|error| ApiError::internal("password", &error))?
             .map_err(|error| ApiError::internal("password", &error))
@@ -221,6 +230,17 @@ impl Authenticator {
 pub fn bearer_token(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Login and password in an `Authorization` header of that scheme.
+fn basic_pair(value: &str) -> Option<(String, String)> {
+    let (scheme, rest) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+    let (login, password) = decoded.split_once(':')?;
+    Some((login.to_owned(), password.to_owned()))
 }
 
 fn failed(detail: &str) -> ApiError {

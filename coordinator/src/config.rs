@@ -147,7 +147,8 @@ goshawk_proto::settings! {
         log_access: bool = "log.access", "false";
         /// Size at which a file of the audit log is put aside.
         audit_file_size: ByteSize = "audit.file_size", "16MiB";
-        /// Files of the audit log kept, the one being written included; the oldest goes.
+        /// Files kept of the log of changes, and as many of the log of refusals, the one being written
+        /// included; the oldest goes.
         audit_files: usize = "audit.files", "8";
         /// Life of a temporary attribute unless a request says otherwise.
         attribute_ttl: Duration = "attributes.ttl", "300s";

@@ -13,6 +13,7 @@ use goshawk_coordinator::{
     app::App,
     auth, backup,
     config::{Config, LogFormat, PREFIX},
+    files,
 };
 use goshawk_proto::{settings::sample, time::Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
@@ -73,7 +74,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(
             Command::new("run")
-                .about("Run until SIGTERM")
+                .about("Run until SIGTERM; SIGHUP reads the certificates again")
                 .arg(file)
                 .args(flags),
         )
@@ -118,6 +119,7 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
 }
 
 fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    files::mask();
     let config = load(matches)?;
     start_log(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -129,6 +131,8 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // `tls::watch` listens to it once all is up; until then it must not end us either.
+    let _hangup = signal(SignalKind::hangup())?;
     let app = App::start(config).await?;
     let fault = tokio::select! {
         () = wait(&mut terminate, &mut interrupt) => None,
@@ -145,6 +149,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
 /// `backup`, `restore` and `verify`.
 fn keep(name: &str, matches: &ArgMatches) -> anyhow::Result<u8> {
+    files::mask();
     let config = load(matches)?;
     Ok(backup::command::run(name, matches, &config.data_dir)?)
 }
@@ -169,6 +174,7 @@ fn keys(matches: &ArgMatches) -> anyhow::Result<()> {
     let Some(("rotate", matches)) = matches.subcommand() else {
         return Ok(());
     };
+    files::mask();
     let config = load(matches)?;
     let now = Timestamp::from_system(std::time::SystemTime::now());
     let done = auth::keys::rotate(&config.data_dir, matches.get_flag("drop-old"), now)?;

@@ -9,10 +9,11 @@
 //! an event waits and is tried again, as it does for every fault that is not its own, for as long
 //! as that takes; waiting, it holds up nobody. An event that fails by its own fault
 //! [`ProcessOptions::max_tries`] times, and for [`ProcessOptions::min_age`] at least, is set aside
-//! with the reason.
+//! with the reason, until an operator has it tried again or forgotten (`dead`).
 
 mod assemble;
 pub mod assign;
+mod dead;
 mod draft;
 mod execute;
 pub mod extract;

@@ -7,6 +7,7 @@
 //! many run at once. [`sled`] is the embedded implementation; `conformance` is what every one must pass.
 
 pub mod accounts;
+pub mod agents;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod handle;
@@ -32,6 +33,7 @@ use goshawk_proto::{
 };
 
 pub use accounts::{AccountQuery, AccountStore, TokenQuery, TokenStore};
+pub use agents::{AgentRegistry, JoinTokenStore};
 pub use handle::StoreHandle;
 pub use incoming::{DeadLetter, Finish, IncomingRow, IncomingStore, MAX_DEAD, Outgoing, Received};
 pub use journal::{EventJournal, JOURNAL_MAX, JournalEntry};
@@ -307,6 +309,8 @@ pub trait Store:
     + EventStore
     + EventJournal
     + IncomingStore
+    + JoinTokenStore
+    + AgentRegistry
     + Send
     + Sync
 {
@@ -323,6 +327,8 @@ impl<T> Store for T where
         + EventStore
         + EventJournal
         + IncomingStore
+        + JoinTokenStore
+        + AgentRegistry
         + Send
         + Sync
 {

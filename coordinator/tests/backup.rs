@@ -114,6 +114,16 @@ impl Running {
         out
     }
 
+    /// A join token for an agent; gives its id.
+    async fn new_join_token(&self) -> String {
+        let post = self
+            .http
+            .post(format!("{}/goshawk/1/agents/join-tokens", self.api));
+        let answer = post.basic_auth(LOGIN, Some(PASSWORD)).send().await.unwrap();
+        let body: Value = answer.json().await.unwrap();
+        body["join_token_id"].as_str().unwrap().to_owned()
+    }
+
     async fn keep_image(&self) -> String {
         let image =
             image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 90]));
@@ -183,6 +193,7 @@ async fn everything_comes_back_from_a_backup_taken_under_load() {
     let (data, file) = (dir.path().join("data"), dir.path().join("one.backup"));
     let first = Running::start(&data).await;
     let image = first.keep_image().await;
+    let join_token = first.new_join_token().await;
     for n in 0..20 {
         assert_eq!(
             first.new_list(&format!("before {n:03}")).await.status(),
@@ -267,6 +278,9 @@ async fn everything_comes_back_from_a_backup_taken_under_load() {
     let back = second.lists().await;
     assert!(back.len() >= 20 && back.iter().all(|list| lists.contains(list)));
     assert_eq!(back.iter().filter(|l| l.starts_with("before")).count(), 20);
+    let tokens = second.get("/goshawk/1/agents/join-tokens").await;
+    let tokens: Value = tokens.json().await.unwrap();
+    assert_eq!(tokens["join_tokens"][0]["join_token_id"], join_token);
     // One moment: of those made meanwhile the first ones without a gap.
     let during: Vec<_> = back.iter().filter(|l| l.starts_with("during")).collect();
     for (n, list) in during.iter().enumerate() {

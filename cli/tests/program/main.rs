@@ -5,6 +5,7 @@
 
 mod answers;
 mod credentials;
+mod dead_letters;
 mod printing;
 mod profiles;
 mod rig;

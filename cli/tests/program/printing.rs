@@ -158,8 +158,23 @@ fn completions_and_pages_name_every_command() {
 fn every_command_explains_itself() {
     let goshawk = Goshawk::new();
     for command in [
-        "login", "profiles", "verify", "accounts", "tokens", "lists", "faces", "handlers",
-        "streams", "agents", "events", "match", "service", "spec", "man", "demo",
+        "login",
+        "profiles",
+        "verify",
+        "accounts",
+        "tokens",
+        "lists",
+        "faces",
+        "handlers",
+        "streams",
+        "agents",
+        "events",
+        "dead-letters",
+        "match",
+        "service",
+        "spec",
+        "man",
+        "demo",
     ] {
         let ran = goshawk.run(&[command, "--help"]).exits(0);
         assert!(ran.out.contains("Usage:"), "{ran:?}");

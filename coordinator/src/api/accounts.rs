@@ -254,7 +254,7 @@ async fn by_administrator(call: &Call) -> Result<bool, ApiError> {
     let (method, peer) = (&call.method, call.origin.peer);
     let caller = call
         .api
-        .authenticate(Access::Account, method, &call.headers, peer)
+        .identify(Access::Account, method, &call.headers, peer)
         .await?;
     let caller = caller.ok_or_else(|| Code::AuthorizationNeeded.plain())?;
     caller.not_by_token()?;

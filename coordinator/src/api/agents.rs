@@ -26,6 +26,7 @@ use super::{
     routes::{Access, Resource},
 };
 use crate::{
+    blocking,
     errors::{ApiError, Code},
     pki::{AgentInfo, JoinTokenInfo, JoinTokenState, PkiError},
     process::AgentStatus,
@@ -63,13 +64,13 @@ async fn registry<T: Send + 'static>(
     call: &Call,
     work: impl FnOnce(&crate::pki::Authority) -> Result<T, PkiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let (authority, span) = (call.api.authority.clone(), tracing::Span::current());
-    let done = tokio::task::spawn_blocking(move || span.in_scope(|| work(&authority))).await;
-    match done {
+    let authority = call.api.authority.clone();
+    match blocking::spawn(move || work(&authority)).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(PkiError::TooManyTokens)) => {
             Err(Code::BadJson.at("", "too many unused join tokens"))
         }
+        Ok(Err(PkiError::Store(error))) => Err(error.into()),
         Ok(Err(error)) => Err(ApiError::internal("registry of agents", &error)),
         Err(error) => Err(ApiError::internal("registry of agents", &error)),
     }

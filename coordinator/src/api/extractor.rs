@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     blobs::BlobKind,
+    blocking,
     errors::{ApiError, Code},
     process::extract::SampleTraits,
 };
@@ -195,7 +196,7 @@ async fn of_samples(
 ) -> Result<Vec<Extracted>, ApiError> {
     let found = upload::samples(api, account, BlobKind::FaceSample, ids).await?;
     let limits = api.decode_limits;
-    let warps = tokio::task::spawn_blocking(move || {
+    let warps = blocking::spawn(move || {
         let mut warps = Vec::with_capacity(found.len());
         for sample in found {
             let picture = Picture::decode(&sample.bytes, Exif::Ignore, &limits)?;

@@ -4,7 +4,7 @@
 //! answers to `OPTIONS`, to a wrong method (405) and to an unknown path (404), the path label of
 //! the metrics, and the API document.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use goshawk_coordinator_core::permission::{Action, Resource as Kind, Tool};
 use http::{HeaderValue, Method, StatusCode, header};
@@ -195,24 +195,25 @@ impl Resource {
             set_allow(&mut response, &self.allowed());
             return Ok(response);
         };
-        call.caller = call
-            .api
-            .authenticate(
-                operation.access,
-                &call.method,
-                &call.headers,
-                call.origin.peer,
-            )
-            .await?;
+        let (api, access) = (Arc::clone(&call.api), operation.access);
+        let found = api.identify(access, &call.method, &call.headers, call.origin.peer);
+        let refused = match found.await {
+            Ok(caller) => {
+                call.caller = caller;
+                api.permit(access, call.caller.as_ref()).err()
+            }
+            Err(error) => Some(error),
+        };
         if let Some(caller) = &call.caller {
             let account = tracing::field::display(caller.account_id);
             tracing::Span::current().record("account", account);
         }
         let record = Record::of(operation, self.template, &call);
-        let answer = operation.run(call).await;
-        if let Some(record) = record {
-            record.told(&answer);
-        }
+        let answer = match refused {
+            None => operation.run(call).await,
+            Some(error) => Err(error),
+        };
+        record.told(&answer);
         answer
     }
 

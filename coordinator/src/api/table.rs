@@ -1,8 +1,8 @@
 //! The route tables of the four services, whole.
 
 use super::{
-    accounts, agents, attributes, credentials, detector, disabled, events, extractor, faces,
-    handlers, iso, lists, liveness, login, matcher, pictures,
+    accounts, agents, attributes, credentials, dead_letters, detector, disabled, events, extractor,
+    faces, handlers, iso, lists, liveness, login, matcher, pictures,
     routes::Resource,
     sdk,
     service::{self, Service},
@@ -31,6 +31,7 @@ pub fn resources(service: Service) -> Vec<Resource> {
             all.extend(events::resources());
             all.extend(matcher::resources());
             all.extend(agents::resources());
+            all.extend(dead_letters::resources());
             all.extend(disabled::resources());
             all.extend(ws::resources());
         }

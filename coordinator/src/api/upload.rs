@@ -19,6 +19,7 @@ use goshawk_proto::{
 use super::{Api, call::Call, pictures::blob_error, typed::from_slice};
 use crate::{
     blobs::{BlobKey, BlobKind},
+    blocking,
     errors::{ApiError, Code},
 };
 pub use address::unreachable;
@@ -280,7 +281,7 @@ pub async fn size_of(api: &Api, bytes: Bytes) -> Result<Size, ApiError> {
         .map_err(|error| ApiError::internal("decoder", &error))?;
     let decode =
         move || Picture::decode(&bytes, Exif::Ignore, &limits).map(|picture| picture.size());
-    let decoded = tokio::task::spawn_blocking(decode).await;
+    let decoded = blocking::spawn(decode).await;
     drop(slot);
     match decoded {
         Ok(Ok(size)) => Ok(size),

@@ -10,8 +10,8 @@ use goshawk_coordinator_core::{
 use goshawk_proto::{id::AccountId, settings::Secret, time::Timestamp};
 use rand::Rng;
 
-use super::{StartError, endpoints::write_whole};
-use crate::{auth::password, config::Config, store::Store};
+use super::StartError;
+use crate::{auth::password, config::Config, files, store::Store};
 
 /// Name of the file that holds a made-up password, where the settings ask for it.
 pub const FILE: &str = "bootstrap-credentials";
@@ -102,7 +102,7 @@ fn tell(config: &Config, password: &str) -> Result<(), StartError> {
 }
 
 fn save(path: &Path, login: &str, password: &str) -> io::Result<()> {
-    write_whole(path, format!("{login}:{password}\n").as_bytes(), 0o600)?;
+    files::write_whole(path, format!("{login}:{password}\n").as_bytes())?;
     tracing::info!("administrator's credentials are in {}", path.display());
     Ok(())
 }

@@ -1,15 +1,14 @@
-//! `endpoints.json` in the data folder: where the services listen, for tools on this machine.
+//! `endpoints.json` in the data folder: where the services listen, for tools of the same user.
 
 use std::{
     fs, io,
-    io::Write,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
 };
 
 use serde::Serialize;
 
-use crate::api::call::Scheme;
+use crate::{api::call::Scheme, files};
 
 /// Name of the file.
 pub const FILE: &str = "endpoints.json";
@@ -47,7 +46,7 @@ impl Endpoints {
     /// Writes the file as a whole or not at all.
     pub fn write(&self, data_dir: &Path) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
-        write_whole(&data_dir.join(FILE), &text, 0o644)
+        files::write_whole(&data_dir.join(FILE), &text)
     }
 }
 
@@ -55,25 +54,6 @@ impl Endpoints {
 pub fn remove(data_dir: &Path) {
     if let Err(error) = fs::remove_file(data_dir.join(FILE)) {
         tracing::debug!("{FILE} not removed: {error}");
-    }
-}
-
-/// Replaces a file atomically; `mode` are its permissions.
-pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let temporary = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    match path.parent() {
-        Some(folder) => fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
     }
 }
 

@@ -8,11 +8,12 @@ use std::{
 };
 
 use super::AuditLimits;
-use crate::pki::files::private_folder;
+use crate::files::private_folder;
 
 /// The file being written and those put aside.
 pub(super) struct AuditFile {
     folder: PathBuf,
+    name: &'static str,
     limits: AuditLimits,
     file: Option<File>,
     length: u64,
@@ -21,12 +22,13 @@ pub(super) struct AuditFile {
 }
 
 impl AuditFile {
-    /// Opens the log in `folder`; what is there is kept. A last line that a crash cut short is
+    /// Opens the log `name` in `folder`; what is there is kept. A last line that a crash cut short is
     /// ended, so that the next one begins on its own.
-    pub(super) fn open(folder: &Path, limits: AuditLimits) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, name: &'static str, limits: AuditLimits) -> io::Result<Self> {
         private_folder(folder)?;
         let mut this = Self {
             folder: folder.to_owned(),
+            name,
             limits,
             file: None,
             length: 0,
@@ -41,9 +43,10 @@ impl AuditFile {
     }
 
     fn path(&self, number: usize) -> PathBuf {
+        let name = self.name;
         match number {
-            0 => self.folder.join("audit.jsonl"),
-            n => self.folder.join(format!("audit.{n}.jsonl")),
+            0 => self.folder.join(format!("{name}.jsonl")),
+            n => self.folder.join(format!("{name}.{n}.jsonl")),
         }
     }
 

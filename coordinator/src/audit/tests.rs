@@ -17,11 +17,14 @@ fn entry(n: usize) -> AuditEntry {
         request_id: format!("1700000000,{n}"),
         account_id: Some(AccountId(uuid::Uuid::from_u128(1))),
         token_id: None,
+        claimed: None,
         peer: "10.0.0.9".parse().unwrap(),
         operation: "createFace",
+        route: "/6/faces",
         object: Some("face".to_owned()),
         status: 201,
         error_code: None,
+        retry_after_s: None,
     }
 }
 
@@ -75,6 +78,45 @@ fn the_log_goes_on_after_a_restart_and_a_torn_line() {
     assert!(all[1].contains("1700000000,1"));
 }
 
+/// Who guesses as fast as they can leaves a bounded trace, and none among the changes.
+#[test]
+fn a_flood_of_refusals_is_counted_and_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let metrics = Metrics::default();
+    let audit = Audit::start(dir.path(), LIMITS, &metrics).unwrap();
+    let refused = |n: usize, peer: [u8; 4]| AuditEntry {
+        account_id: None,
+        claimed: Some(Claim::Login("mia@example.com".to_owned())),
+        peer: peer.into(),
+        status: 401,
+        error_code: Some(11065),
+        ..entry(n)
+    };
+    for n in 0..50_000 {
+        audit.record(refused(n, [10, 0, 0, 9]));
+    }
+    audit.record(entry(7));
+    audit.record(refused(1, [10, 0, 0, 8]));
+    audit.close();
+    let changes = lines(&dir.path().join("audit/audit.jsonl"));
+    assert_eq!(changes.len(), 1, "a change is not lost among them");
+    let refusals = lines(&dir.path().join("audit/refused.jsonl"));
+    let from = |peer: &str| refusals.iter().filter(|line| line["peer"] == peer).count();
+    assert_eq!(from("10.0.0.9"), flood::MOST_OF_ONE as usize);
+    assert_eq!(from("10.0.0.8"), 1);
+    assert_eq!(refusals[0]["claimed"]["login"], "mia@example.com");
+    let told: u64 = refusals
+        .iter()
+        .filter_map(|line| line["left_out"].as_u64())
+        .sum();
+    assert_eq!(told, 50_000 - u64::from(flood::MOST_OF_ONE));
+    let page = metrics.page().unwrap();
+    assert!(
+        page.contains(&format!("audit_left_out_total {told}")),
+        "{page}"
+    );
+}
+
 #[test]
 fn old_files_make_room() {
     let dir = tempfile::tempdir().unwrap();
@@ -82,7 +124,7 @@ fn old_files_make_room() {
         file_bytes: 250,
         files: 3,
     };
-    let mut file = AuditFile::open(dir.path(), limits).unwrap();
+    let mut file = AuditFile::open(dir.path(), "audit", limits).unwrap();
     for n in 0..9_u8 {
         let line = [[b'0' + n; 99].as_slice(), b"\n"].concat();
         file.append(&line).unwrap();
@@ -110,12 +152,14 @@ fn a_failing_disk_costs_entries_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join(FOLDER);
     fs::create_dir(&folder).unwrap();
-    let mut file = AuditFile::open(&folder, LIMITS).unwrap();
-    file.append(b"before\n").unwrap();
-    file.break_down();
+    let mut changes = AuditFile::open(&folder, "audit", LIMITS).unwrap();
+    changes.append(b"before\n").unwrap();
+    changes.break_down();
     let metrics = AuditMetrics::default();
     let mut writer = Writer {
-        file,
+        changes,
+        refusals: AuditFile::open(&folder, "refused", LIMITS).unwrap(),
+        flood: Arc::default(),
         metrics: metrics.clone(),
         warned: None,
     };

@@ -15,7 +15,7 @@ use super::{
     metrics::{Reason, Shown},
     password,
 };
-use crate::errors::ApiError;
+use crate::{blocking, errors::ApiError};
 
 /// How long a verified pair is remembered after its last use.
 const REMEMBER: Duration = Duration::from_secs(60);
@@ -112,7 +112,7 @@ impl Authenticator {
         let hash = stored.map_or(&self.decoy, |stored| &stored.password_hash);
         let (password, hash) = (password.to_owned(), hash.clone());
         let check = move || password::verify(&password, &hash);
-        tokio::task::spawn_blocking(check)
+        blocking::spawn(check)
             .await
             .map_err(|error| ApiError::internal("password check", &error))
     }

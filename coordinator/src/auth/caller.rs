@@ -8,7 +8,7 @@ use goshawk_coordinator_core::{
 };
 use goshawk_proto::id::{AccountId, HandlerId, TokenId, VerifierId};
 
-use super::Role;
+use super::{Role, Shown};
 use crate::errors::{ApiError, Code};
 
 /// Somebody whose credentials were right, or whom a trusted service names.
@@ -72,6 +72,15 @@ impl Caller {
     /// Its id.
     pub fn token_id(&self) -> Option<TokenId> {
         self.token().map(|token| token.token_id)
+    }
+
+    /// By what it is known who asks.
+    pub fn shown(&self) -> Shown {
+        match self.access {
+            CallerAccess::Whole => Shown::Password,
+            CallerAccess::Named => Shown::AccountId,
+            CallerAccess::Token(_) => Shown::Token,
+        }
     }
 
     /// Whether a token is in use.

@@ -21,7 +21,8 @@ pub fn token<'h>(method: &Method, headers: &'h HeaderMap) -> Option<&'h str> {
     own_page(method, headers).then_some(token)
 }
 
-fn value(headers: &HeaderMap) -> Option<&str> {
+/// The token in the login cookie, whether it counts or not.
+pub(super) fn value(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE);
     let pairs = lines
         .iter()

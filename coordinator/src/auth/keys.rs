@@ -18,7 +18,7 @@ use goshawk_proto::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::jwt::{self, Claims, JwtError, SigningKey};
-use crate::pki::files::write_whole;
+use crate::files::write_whole;
 
 /// Name of the file in the data folder.
 pub const FILE: &str = "token-keys.json";
@@ -140,10 +140,12 @@ fn hand_over(dir: &Path, path: &Path) -> Result<(), KeyError> {
 fn lock(dir: &Path) -> Result<fs::File, KeyError> {
     let path = dir.join(LOCK);
     let open = || {
+        use std::os::unix::fs::OpenOptionsExt;
         let file = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(&path)?;
         file.lock()?;
         Ok(file)

@@ -14,6 +14,7 @@ pub enum Shown {
     Password,
     Token,
     AccountId,
+    Nothing,
 }
 
 /// Why it was refused.
@@ -24,6 +25,9 @@ pub enum Reason {
     Locked,
     Revoked,
     Expired,
+    Malformed,
+    Missing,
+    Forbidden,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,7 +45,7 @@ impl AuthMetrics {
     pub fn new(metrics: &Metrics) -> Self {
         let this = Self::default();
         metrics.register(|registry| {
-            let text = "Credentials refused, by what was shown and why";
+            let text = "Requests refused for who asks, by what was shown and why";
             registry.register("auth_refused", text, this.0.clone());
         });
         this

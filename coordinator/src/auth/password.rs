@@ -28,8 +28,12 @@ pub fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
 
 /// Whether `password` gives `hash`. As slow as [`hash`].
 pub fn verify(password: &str, hash: &str) -> bool {
-    let Ok(parsed) = PasswordHash::new(hash) else {
-        return false;
+    let parsed = match PasswordHash::new(hash) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            tracing::error!(%error, "a stored password hash cannot be read");
+            return false;
+        }
     };
     Argon2::default()
         .verify_password(password.as_bytes(), &parsed)

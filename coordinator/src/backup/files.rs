@@ -2,11 +2,12 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf},
 };
 
 use super::archive::MOST_RECORD_BYTES;
+use crate::{files, pki::PUT_ASIDE};
 
 /// What in a data folder is no small file to be kept: the database and the images have their own
 /// way, the rest is made anew or must not be copied.
@@ -47,11 +48,14 @@ fn walk(root: &Path, folder: &Path, out: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 fn is_left_out(path: &Path) -> bool {
-    let unfinished = path
-        .extension()
-        .is_some_and(|end| ["new", "partial", "tmp"].iter().any(|e| end == *e));
+    // Half written, or taken over by the database.
+    let unwanted = path.extension().is_some_and(|end| {
+        ["new", "partial", "tmp", PUT_ASIDE]
+            .iter()
+            .any(|e| end == *e)
+    });
     let first = path.components().next().map(Component::as_os_str);
-    unfinished || first.is_none_or(|first| LEFT_OUT.iter().any(|name| first == *name))
+    unwanted || first.is_none_or(|first| LEFT_OUT.iter().any(|name| first == *name))
 }
 
 /// A file's bytes; `None`: it has gone since it was listed.
@@ -86,7 +90,7 @@ pub(super) fn path_of(name: &[u8]) -> Option<PathBuf> {
 pub(super) fn write(data_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = data_dir.join(path);
     if let Some(folder) = path.parent() {
-        private_folder(folder)?;
+        files::private_folder(folder)?;
     }
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -95,14 +99,6 @@ pub(super) fn write(data_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()
         .open(path)?;
     io::Write::write_all(&mut file, bytes)?;
     file.sync_all()
-}
-
-/// Makes a folder that only its owner may enter.
-pub(super) fn private_folder(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
 }
 
 /// Makes what was written below a folder durable, the folders themselves.
@@ -132,6 +128,7 @@ mod tests {
             "bootstrap-credentials",
             "endpoints.json",
             "keys/2.new",
+            "agents.json.imported",
         ] {
             let path = dir.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();

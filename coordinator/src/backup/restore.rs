@@ -116,7 +116,7 @@ fn refuse_running(data_dir: &Path) -> Result<(), BackupError> {
 
 fn fill(file: &Path, fresh: &Path, runtime: &Handle) -> Result<(Manifest, Report), BackupError> {
     let input = File::open(file).map_err(BackupError::file(file))?;
-    files::private_folder(fresh).map_err(BackupError::file(fresh))?;
+    crate::files::private_folder(fresh).map_err(BackupError::file(fresh))?;
     let mut loader = Loader::create(&fresh.join("store"))?;
     let blobs = Blobs::open(&fresh.join("blobs"))?;
     let (mut check, mut rows, mut bytes) = (Check::default(), Vec::new(), 0);

@@ -11,6 +11,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tracing::{info, warn};
 
 use super::{frames::read_frame, listener::Shared};
+use crate::blocking;
 
 /// Serves one enrolment; `_permit` counts it until it ends.
 pub(super) async fn run(
@@ -57,7 +58,7 @@ async fn serve(shared: &Arc<Shared>, connection: &Connection) -> Result<EnrolRep
 async fn enrol(shared: &Arc<Shared>, request: Enrol) -> EnrolReply {
     let authority = shared.authority.clone();
     // Signs and writes files.
-    let enrolled = tokio::task::spawn_blocking(move || authority.enrol(&request)).await;
+    let enrolled = blocking::spawn(move || authority.enrol(&request)).await;
     match enrolled {
         Ok(Ok(enrolled)) => EnrolReply::Enrolled(enrolled),
         Ok(Err(refused)) => EnrolReply::Refused(refused),

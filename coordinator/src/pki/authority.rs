@@ -22,11 +22,11 @@ use tokio::sync::watch;
 
 use super::{
     certificates::{CertificateAuthority, SigningRequest},
+    records::{AgentInfo, AgentRecord, JoinTokenInfo, JoinTokenRecord, Redeemed, TokenProblem},
+};
+use crate::{
     files,
-    records::{
-        AgentInfo, AgentRecord, AgentRegistry, JoinTokenInfo, JoinTokenRecord, JoinTokenStore,
-        Redeemed, RegistryError, TokenProblem,
-    },
+    store::{AgentRegistry, JoinTokenStore, StoreError},
 };
 
 /// Most join tokens that are remembered at once; older spent ones are forgotten first.
@@ -54,9 +54,9 @@ pub enum PkiError {
     /// TLS settings cannot be made.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// A store failed.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
+    /// The store failed.
+    #[error("agents and join tokens: {0}")]
+    Store(#[from] StoreError),
     /// All remembered tokens are still usable.
     #[error("{MAX_JOIN_TOKENS} join tokens are still unused; revoke some first")]
     TooManyTokens,
@@ -76,12 +76,16 @@ struct Server {
     renew_at: SystemTime,
 }
 
+/// Where agents and join tokens are kept.
+pub trait Registry: JoinTokenStore + AgentRegistry + Send + Sync {}
+
+impl<T: JoinTokenStore + AgentRegistry + Send + Sync> Registry for T {}
+
 /// See the module.
 pub struct Authority {
     ca: CertificateAuthority,
     server: Mutex<Server>,
-    tokens: Arc<dyn JoinTokenStore>,
-    registry: Arc<dyn AgentRegistry>,
+    store: Arc<dyn Registry>,
     /// Held while an agent is admitted or revoked: neither may happen in the middle of the other,
     /// or the later write of an enrolment would undo a revocation.
     membership: Mutex<()>,
@@ -102,17 +106,13 @@ fn now() -> Timestamp {
 }
 
 impl Authority {
-    /// Opens the CA in `dir/pki`, made at the first start, with what the stores remember.
-    pub fn open(
-        dir: &Path,
-        tokens: Arc<dyn JoinTokenStore>,
-        registry: Arc<dyn AgentRegistry>,
-    ) -> Result<Arc<Self>, PkiError> {
+    /// Opens the CA in `dir/pki`, made at the first start, with what the store remembers.
+    pub fn open(dir: &Path, store: Arc<dyn Registry>) -> Result<Arc<Self>, PkiError> {
         let dir = dir.join("pki");
         files::private_folder(&dir).map_err(|e| PkiError::file(&dir, &e))?;
         let ca = CertificateAuthority::open(&dir)?;
         let (key, renew_at) = ca.issue_server(SystemTime::now())?;
-        let agents = registry.list()?;
+        let agents = store.agents()?;
         let standing = agents
             .iter()
             .map(|agent| (agent.agent_id, agent.revoked_at.is_some()));
@@ -122,10 +122,9 @@ impl Authority {
                 key: Arc::new(key),
                 renew_at,
             }),
-            tokens,
+            store,
             membership: Mutex::new(()),
             standing: RwLock::new(standing.collect()),
-            registry,
             revocations: watch::Sender::new(0),
         }))
     }
@@ -151,7 +150,6 @@ impl Authority {
         label: &str,
     ) -> Result<(JoinToken, JoinTokenInfo), PkiError> {
         let now = now();
-        self.make_room_for_a_token(now)?;
         let secret = JoinSecret::new(rand::random());
         let record = JoinTokenRecord {
             id: JoinTokenId::random(),
@@ -168,37 +166,17 @@ impl Authority {
             id: record.id,
             secret,
         };
-        self.tokens.insert(record)?;
-        Ok((token, info))
-    }
-
-    /// Forgets the oldest spent tokens when there are too many.
-    fn make_room_for_a_token(&self, now: Timestamp) -> Result<(), PkiError> {
-        let tokens = self.tokens.list()?;
-        let over = (tokens.len() + 1).saturating_sub(MAX_JOIN_TOKENS);
-        let mut spent: Vec<&JoinTokenRecord> = tokens
-            .iter()
-            .filter(|t| t.used.is_some() || t.revoked_at.is_some() || now >= t.expires_at)
-            .collect();
-        if spent.len() < over {
-            return Err(PkiError::TooManyTokens);
+        match self.store.create_join_token(&record, MAX_JOIN_TOKENS)? {
+            true => Ok((token, info)),
+            false => Err(PkiError::TooManyTokens),
         }
-        spent.sort_by_key(|token| token.created_at);
-        for token in &spent[..over] {
-            self.tokens.remove(token.id)?;
-        }
-        Ok(())
     }
 
     /// Every remembered token, newest first, without secrets.
     pub fn join_tokens(&self) -> Result<Vec<JoinTokenInfo>, PkiError> {
         let now = now();
-        let mut tokens: Vec<_> = self
-            .tokens
-            .list()?
-            .iter()
-            .map(|token| token.info(now))
-            .collect();
+        let tokens = self.store.join_tokens()?;
+        let mut tokens: Vec<_> = tokens.iter().map(|token| token.info(now)).collect();
         tokens.sort_by_key(|token| std::cmp::Reverse(token.created_at));
         Ok(tokens)
     }
@@ -209,12 +187,12 @@ impl Authority {
         let revoke = &mut |token: &mut JoinTokenRecord| {
             token.revoked_at.get_or_insert(now);
         };
-        Ok(self.tokens.update(id, revoke)?.is_some())
+        found(self.store.update_join_token(id, revoke))
     }
 
     /// Every agent, by name and id.
     pub fn agents(&self) -> Result<Vec<AgentInfo>, PkiError> {
-        let mut agents = self.registry.list()?;
+        let mut agents = self.store.agents()?;
         agents.sort_by(|a, b| (&a.name, a.agent_id).cmp(&(&b.name, b.agent_id)));
         Ok(agents)
     }
@@ -227,7 +205,7 @@ impl Authority {
             agent.revoked_at.get_or_insert(now);
         };
         let _alone = self.lock_membership();
-        if self.registry.update(id, revoke)?.is_none() {
+        if !found(self.store.update_agent(id, revoke))? {
             return Ok(false);
         }
         self.set_standing(id, true);
@@ -288,12 +266,12 @@ impl Authority {
         let now = now();
         let digest = request.secret.digest();
         // Nothing is parsed for someone who does not hold a token.
-        let known = self.tokens.list().map_err(|e| internal(&e.into()))?;
-        if !known
-            .iter()
-            .any(|token| token.id == request.token_id && token.has_digest(&digest))
-        {
-            return Err(refused(TokenProblem::Unknown));
+        match self.store.join_token(request.token_id) {
+            Ok(token) if token.has_digest(&digest) => {}
+            Ok(_) | Err(StoreError::NotFound { .. }) => {
+                return Err(refused(TokenProblem::Unknown));
+            }
+            Err(error) => return Err(internal(&error.into())),
         }
         check_name(&request.name)?;
         let signing = SigningRequest::parse(&request.csr).map_err(bad_request)?;
@@ -315,9 +293,8 @@ impl Authority {
         let change = &mut |record: &mut JoinTokenRecord| {
             outcome = record.redeem(now, digest, key, fresh);
         };
-        self.tokens
-            .update(token, change)
-            .map_err(|e| internal(&e.into()))?;
+        // One that was forgotten in the meantime leaves the outcome at unknown.
+        found(self.store.update_join_token(token, change)).map_err(|e| internal(&e))?;
         match outcome.map_err(refused)? {
             Redeemed::First(agent) => Ok(agent),
             // Revoked in the meantime: a lost answer must not bring it back.
@@ -340,7 +317,7 @@ impl Authority {
         signing: &SigningRequest,
     ) -> Result<Enrolled, PkiError> {
         let (certificate, ends) = self.ca.issue_agent(agent_id, signing, SystemTime::now())?;
-        self.registry.insert(AgentRecord {
+        self.store.put_agent(&AgentRecord {
             agent_id,
             name: request.name.trim().to_owned(),
             enrolled_at: now,
@@ -354,6 +331,15 @@ impl Authority {
             certificate: ByteBuf::from(certificate.to_vec()),
             ca: ByteBuf::from(self.ca.der().to_vec()),
         })
+    }
+}
+
+/// Whether there was something to change.
+fn found<T>(changed: Result<T, StoreError>) -> Result<bool, PkiError> {
+    match changed {
+        Ok(_) => Ok(true),
+        Err(StoreError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

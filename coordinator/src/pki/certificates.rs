@@ -24,7 +24,8 @@ use rustls::{
 };
 use time::OffsetDateTime;
 
-use super::{authority::PkiError, files};
+use super::authority::PkiError;
+use crate::files;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CA_LASTS: Duration = Duration::from_secs(20 * 365 * 24 * 60 * 60);

@@ -1,4 +1,4 @@
-//! What is remembered of join tokens and agents, and the traits of the stores that remember it.
+//! What is remembered of join tokens and agents. The store keeps it, see [`crate::store::agents`].
 
 use goshawk_proto::{
     id::{AgentId, JoinTokenId},
@@ -118,6 +118,11 @@ impl JoinTokenRecord {
         Ok(())
     }
 
+    /// Whether nobody can join with it any more.
+    pub fn is_spent(&self, now: Timestamp) -> bool {
+        self.used.is_some() || self.revoked_at.is_some() || now >= self.expires_at
+    }
+
     /// As it is shown to operators.
     pub fn info(&self, now: Timestamp) -> JoinTokenInfo {
         let state = match (self.used, self.revoked_at) {
@@ -193,43 +198,6 @@ pub struct AgentRecord {
 
 /// An agent as operators see it; nothing of the record is secret.
 pub type AgentInfo = AgentRecord;
-
-/// A store failed. For the coordinator's log, not for agents.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the registry of agents failed: {0}")]
-pub struct RegistryError(pub String);
-
-/// Remembers join tokens. Durable when a call returns; calls may block for a disk.
-pub trait JoinTokenStore: Send + Sync + 'static {
-    /// Adds a token, or replaces the one with the same id.
-    fn insert(&self, token: JoinTokenRecord) -> Result<(), RegistryError>;
-    /// Every token, in no order.
-    fn list(&self) -> Result<Vec<JoinTokenRecord>, RegistryError>;
-    /// Changes one token atomically and returns it as it is then; `None`: there is no such token.
-    /// `change` may be called more than once, each time with a fresh copy.
-    fn update(
-        &self,
-        id: JoinTokenId,
-        change: &mut dyn FnMut(&mut JoinTokenRecord),
-    ) -> Result<Option<JoinTokenRecord>, RegistryError>;
-    /// Forgets a token.
-    fn remove(&self, id: JoinTokenId) -> Result<(), RegistryError>;
-}
-
-/// Remembers agents. Durable when a call returns; calls may block for a disk.
-pub trait AgentRegistry: Send + Sync + 'static {
-    /// Adds an agent, or replaces the one with the same id.
-    fn insert(&self, agent: AgentRecord) -> Result<(), RegistryError>;
-    /// Every agent, in no order.
-    fn list(&self) -> Result<Vec<AgentRecord>, RegistryError>;
-    /// Changes one agent atomically and returns it as it is then; `None`: there is no such agent.
-    /// `change` may be called more than once, each time with a fresh copy.
-    fn update(
-        &self,
-        id: AgentId,
-        change: &mut dyn FnMut(&mut AgentRecord),
-    ) -> Result<Option<AgentRecord>, RegistryError>;
-}
 
 #[cfg(test)]
 mod tests {

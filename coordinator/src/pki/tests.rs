@@ -2,13 +2,12 @@
 
 use std::{
     os::unix::fs::PermissionsExt,
-    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use goshawk_proto::{
-    id::JoinTokenId,
+    id::{AgentId, JoinTokenId},
     link::{
         JoinSecret, JoinToken,
         enrol::{Enrol, EnrolRefusal},
@@ -19,10 +18,37 @@ use rustls::pki_types::CertificateDer;
 use serde_bytes::ByteBuf;
 
 use super::{tls::agent_of_certificate, *};
+use crate::store::{
+    AgentRegistry, JoinTokenStore,
+    sled::{SledOptions, SledStore},
+};
 
-fn open(dir: &Path) -> Arc<Authority> {
-    let registry = FileRegistry::open(&dir.join("pki")).unwrap();
-    Authority::open(dir, registry.clone(), registry).unwrap()
+/// A data folder and its store.
+pub(super) struct House {
+    pub dir: tempfile::TempDir,
+    pub store: Arc<SledStore>,
+}
+
+impl House {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SledStore::open(&dir.path().join("store"), SledOptions::default()).unwrap();
+        Self { dir, store }
+    }
+
+    /// The authority as it is after a start.
+    pub fn authority(&self) -> Arc<Authority> {
+        Authority::open(self.dir.path(), self.store.clone()).unwrap()
+    }
+}
+
+pub(super) fn key() -> KeyPair {
+    KeyPair::generate().unwrap()
+}
+
+/// Enrols an agent with a key.
+pub(super) fn enrolled(authority: &Authority, token: &JoinToken, key: &KeyPair) -> AgentId {
+    authority.enrol(&request(token, key)).unwrap().agent_id
 }
 
 fn csr(key: &KeyPair) -> ByteBuf {
@@ -30,7 +56,7 @@ fn csr(key: &KeyPair) -> ByteBuf {
     ByteBuf::from(request.der().to_vec())
 }
 
-fn request(token: &JoinToken, key: &KeyPair) -> Enrol {
+pub(super) fn request(token: &JoinToken, key: &KeyPair) -> Enrol {
     Enrol {
         token_id: token.id,
         secret: token.secret.clone(),
@@ -44,27 +70,26 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 #[test]
 fn the_ca_outlives_a_restart_and_its_key_is_private() {
-    let dir = tempfile::tempdir().unwrap();
-    let first = open(dir.path()).ca_fingerprint();
-    assert_eq!(open(dir.path()).ca_fingerprint(), first);
-    let key = dir.path().join("pki/ca.key.pem");
+    let house = House::new();
+    let first = house.authority().ca_fingerprint();
+    assert_eq!(house.authority().ca_fingerprint(), first);
+    let key = house.dir.path().join("pki/ca.key.pem");
     assert_eq!(
         std::fs::metadata(&key).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    let folder = std::fs::metadata(dir.path().join("pki")).unwrap();
+    let folder = std::fs::metadata(house.dir.path().join("pki")).unwrap();
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
 
     std::fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    let registry = FileRegistry::open(&dir.path().join("pki")).unwrap();
-    let error = Authority::open(dir.path(), registry.clone(), registry).unwrap_err();
+    let error = Authority::open(house.dir.path(), house.store.clone()).unwrap_err();
     assert!(matches!(error, PkiError::Ca(_)), "a foreign key: {error}");
 }
 
 #[test]
 fn an_agent_is_enrolled_once_and_for_good() {
-    let dir = tempfile::tempdir().unwrap();
-    let authority = open(dir.path());
+    let house = House::new();
+    let authority = house.authority();
     let (token, info) = authority.create_join_token(HOUR, "gate").unwrap();
     assert_eq!(
         (info.state, info.label.as_str()),
@@ -79,7 +104,7 @@ fn an_agent_is_enrolled_once_and_for_good() {
     assert!(authority.is_welcome(enrolled.agent_id));
 
     // The answer was lost; the same key asks again, also after a restart.
-    let authority = open(dir.path());
+    let authority = house.authority();
     let again = authority.enrol(&request(&token, &key)).unwrap();
     assert_eq!(again.agent_id, enrolled.agent_id);
     assert_eq!(authority.agents().unwrap().len(), 1);
@@ -97,15 +122,15 @@ fn an_agent_is_enrolled_once_and_for_good() {
         "no way back in with the old token"
     );
     assert!(
-        !open(dir.path()).is_welcome(enrolled.agent_id),
+        !house.authority().is_welcome(enrolled.agent_id),
         "revocation outlives a restart"
     );
 }
 
 #[test]
 fn every_bad_token_has_its_own_answer() {
-    let dir = tempfile::tempdir().unwrap();
-    let authority = open(dir.path());
+    let house = House::new();
+    let authority = house.authority();
     let key = KeyPair::generate().unwrap();
     let code = |token: &JoinToken| authority.enrol(&request(token, &key)).unwrap_err().code;
 
@@ -130,8 +155,8 @@ fn every_bad_token_has_its_own_answer() {
 
 #[test]
 fn a_bad_request_does_not_use_the_token_up() {
-    let dir = tempfile::tempdir().unwrap();
-    let authority = open(dir.path());
+    let house = House::new();
+    let authority = house.authority();
     let (token, _) = authority.create_join_token(HOUR, "").unwrap();
     let key = KeyPair::generate().unwrap();
     let good = request(&token, &key);
@@ -174,21 +199,22 @@ fn a_bad_request_does_not_use_the_token_up() {
 
 #[test]
 fn secrets_are_neither_stored_nor_listed() {
-    let dir = tempfile::tempdir().unwrap();
-    let authority = open(dir.path());
+    let house = House::new();
+    let authority = house.authority();
     let (token, _) = authority.create_join_token(HOUR, "").unwrap();
     let text = token.to_string();
     let secret = text.rsplit('.').next().unwrap();
     let raw = format!("{:?}", authority.join_tokens().unwrap());
     assert!(!raw.contains(secret));
-    let stored = std::fs::read_to_string(dir.path().join("pki/join_tokens.json")).unwrap();
+    let record = house.store.join_token(token.id).unwrap();
+    let stored = serde_json::to_string(&record).unwrap();
     assert!(stored.contains(&token.id.to_string()) && !stored.contains(secret));
 }
 
 #[test]
 fn a_token_is_used_by_one_of_many_at_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let authority = open(dir.path());
+    let house = House::new();
+    let authority = house.authority();
     let (token, _) = authority.create_join_token(HOUR, "").unwrap();
     let threads: Vec<_> = (0..8)
         .map(|_| {
@@ -210,8 +236,8 @@ fn a_token_is_used_by_one_of_many_at_once() {
 
 #[test]
 fn a_revocation_is_not_undone_by_an_enrolment_at_the_same_time() {
-    let dir = tempfile::tempdir().unwrap();
-    let authority = open(dir.path());
+    let house = House::new();
+    let authority = house.authority();
     let (token, _) = authority.create_join_token(HOUR, "").unwrap();
     let key = KeyPair::generate().unwrap();
     let request = request(&token, &key);
@@ -229,13 +255,13 @@ fn a_revocation_is_not_undone_by_an_enrolment_at_the_same_time() {
     });
     assert!(!authority.is_welcome(id));
     assert!(authority.agents().unwrap()[0].revoked_at.is_some());
-    assert!(!open(dir.path()).is_welcome(id), "nor after a restart");
+    assert!(!house.authority().is_welcome(id), "nor after a restart");
 }
 
 #[test]
 fn the_server_certificate_is_renewed_before_its_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let authority = open(dir.path());
+    let house = House::new();
+    let authority = house.authority();
     let now = SystemTime::now();
     let day = Duration::from_secs(24 * 3_600);
     let first = authority.server_key_at(now);
@@ -250,20 +276,20 @@ fn the_server_certificate_is_renewed_before_its_end() {
 
 #[test]
 fn spent_tokens_make_room() {
-    let dir = tempfile::tempdir().unwrap();
-    let registry = FileRegistry::open(dir.path()).unwrap();
-    let authority = Authority::open(dir.path(), registry.clone(), registry.clone()).unwrap();
+    let house = House::new();
+    let authority = house.authority();
     let (oldest, _) = authority
         .create_join_token(Duration::ZERO, "oldest")
         .unwrap();
-    // Filled behind the authority's back: a thousand synced files would take the test too long.
-    let store: &dyn JoinTokenStore = &*registry;
-    let sample = store.list().unwrap().remove(0);
-    registry.fill_tokens((1..MAX_JOIN_TOKENS).map(|_| JoinTokenRecord {
+    // Filled in one step: a thousand would take the test too long.
+    let sample = house.store.join_token(oldest.id).unwrap();
+    let good = |_| JoinTokenRecord {
         id: JoinTokenId::random(),
         expires_at: sample.created_at.after(HOUR),
         ..sample.clone()
-    }));
+    };
+    let good: Vec<_> = (1..MAX_JOIN_TOKENS).map(good).collect();
+    house.store.take_over(&good, &[]).unwrap();
     authority.create_join_token(HOUR, "one more").unwrap();
     assert!(
         authority

@@ -20,7 +20,10 @@ use super::{
     position::{Files, Saver, file_of},
     status::Status,
 };
-use crate::store::{JournalEntry, StoreError, StoreHandle};
+use crate::{
+    blocking,
+    store::{JournalEntry, StoreError, StoreHandle},
+};
 
 /// Events under way at once, those included that are done behind one that is not.
 pub(super) const WINDOW: usize = 64;
@@ -92,7 +95,7 @@ impl Feed {
     ) -> Result<Self, OpenError> {
         let head = source.store.run(|store| store.journal_head()).await?;
         let (files, name) = (source.files.clone(), file_of(status.name()));
-        let read = tokio::task::spawn_blocking(move || files.read::<Place>(&name));
+        let read = blocking::spawn(move || files.read::<Place>(&name));
         let saved = read.await.map_err(io::Error::other)??;
         // It was there when we started: somebody took it away, to begin anew.
         let mut position = saved.unwrap_or(head);

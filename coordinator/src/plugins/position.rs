@@ -1,10 +1,8 @@
 //! Files under `DATA_DIR/plugins`: a plugin's position (`NAME.position`) and what else it must
-//! remember. Replaced as a whole: written beside, synced, renamed, the folder synced.
+//! remember. Each is replaced as a whole, see [`crate::files`].
 
 use std::{
     fs, io,
-    io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,6 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::status::Status;
+use crate::{blocking, files};
 
 /// Shortest time between two writes of a position. After a crash, what was handed on since the
 /// last write is handed on again.
@@ -29,10 +28,7 @@ impl Files {
     /// Makes the folder where it is missing. Blocks.
     pub(super) fn open(data_dir: &Path) -> io::Result<Self> {
         let dir = data_dir.join("plugins");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&dir)?;
+        files::private_folder(&dir)?;
         Ok(Self { dir })
     }
 
@@ -50,18 +46,7 @@ impl Files {
 
     /// Replaces a file. Blocks.
     pub(super) fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
-        let path = self.dir.join(name);
-        let temporary = self.dir.join(format!("{name}.new"));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(&serde_json::to_vec(value)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        fs::File::open(&self.dir)?.sync_all()
+        files::write_whole(&self.dir.join(name), &serde_json::to_vec(value)?)
     }
 }
 
@@ -118,7 +103,7 @@ async fn closed(mut moved: watch::Receiver<Place>) {
 
 async fn save(files: &Files, status: &Status, place: Place) {
     let (files, name) = (files.clone(), file_of(status.name()));
-    let written = tokio::task::spawn_blocking(move || files.write(&name, &place)).await;
+    let written = blocking::spawn(move || files.write(&name, &place)).await;
     let error = match written {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),

@@ -11,11 +11,13 @@ use super::*;
 use crate::{
     blobs::{BlobKey, BlobKind},
     store::{
-        FaceStore, IncomingStore,
+        FaceStore, HandlerStore, IncomingStore,
         conformance::{ACCOUNT, AGENT, at, face_id, list_id},
     },
 };
-use world::{World, agent_event, descriptor_of, everything, handler, picture_of, received};
+use world::{
+    HANDLER, World, agent_event, descriptor_of, everything, handler, picture_of, received,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_enrolled_person_is_recognised_and_a_stranger_is_not() {
@@ -157,7 +159,9 @@ async fn poison_is_set_aside_and_blocks_nobody() {
         "busy and failing models do not count against an event"
     );
     assert!(world.processor.stats().waits >= 7);
-    let letters = world.store.dead_letters(10).unwrap();
+    let letters = world.store.dead_after(None, 10).unwrap();
+    let letters: Vec<_> = letters.into_iter().map(|(_, letter)| letter).collect();
+    assert!(letters.iter().all(|letter| letter.tries >= 1));
     let reasons: Vec<&str> = letters
         .iter()
         .map(|letter| letter.reason.as_str())
@@ -172,6 +176,44 @@ async fn poison_is_set_aside_and_blocks_nobody() {
     assert_eq!(world.processor.stats().buried, 3);
     assert_eq!(world.processor.stats().dead, 3);
     assert_eq!(world.processor.stats().pending, 0);
+    world.stop().await;
+}
+
+/// Its handler is gone, and comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_set_aside_goes_through_once_its_cause_is_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::open(dir.path(), None);
+    world.furnish(json!({}));
+    world.store.delete_handler(ACCOUNT, HANDLER).unwrap();
+    for n in 1..=20 {
+        world.commit(agent_event(n, 1)).await.unwrap();
+    }
+    world.start();
+    world.settle().await;
+    assert!(world.events().is_empty());
+    let processor = world.processor.clone();
+    assert_eq!(processor.stats().dead, 20);
+    let dead = world.store.dead_after(None, 2).unwrap();
+    let (first, second) = (dead[0].0, dead[1].0);
+    assert!(dead[0].1.reason.contains("handler"), "{}", dead[0].1.reason);
+
+    // As long as nothing is mended, it fails again, as a new one.
+    assert!(processor.retry(first).await.unwrap());
+    world.settle().await;
+    assert_eq!(processor.stats().dead, 20);
+    assert!(!processor.retry(first).await.unwrap());
+    assert!(processor.forget(second).await.unwrap());
+    assert!(!processor.forget(second).await.unwrap());
+
+    world.store.create_handler(&handler(json!({}))).unwrap();
+    assert_eq!(processor.retry_all().await, Ok(19));
+    world.settle().await;
+    assert_eq!(world.events().len(), 19);
+    let stats = processor.stats();
+    assert_eq!((stats.dead, stats.pending), (0, 0));
+    assert_eq!(world.store.dead_len(), Ok(0));
+    assert_eq!(processor.retry_all().await, Ok(0));
     world.stop().await;
 }
 

@@ -258,7 +258,7 @@ impl Processor {
         let (reason, mut wait) = (error.to_string(), pause);
         let over = match error.verdict() {
             Verdict::Stop => true,
-            Verdict::Hopeless => self.bury(&row, &reason).await,
+            Verdict::Hopeless => self.hopeless(&row, &reason).await,
             Verdict::Retry => self.failed(&row, &reason).await,
             Verdict::Wait(after) => {
                 tracing::warn!(event_id = %row.event_id, %reason, "an event waits");
@@ -287,7 +287,7 @@ impl Processor {
         self.one_less();
     }
 
-    fn one_less(&self) {
+    pub(super) fn one_less(&self) {
         let less = |n: u64| Some(n.saturating_sub(1));
         let _ = self
             .counters
@@ -316,6 +316,16 @@ impl Processor {
         }
     }
 
+    /// Sets an event aside that no further try can help; says whether that is done.
+    async fn hopeless(&self, row: &IncomingRow, reason: &str) -> bool {
+        let seq = row.seq;
+        // For people who look at it; it is set aside whether the try is counted or not.
+        if let Err(error) = self.store.run(move |store| store.note_failure(seq)).await {
+            tracing::debug!(%error, "a failure cannot be noted");
+        }
+        self.bury(row, reason).await
+    }
+
     /// Sets an event aside; says whether that is done.
     async fn bury(&self, row: &IncomingRow, reason: &str) -> bool {
         let (seq, text) = (row.seq, reason.to_owned());
@@ -330,11 +340,7 @@ impl Processor {
                 self.counters.dead.fetch_add(1, Ordering::Relaxed);
                 if dropped > 0 {
                     tracing::error!(dropped, "too many events are set aside: forgot the oldest");
-                    let _ = self.counters.dead.fetch_update(
-                        Ordering::Relaxed,
-                        Ordering::Relaxed,
-                        |n| Some(n.saturating_sub(dropped)),
-                    );
+                    self.fewer_dead(dropped);
                     self.counters
                         .dead_dropped
                         .fetch_add(dropped, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! What every store must do, as test functions over the traits. A store's own tests call [`all`]
 //! with a way to make an empty one.
 
+mod agents;
 mod events;
 mod faces;
 mod isolation;
@@ -21,6 +22,7 @@ use goshawk_proto::{
 use uuid::Uuid;
 
 use super::{Store, StoreError, Stored};
+pub(crate) use agents::{agent as sample_agent, token as sample_join_token};
 pub(crate) use events::event as sample_event;
 pub(crate) use objects::{
     account as sample_account, attribute as sample_attribute, stream as sample_stream,
@@ -120,6 +122,10 @@ pub(crate) fn all<F: Fixture>(fresh: &dyn Fn() -> F) {
     tokens::listings_of_accounts(fresh().open().as_ref());
     tokens::accounts_change_at_once(fresh().open().as_ref());
     tokens::tokens(&fresh());
+    agents::join_tokens(&fresh());
+    agents::join_tokens_stay_bounded(fresh().open().as_ref());
+    agents::a_join_token_is_redeemed_once(fresh().open().as_ref());
+    agents::agents(&fresh());
     objects::handlers(fresh().open().as_ref());
     objects::streams(fresh().open().as_ref());
     objects::attributes(fresh().open().as_ref());

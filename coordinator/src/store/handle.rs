@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use super::{Store, StoreError, Stored};
+use crate::blocking;
 
 /// How long a call may wait for its turn before it fails with a retry hint.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,10 +48,10 @@ impl StoreHandle {
             .await
             .map_err(|_| StoreError::unavailable("too many calls at once"))?
             .map_err(|_| StoreError::unavailable("shutting down"))?;
-        let (store, span) = (self.store.clone(), tracing::Span::current());
-        let task = tokio::task::spawn_blocking(move || {
+        let store = self.store.clone();
+        let task = blocking::spawn(move || {
             let _turn = turn;
-            span.in_scope(|| call(store.as_ref()))
+            call(store.as_ref())
         });
         task.await
             .map_err(|e| StoreError::unavailable(format!("the call broke off: {e}")))?

@@ -90,8 +90,14 @@ pub struct DeadLetter {
     pub account_id: AccountId,
     /// Who sent it.
     pub agent_id: AgentId,
+    /// When it was handed in; `None` where an earlier release set it aside.
+    #[serde(default)]
+    pub received_at: Option<Timestamp>,
     /// When it was set aside.
     pub at: Timestamp,
+    /// How often processing it had failed; 0 where an earlier release set it aside.
+    #[serde(default)]
+    pub tries: u32,
     /// Why.
     pub reason: String,
     /// The encoded envelope.
@@ -126,13 +132,14 @@ pub trait IncomingStore {
     fn bury(&self, seq: u64, reason: &str, now: Timestamp) -> Stored<u64>;
     /// How many events are set aside.
     fn dead_len(&self) -> Stored<u64>;
-    /// Events set aside, oldest first.
-    fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>>;
     /// Events set aside with a place after `after`, oldest first, with their places.
     fn dead_after(&self, after: Option<u64>, most: usize) -> Stored<Vec<(u64, DeadLetter)>>;
-    /// Puts an event that was set aside at the end of the queue, its tries forgotten. `false`:
-    /// there is none at that place.
-    fn requeue(&self, seq: u64, now: Timestamp) -> Stored<bool>;
+    /// The event set aside at a place.
+    fn dead_letter(&self, seq: u64) -> Stored<DeadLetter>;
+    /// Puts events that were set aside at the end of the queue, the oldest first and in one step,
+    /// their tries forgotten. Places where there is none are passed over; says how many were put
+    /// back. Their envelopes are in memory together meanwhile: name few at once.
+    fn requeue(&self, seqs: &[u64], now: Timestamp) -> Stored<u64>;
     /// Forgets an event that was set aside. `false`: there is none at that place.
     fn forget_dead(&self, seq: u64) -> Stored<bool>;
     /// Writes the outcome of processing. `None`: the incoming row is gone, so somebody did it

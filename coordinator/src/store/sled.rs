@@ -19,6 +19,7 @@
 //! a reader may see changes that were never acknowledged.
 
 mod accounts;
+mod agents;
 mod attributes;
 mod check;
 mod codec;

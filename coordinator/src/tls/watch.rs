@@ -72,12 +72,9 @@ impl Watched {
     }
 }
 
-/// Watches until `stop`. Returns at once when there is nothing to watch, so that SIGHUP keeps its
-/// usual meaning.
+/// Watches until `stop`. SIGHUP means "read again what can be read again", also where that is
+/// nothing: it never ends the process.
 pub async fn watch(all: Vec<Arc<Tls>>, every: Duration, stop: CancellationToken) {
-    if all.is_empty() {
-        return;
-    }
     let mut hangup = signal(SignalKind::hangup())
         .inspect_err(|error| tracing::warn!("SIGHUP cannot be caught: {error}"))
         .ok();
@@ -85,8 +82,12 @@ pub async fn watch(all: Vec<Arc<Tls>>, every: Duration, stop: CancellationToken)
     loop {
         let act: fn(&mut Watched) = tokio::select! {
             () = stop.cancelled() => return,
-            () = hung_up(&mut hangup) => Watched::reload,
-            () = tokio::time::sleep(every) => Watched::check,
+            () = hung_up(&mut hangup) => {
+                let services = all.len();
+                tracing::info!(services, "SIGHUP: certificates are read again; settings are not");
+                Watched::reload
+            }
+            () = tokio::time::sleep(every), if !all.is_empty() => Watched::check,
         };
         let work = tokio::task::spawn_blocking(move || {
             all.iter_mut().for_each(act);

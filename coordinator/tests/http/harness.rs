@@ -94,6 +94,15 @@ impl Coordinator {
         Self::open(tempfile::tempdir().unwrap(), settings).await
     }
 
+    /// On a data folder with what `prepare` puts into it.
+    pub async fn start_after(prepare: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        prepare(&data);
+        Self::open(dir, &[]).await
+    }
+
     /// Stops, and starts again on the same data.
     pub async fn restart(self) -> Self {
         self.app.stop().await;

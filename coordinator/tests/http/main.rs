@@ -15,6 +15,7 @@ mod audit;
 mod bad_input;
 mod bad_values;
 mod crossing;
+mod dead_letters;
 mod events;
 mod faces;
 mod front;

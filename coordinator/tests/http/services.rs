@@ -160,3 +160,32 @@ async fn operators_manage_agents() {
         .refused(400, 12022);
     c.stop().await;
 }
+
+/// Earlier releases kept agents in a file.
+#[tokio::test]
+async fn agents_of_an_earlier_release_are_known() {
+    const ID: &str = "22222222-2222-4222-8222-222222222222";
+    let c = Coordinator::start_after(|data| {
+        let agents = json!([{
+            "agent_id": ID,
+            "name": "yard",
+            "enrolled_at": "2026-01-01T00:00:00Z",
+            "certificate_expires_at": "2031-01-01T00:00:00Z",
+            "join_token_id": "33333333-3333-4333-8333-333333333333",
+            "revoked_at": null,
+        }]);
+        std::fs::write(data.join("agents.json"), agents.to_string()).unwrap();
+    })
+    .await;
+    let agents = c.get("", "/goshawk/1/agents").await.expect(200);
+    assert_eq!(agents.body["agents"][0]["name"], "yard");
+    assert_eq!(agents.body["agents"][0]["status"], "offline");
+    assert!(!c.data_dir().join("agents.json").exists());
+    c.delete("", &format!("/goshawk/1/agents/{ID}"))
+        .await
+        .expect(204);
+    let c = c.restart().await;
+    let agents = c.get("", "/goshawk/1/agents").await.expect(200);
+    assert_eq!(agents.body["agents"][0]["status"], "revoked");
+    c.stop().await;
+}

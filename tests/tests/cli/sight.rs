@@ -131,4 +131,8 @@ fn agents_are_invited() {
     assert_eq!(desk.json(&["agents", "list"]), json!([]));
     let nobody = "7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
     desk.run(&["agents", "revoke", nobody]).exits(1);
+    assert_eq!(desk.json(&["dead-letters", "list"]), json!([]));
+    let retried = desk.json(&["dead-letters", "retry", "--all"]);
+    assert_eq!(retried, json!({"retried": 0}));
+    desk.run(&["dead-letters", "drop", "7"]).refused(12013);
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,7 +20,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::super::*;
-use crate::pki::{Authority, FileRegistry};
+use crate::{
+    pki::Authority,
+    store::sled::{SledOptions, SledStore},
+};
 
 /// What the store does with the next events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,8 @@ impl AgentObserver for Store {
 
 pub struct Rig {
     pub dir: Arc<tempfile::TempDir>,
+    /// Agents and join tokens.
+    rows: Arc<SledStore>,
     pub authority: Arc<Authority>,
     pub store: Arc<Store>,
     pub ingest: Ingest,
@@ -204,13 +208,18 @@ impl Rig {
             said: Mutex::default(),
             assignments: Mutex::default(),
         });
-        Self::open(Arc::new(tempfile::tempdir().unwrap()), store, config)
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let rows = SledStore::open(&dir.path().join("store"), SledOptions::default()).unwrap();
+        Self::open(dir, rows, store, config)
     }
 
-    fn open(dir: Arc<tempfile::TempDir>, store: Arc<Store>, config: IngestConfig) -> Self {
-        let path: PathBuf = dir.path().to_owned();
-        let registry = FileRegistry::open(&path).unwrap();
-        let authority = Authority::open(&path, registry.clone(), registry).unwrap();
+    fn open(
+        dir: Arc<tempfile::TempDir>,
+        rows: Arc<SledStore>,
+        store: Arc<Store>,
+        config: IngestConfig,
+    ) -> Self {
+        let authority = Authority::open(dir.path(), rows.clone()).unwrap();
         let cancel = CancellationToken::new();
         let services = IngestServices {
             sink: store.clone(),
@@ -220,6 +229,7 @@ impl Rig {
         let ingest = start(config, authority.clone(), services, cancel.clone()).unwrap();
         Self {
             dir,
+            rows,
             authority,
             store,
             ingest,
@@ -233,7 +243,8 @@ impl Rig {
 
     /// Ends, and starts anew with the same disk on the same port.
     pub async fn restart(self) -> Self {
-        let (dir, store, listen) = (self.dir.clone(), self.store.clone(), self.address());
+        let (dir, rows) = (self.dir.clone(), self.rows.clone());
+        let (store, listen) = (self.store.clone(), self.address());
         self.stop().await;
         let mut fresh = config();
         fresh.listen = listen;
@@ -244,7 +255,7 @@ impl Rig {
             }
         })
         .await;
-        Self::open(dir, store, fresh)
+        Self::open(dir, rows, store, fresh)
     }
 
     pub async fn stop(self) {

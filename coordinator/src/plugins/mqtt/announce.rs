@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Message;
 use crate::{
+    blocking,
     plugins::{feed::Source, settings::MqttSettings},
     store::StoreError,
 };
@@ -40,7 +41,7 @@ impl<'a> Announcer<'a> {
     /// Remembers what former lives announced.
     pub(super) async fn open(settings: &'a MqttSettings, source: &'a Source) -> Self {
         let files = source.files.clone();
-        let read = tokio::task::spawn_blocking(move || files.read(FILE)).await;
+        let read = blocking::spawn(move || files.read(FILE)).await;
         let known = match read {
             Ok(Ok(known)) => known.unwrap_or_default(),
             Ok(Err(error)) => {
@@ -137,7 +138,7 @@ impl<'a> Announcer<'a> {
             return;
         }
         let (files, written) = (self.source.files.clone(), known.clone());
-        let done = tokio::task::spawn_blocking(move || files.write(FILE, &written)).await;
+        let done = blocking::spawn(move || files.write(FILE, &written)).await;
         if let Ok(Err(error)) = done {
             tracing::warn!(plugin = "mqtt", "what is announced is not noted: {error}");
         }

@@ -189,13 +189,19 @@ pub(super) fn poison_is_set_aside(store: &dyn Store) {
     store.bury(seq, "again", at(21)).unwrap();
     assert_eq!(store.incoming_len().unwrap(), 0);
     assert_eq!(store.dead_len().unwrap(), 1);
-    let letters = store.dead_letters(10).unwrap();
+    let letters = store.dead_after(None, 10).unwrap();
     assert_eq!(letters.len(), 1);
+    let letter = store.dead_letter(seq).unwrap();
+    assert_eq!(letters[0], (seq, letter.clone()));
     assert_eq!(
-        (letters[0].event_id, letters[0].reason.as_str()),
+        (letter.event_id, letter.reason.as_str()),
         (event_id(1), "cannot be read")
     );
-    assert_eq!(letters[0].raw, [1; 100]);
+    assert_eq!(
+        (letter.received_at, letter.at, letter.tries),
+        (Some(at(10)), at(20), 2)
+    );
+    assert_eq!(letter.raw, [1; 100]);
     assert_eq!(
         receive(store, 1),
         Received::Duplicate,
@@ -206,23 +212,25 @@ pub(super) fn poison_is_set_aside(store: &dyn Store) {
 }
 
 pub(super) fn what_was_set_aside_can_be_tried_again(store: &dyn Store) {
-    for n in 1..=3 {
+    for n in 1..=5 {
         receive(store, n);
         let seq = store.incoming(None, 1).unwrap()[0].seq;
         store.note_failure(seq).unwrap();
         store.bury(seq, "bad", at(20)).unwrap();
     }
     let dead = store.dead_after(None, 10).unwrap();
-    assert_eq!(dead.len(), 3);
+    assert_eq!(dead.len(), 5);
     assert!(dead.windows(2).all(|pair| pair[0].0 < pair[1].0));
     let (first, letter) = &dead[0];
     assert_eq!(letter.event_id, event_id(1));
     assert_eq!(store.dead_after(Some(*first), 1).unwrap(), dead[1..2]);
-    assert!(store.requeue(*first, at(30)).unwrap());
-    assert!(
-        !store.requeue(*first, at(31)).unwrap(),
+    assert_eq!(store.requeue(&[*first], at(30)).unwrap(), 1);
+    assert_eq!(
+        store.requeue(&[*first], at(31)).unwrap(),
+        0,
         "it is there no more"
     );
+    assert!(missing(store.dead_letter(*first)));
     let waits = store.incoming(None, 10).unwrap();
     assert_eq!(waits.len(), 1);
     assert_eq!(
@@ -230,13 +238,20 @@ pub(super) fn what_was_set_aside_can_be_tried_again(store: &dyn Store) {
         (event_id(1), 0, at(30))
     );
     assert_eq!(waits[0].raw[..], [1; 100]);
-    assert!(waits[0].seq > dead[2].0, "at the end");
+    assert!(waits[0].seq > dead[4].0, "at the end");
     assert!(store.forget_dead(dead[1].0).unwrap());
     assert!(!store.forget_dead(dead[1].0).unwrap());
-    assert_eq!(store.dead_len().unwrap(), 1);
+    assert_eq!(store.dead_len().unwrap(), 3);
     let done = store.finish(&finish(1, Some(waits[0].seq))).unwrap();
     assert!(done.is_some());
     assert_eq!(receive(store, 2), Received::Duplicate);
+    // Several at once, some of them named twice, some of them gone.
+    let places = [dead[3].0, dead[2].0, dead[1].0, dead[3].0];
+    assert_eq!(store.requeue(&places, at(40)).unwrap(), 2);
+    let waits = store.incoming(None, 10).unwrap();
+    let ids: Vec<_> = waits.iter().map(|row| row.event_id).collect();
+    assert_eq!(ids, [event_id(3), event_id(4)]);
+    assert_eq!(store.dead_len().unwrap(), 1);
 }
 
 pub(super) fn a_vanished_list_is_left_out(store: &dyn Store) {

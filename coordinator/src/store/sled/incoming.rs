@@ -1,5 +1,7 @@
 //! Events on their way: the incoming queue, the outgoing queue and dead letters.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use goshawk_proto::{
     id::{AccountId, AgentId, EventId},
@@ -216,7 +218,9 @@ impl IncomingStore for SledStore {
                 event_id: head.event,
                 account_id: head.account,
                 agent_id: head.agent,
+                received_at: Some(head.received_at),
                 at: now,
+                tries: head.tries,
                 reason: reason.chars().take(1024).collect(),
                 raw,
             };
@@ -236,11 +240,6 @@ impl IncomingStore for SledStore {
         self.next_seq()
     }
 
-    fn dead_letters(&self, most: usize) -> Stored<Vec<DeadLetter>> {
-        let rows = self.scan(&keys::key(Table::Dead, &[])).take(most);
-        rows.map(|row| codec::read(DEAD, &row?.1)).collect()
-    }
-
     fn dead_after(&self, after: Option<u64>, most: usize) -> Stored<Vec<(u64, DeadLetter)>> {
         self.queue(Table::Dead, after)
             .map(|row| {
@@ -254,23 +253,34 @@ impl IncomingStore for SledStore {
             .collect()
     }
 
-    fn requeue(&self, seq: u64, now: Timestamp) -> Stored<bool> {
+    fn dead_letter(&self, seq: u64) -> Stored<DeadLetter> {
+        let row = self.get(place(Table::Dead, seq))?;
+        let row = row.ok_or_else(|| StoreError::not_found(DEAD, seq))?;
+        codec::read(DEAD, &row)
+    }
+
+    fn requeue(&self, seqs: &[u64], now: Timestamp) -> Stored<u64> {
+        let seqs: BTreeSet<u64> = seqs.iter().copied().collect();
         self.write(|change| {
-            let Some(row) = self.get(place(Table::Dead, seq))? else {
-                return Ok(false);
-            };
-            let letter: DeadLetter = codec::read(DEAD, &row)?;
-            change.remove(place(Table::Dead, seq));
-            change.deltas.dead -= 1;
-            let head = Head {
-                account: letter.account_id,
-                agent: letter.agent_id,
-                event: letter.event_id,
-                received_at: now,
-                tries: 0,
-            };
-            self.put_incoming(change, &head, &letter.raw)?;
-            Ok(true)
+            let mut count = 0;
+            for seq in seqs {
+                let letter = match self.dead_letter(seq) {
+                    Err(StoreError::NotFound { .. }) => continue,
+                    letter => letter?,
+                };
+                change.remove(place(Table::Dead, seq));
+                change.deltas.dead -= 1;
+                let head = Head {
+                    account: letter.account_id,
+                    agent: letter.agent_id,
+                    event: letter.event_id,
+                    received_at: now,
+                    tries: 0,
+                };
+                self.put_incoming(change, &head, &letter.raw)?;
+                count += 1;
+            }
+            Ok(count)
         })
     }
 

@@ -30,6 +30,8 @@
 //! | `o` | place | outgoing event |
 //! | `z` | place | dead letter |
 //! | `j` | place | journal entry: account, event, ordinal |
+//! | `J` | join token | join token |
+//! | `A` | agent | agent |
 //! | `P` | key of a large value, generation, number | a piece of it, see `pieces` |
 
 use goshawk_proto::{
@@ -89,6 +91,8 @@ tables! {
     Outgoing = b'o', "outgoing event";
     Dead = b'z', "dead letter";
     Journal = b'j', "journal entry";
+    JoinToken = b'J', "join token";
+    Agent = b'A', "agent";
     Piece = b'P', "piece of a value";
 }
 

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | 1 | values without checksums |
 //! | 2 | every value ends in a checksum, see `seal` |
+//! | 3 | agents and join tokens are rows; before, they were files (`pki`'s business) |
 
 use std::ops::Bound;
 
@@ -17,7 +18,7 @@ use super::{fault, keys, seal};
 use crate::store::{StoreError, Stored};
 
 /// Layout that this program reads and writes.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 /// Rows changed in one batch.
 const ROWS: usize = 512;
 /// Bytes changed in one batch.
@@ -36,11 +37,18 @@ struct Step {
 }
 
 /// Every step, in order; the first leads from layout 1.
-const STEPS: &[Step] = &[Step {
-    to: 2,
-    what: "checksums on values",
-    batch: add_checksums,
-}];
+const STEPS: &[Step] = &[
+    Step {
+        to: 2,
+        what: "checksums on values",
+        batch: add_checksums,
+    },
+    Step {
+        to: 3,
+        what: "agents and join tokens",
+        batch: change_nothing,
+    },
+];
 
 /// Brings the database up to [`SCHEMA`]; `flush` makes what was done durable.
 pub(super) fn run(rows: &Tree, flush: &dyn Fn() -> Stored<()>) -> Stored<()> {
@@ -121,6 +129,12 @@ fn add_checksums(
             return Ok(Some(key.to_vec()));
         }
     }
+    Ok(None)
+}
+
+/// The rows stay as they are; but a program of the layout before, which looks for agents elsewhere,
+/// would take every agent for a stranger and must not open them.
+fn change_nothing(_: &Tree, _: &mut Batch, _: Option<Vec<u8>>) -> Stored<Option<Vec<u8>>> {
     Ok(None)
 }
 

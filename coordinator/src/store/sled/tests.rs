@@ -221,7 +221,7 @@ fn the_oldest_dead_letters_make_room() {
     let dropped = store.write(|change| store.drop_oldest_dead(change, 1));
     assert_eq!(dropped, Ok(3));
     assert_eq!(store.dead_len(), Ok(1));
-    assert_eq!(store.dead_letters(10).unwrap()[0].raw[0], 3);
+    assert_eq!(store.dead_after(None, 1).unwrap()[0].1.raw[0], 3);
     let pieces = store.scan(&keys::key(keys::Table::Piece, &[])).count();
     assert!((1..=5).contains(&pieces), "theirs are gone: {pieces}");
 }

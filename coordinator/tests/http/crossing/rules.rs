@@ -277,6 +277,20 @@ pub const RULES: &[(&str, Rule)] = &[
         "api DELETE /goshawk/1/agents/{agent_id}",
         Rule::Installation,
     ),
+    ("api GET /goshawk/1/dead-letters", Rule::Installation),
+    ("api POST /goshawk/1/dead-letters/retry", Rule::Installation),
+    (
+        "api GET /goshawk/1/dead-letters/{number}",
+        Rule::Installation,
+    ),
+    (
+        "api DELETE /goshawk/1/dead-letters/{number}",
+        Rule::Installation,
+    ),
+    (
+        "api POST /goshawk/1/dead-letters/{number}/retry",
+        Rule::Installation,
+    ),
     ("api GET /6/ws", Rule::Socket),
     ("handlers POST /1/handlers", Rule::Many(handler)),
     ("handlers GET /1/handlers", Rule::Many(NOTHING)),

@@ -228,7 +228,7 @@ impl World {
         for variable in VARIABLES {
             path = path.replace(&format!("{{{variable}}}"), o.of(variable));
         }
-        let path = path.replace("{agent_id}", NOBODY);
+        let path = path.replace("{agent_id}", NOBODY).replace("{number}", "1");
         let base = match route.service {
             "api" => &self.c.api,
             "handlers" => &self.c.handlers,

@@ -14,10 +14,11 @@ use uuid::Uuid;
 use super::{Checker, hash};
 use crate::{
     blobs::{BlobKey, BlobKind},
+    pki::{AgentRecord, JoinTokenRecord},
     store::{
         DeadLetter,
         sled::{
-            codec, incoming,
+            agents, codec, incoming,
             keys::{self, Table, key, owned},
         },
     },
@@ -65,6 +66,16 @@ impl Checker {
             }
             Table::Dead => {
                 self.read::<DeadLetter>(table, key, content);
+            }
+            Table::JoinToken => {
+                if let Some(token) = self.read::<JoinTokenRecord>(table, key, content) {
+                    self.place(table, key, &agents::token_key(token.id));
+                }
+            }
+            Table::Agent => {
+                if let Some(agent) = self.read::<AgentRecord>(table, key, content) {
+                    self.place(table, key, &agents::agent_key(agent.agent_id));
+                }
             }
             // Theirs is checked by their checksums alone.
             _ => {}

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::store::{
-    AccountStore, AttributeStore, FaceStore, Finish, IncomingStore, ListStore, StreamStore,
+    AccountStore, AgentRegistry, AttributeStore, FaceStore, Finish, IncomingStore, JoinTokenStore,
+    ListStore, StreamStore,
     conformance::{self, ACCOUNT, AGENT, at, event_id, face, face_id, list, list_id},
     sled::{SledOptions, SledStore},
 };
@@ -34,6 +35,10 @@ fn filled() -> (tempfile::TempDir, Arc<SledStore>) {
     store
         .put_attribute(&conformance::sample_attribute(1, 50))
         .unwrap();
+    store
+        .create_join_token(&conformance::sample_join_token(1), 10)
+        .unwrap();
+    store.put_agent(&conformance::sample_agent(1)).unwrap();
     let seqs: Vec<u64> = store
         .incoming(None, 9)
         .unwrap()
@@ -75,6 +80,8 @@ fn a_whole_database_has_no_faults() {
         ("event", 1),
         ("envelope", 3),
         ("dead letter", 1),
+        ("join token", 1),
+        ("agent", 1),
     ] {
         assert_eq!(report.rows.get(what), Some(&count), "{what}");
     }
