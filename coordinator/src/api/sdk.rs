@@ -17,7 +17,7 @@ use super::{
         Rectangle,
         aggregate::{self, Aggregated},
         body::{BodyAttributes, BodyEstimations, FoundBody},
-        face::{FaceTraits, FaceEstimations, FoundFace, Shown},
+        face::{FaceEstimations, FaceTraits, FoundFace, Shown},
         traits::{MaskView, deepfake, liveness},
     },
     operation::Operation,

@@ -203,7 +203,7 @@ async fn queries_out_of_bounds_are_refused() {
             .header("Content-Type", "image/jpeg")
             .body("x");
         let told = c.send(operation, bare).await;
-        assert_eq!(told.status.as_u16(), 401, "{path}");
+        assert!([401, 403].contains(&told.status.as_u16()), "{path}");
     }
     c.stop().await;
 }

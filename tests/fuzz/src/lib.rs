@@ -129,7 +129,12 @@ const PICTURES: usize = 4;
 
 /// Multipart bodies with pictures, whose parts are `b` apart.
 pub fn parts(bytes: &[u8]) {
-    for purpose in [Purpose::Detection, Purpose::Events, Purpose::Sdk, Purpose::Liveness] {
+    for purpose in [
+        Purpose::Detection,
+        Purpose::Events,
+        Purpose::Sdk,
+        Purpose::Liveness,
+    ] {
         let body = Bytes::copy_from_slice(bytes);
         let read = multipart::pictures("b".to_owned(), body, purpose, PICTURES).now_or_never();
         let Ok(uploads) = read.expect("the body is whole") else {

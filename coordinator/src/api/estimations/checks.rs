@@ -5,6 +5,7 @@
 //! come from it.
 //!
 //! A check whose value nothing here can tell is not passed: its value is null and its result 0.
+//! Where the contract does not allow null, the check is left out and the whole is not passed.
 
 pub mod limit;
 mod schema;
@@ -62,7 +63,7 @@ published!(IsoList, "IsoList", schema::iso());
 pub struct FaceChecks {
     /// Whether every check was passed.
     pub status: Flag,
-    /// Check by check; what nothing here can tell is null and not passed.
+    /// Check by check; what nothing here can tell is null, or left out, and not passed.
     pub checks: QualityList,
 }
 
@@ -82,7 +83,7 @@ impl FaceChecks {
 pub struct IsoChecks {
     /// Whether every check was passed.
     pub status: Flag,
-    /// Check by check; what nothing here can tell is null and not passed.
+    /// Check by check; what nothing here can tell is null, or left out, and not passed.
     pub checks: IsoList,
 }
 
@@ -104,6 +105,9 @@ fn judged<'a>(checks: impl Iterator<Item = &'a Check>, facts: &Facts<'_>) -> (Ve
         let value = (check.read)(facts);
         let result = value.is_some_and(|value| check.limit.admits(&value));
         passed &= result;
+        if value.is_none() && !check.form.takes_null() {
+            continue;
+        }
         told.push(Checked {
             name: check.name,
             object_value: value,

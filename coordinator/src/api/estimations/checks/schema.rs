@@ -94,12 +94,13 @@ fn value(form: Form) -> ObjectBuilder {
         Form::Switch => ObjectBuilder::new()
             .schema_type(or_null(Type::Integer))
             .enum_values(Some([json!(0), json!(1), json!(null)])),
-        _ => {
+        _ if form.takes_null() => {
             let words = form.words().iter().map(|word| json!(word));
             text()
                 .schema_type(or_null(Type::String))
                 .enum_values(Some(words.chain([json!(null)])))
         }
+        _ => text().enum_values(Some(form.words().iter().copied())),
     }
 }
 

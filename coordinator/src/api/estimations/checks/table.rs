@@ -61,6 +61,11 @@ pub enum Form {
 }
 
 impl Form {
+    /// Whether the contract lets a check say that its value is not known.
+    pub fn takes_null(self) -> bool {
+        !matches!(self, Self::Glasses | Self::Eye)
+    }
+
     /// The words of a value.
     pub fn words(self) -> &'static [&'static str] {
         match self {
