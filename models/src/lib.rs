@@ -11,7 +11,8 @@
 //! * [`Pack`], [`FaceAnalyzer`]: a folder of models, and faces from end to end;
 //! * [`face_quality`], [`measures`], [`colour`], [`body`], [`pairing`]: what is told without a
 //!   network of its own;
-//! * [`estimate`], [`Vision`]: everything that can be asked of a picture, and the answers.
+//! * [`estimate`], [`Vision`]: everything that can be asked of a picture, and the answers;
+//!   `ESTIMATIONS.md` says how well each was measured.
 //!
 //! All calls block: run them on threads of their own, never on an async runtime's workers.
 #![forbid(unsafe_code)]

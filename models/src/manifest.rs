@@ -233,7 +233,9 @@ pub struct FetchSpec {
 /// Default limits of a detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
-    /// Lowest score that counts, 0 to 1.
+    /// Lowest score that counts, 0 to 1: networks that say the same with other numbers each need
+    /// their own. Callers may ask for more, not for less, except of the two detectors of the
+    /// default pack, which are followed by a second stage or by motion and asked for less.
     pub score: f32,
     /// Overlap (intersection over union) from which the weaker of two boxes is dropped, 0 to 1.
     pub overlap: f32,

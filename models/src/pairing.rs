@@ -8,10 +8,11 @@ use goshawk_proto::geometry::{BBox, Point};
 /// How far the top of a face may lie below the top of its body, in heights of the face: hair and
 /// hats are above a face's box.
 const MOST_BELOW: f32 = 1.5;
-/// How far above, likewise: boxes of bodies may begin at the brow.
-const MOST_ABOVE: f32 = 0.5;
-/// Narrowest body for a face, in widths of the face.
-const LEAST_WIDTH: f32 = 0.8;
+/// How far above, likewise: boxes of bodies may begin at the chin.
+const MOST_ABOVE: f32 = 0.9;
+/// Narrowest body for a face, in widths of the face: detectors draw boxes too narrow round people
+/// who fill the picture.
+const LEAST_WIDTH: f32 = 0.4;
 /// Share of a body's height, from its top, in whose middle the head is looked for.
 const HEAD_SHARE: f32 = 0.125;
 
@@ -87,7 +88,7 @@ mod tests {
         for face in [
             BBox::new(200.0, 58.0, 30.0, 36.0),
             BBox::new(125.0, 150.0, 30.0, 36.0),
-            BBox::new(70.0, 40.0, 140.0, 170.0),
+            BBox::new(20.0, 40.0, 240.0, 280.0),
             BBox::new(125.0, 58.0, 0.0, 0.0),
             BBox::new(f32::NAN, 58.0, 30.0, 36.0),
         ] {

@@ -16,7 +16,8 @@ mod pack;
 
 use goshawk_models::{
     Estimation, Given, LookLimits, Pack, Picture, RuntimeOptions, Source, Vision, Wanted,
-    estimate::{BodyReport, EyeState, FaceReport, SmileKind},
+    estimate::{BodyReport, EyeState, FaceReport, SmileKind, StillLiveness},
+    manifest::Checksum,
     measures::FaceColour,
     post::landmarks68::MIRROR,
 };
@@ -169,7 +170,7 @@ fn portraits_show_what_is_known_of_them() {
     assert!(measures.light.natural.unwrap().distance < 10.0);
     assert!(measures.red_eyes.unwrap().iter().all(|r| r.get() < 0.2));
     assert!(
-        measures.background.unwrap().uniformity.get() < 0.6,
+        measures.background.unwrap().uniformity.get() < 0.8,
         "a flag and a shuttle"
     );
     // The iris' rim lies where the eyes are in the aligned sample.
@@ -182,7 +183,11 @@ fn portraits_show_what_is_known_of_them() {
     }
     let upper = body.expect("her body is found").upper.unwrap();
     println!("{upper:?}");
-    assert_eq!(upper.clothing.colours[0].0.name(), "orange", "her suit");
+    let suit = upper.clothing.colours.first().map(|c| c.0.name());
+    assert!(
+        matches!(suit, Some("orange" | "red")),
+        "her suit is between both: {suit:?}"
+    );
 }
 
 #[test]
@@ -273,6 +278,62 @@ fn red_eyes_are_seen() {
 }
 
 #[test]
+fn painted_lids_close_the_eyes() {
+    let Some(vision) = vision() else { return };
+    let Some(picture) = portrait("astronaut.png") else {
+        return;
+    };
+    let plain = face(&vision, &picture);
+    let points = plain.landmarks68.unwrap();
+    // (middle, half axes of the lids, colour of the skin above the eye)
+    let lids: Vec<(Point, f32, f32, [u8; 3])> = [36, 42]
+        .map(|first| {
+            let p: [Point; 6] = std::array::from_fn(|i| points[first + i]);
+            let sum = p.iter().fold((0.0, 0.0), |s, p| (s.0 + p.x, s.1 + p.y));
+            let middle = Point::new(sum.0 / 6.0, sum.1 / 6.0);
+            let width = p[0].distance(p[3]);
+            let gap = (p[1].distance(p[5]) + p[2].distance(p[4])) / 2.0;
+            let down = (gap * 0.75).max(width * 0.2);
+            let skin = picture
+                .rgb()
+                .pixel(middle.x as i64, (middle.y - down * 1.25) as i64);
+            (middle, width * 0.62, down, skin)
+        })
+        .into();
+    let shut = painted(&picture, |at, px| {
+        lids.iter().fold(px, |px, (middle, across, down, skin)| {
+            let (x, y) = ((at.x - middle.x) / across, (at.y - middle.y) / down);
+            let lash = x.abs() < 0.85 && (y - 0.45 * (1.0 - x * x)).abs() < 0.073 * across / down;
+            match (lash, x * x + y * y < 1.0) {
+                (true, _) => [45, 30, 25],
+                (_, true) => *skin,
+                _ => px,
+            }
+        })
+    });
+    let (before, after) = (plain.eyes.unwrap(), face(&vision, &shut));
+    println!(
+        "{:?} {:?}",
+        before.map(|e| e.openness),
+        after.eyes.as_ref().map(|e| e.map(|e| e.openness))
+    );
+    assert!(
+        after
+            .eyes
+            .unwrap()
+            .iter()
+            .all(|e| e.state == EyeState::Closed)
+    );
+    assert!(after.gaze.is_none(), "closed eyes look nowhere");
+    assert!(
+        after
+            .failures
+            .iter()
+            .any(|f| f.estimation == Estimation::Gaze)
+    );
+}
+
+#[test]
 fn repainted_clothes_have_their_new_colour() {
     let Some(vision) = vision() else { return };
     let Some(picture) = portrait("astronaut.png") else {
@@ -299,7 +360,10 @@ fn repainted_clothes_have_their_new_colour() {
             .upper
             .unwrap();
         println!("{name}: {upper:?}");
-        assert_eq!(upper.clothing.colours[0].0.name(), name);
+        assert_eq!(
+            upper.clothing.colours.first().map(|c| c.0.name()),
+            Some(name)
+        );
     }
 }
 
@@ -383,9 +447,9 @@ fn a_covered_mouth_is_not_called_free() {
 }
 
 #[test]
-fn faces_and_bodies_of_a_crowd_belong_together() {
+fn faces_and_bodies_of_two_people_belong_together() {
     let Some(vision) = vision() else { return };
-    let Some(path) = shared("data/faces/two_people.jpg") else {
+    let Some(path) = shared("data/faces/people/test/kit_with_rose.jpg") else {
         return;
     };
     let picture = load(&path);
@@ -411,6 +475,66 @@ fn faces_and_bodies_of_a_crowd_belong_together() {
         assert_eq!(body.basic, face.basic);
         assert_eq!(body.warp.as_ref().map(Rgb::size), Some(Size::new(128, 256)));
     }
+}
+
+/// The installed pack with the shared pair of MiniFASNet beside it.
+fn with_liveness() -> Option<Vision> {
+    let home = home()?;
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(home.join("models")).unwrap().flatten() {
+        let to = folder.path().join(entry.file_name());
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+    for scale in ["2.7", "4.0"] {
+        let bytes = std::fs::read(shared(&format!("models/fasnet_{scale}.onnx"))?).unwrap();
+        let example = format!(
+            "{}/manifests/examples/mini-fasnet-{scale}.toml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let example = std::fs::read_to_string(example).unwrap();
+        let manifest = format!("sha256 = \"{}\"\n{example}", Checksum::of(&bytes));
+        let path = |end| folder.path().join(format!("fasnet_{scale}.{end}"));
+        std::fs::write(path("toml"), manifest).unwrap();
+        std::fs::write(path("onnx"), bytes).unwrap();
+    }
+    let pack = Pack::open(folder.path(), &RuntimeOptions::at_home(&home)).unwrap();
+    Some(Vision::open(&pack).unwrap())
+}
+
+#[test]
+fn a_pair_of_networks_tells_genuine_pictures() {
+    let (Some(folder), Some(vision)) = (shared("data/faces/people/train"), with_liveness()) else {
+        return;
+    };
+    let wanted = Wanted::these(&[Estimation::Liveness]);
+    assert_eq!(wanted.first_missing(vision.capabilities()), None);
+    let Source::Model { models } = vision.capabilities().source(Estimation::Liveness) else {
+        panic!("two networks answer");
+    };
+    assert_eq!(models, &["mini-fasnet-2.7", "mini-fasnet-4.0"]);
+    let limits = LookLimits {
+        largest_face_only: true,
+        ..LookLimits::default()
+    };
+    let mut told = Vec::new();
+    for person in std::fs::read_dir(folder).unwrap().flatten() {
+        for file in std::fs::read_dir(person.path()).unwrap().flatten() {
+            let picture = load(&file.path());
+            let report = vision
+                .look(&picture, Given::Nothing, &wanted, &limits)
+                .unwrap();
+            let face = report.people.into_iter().next().unwrap().face.unwrap();
+            match face.liveness.unwrap() {
+                StillLiveness::Probability(real) => told.push(real.get()),
+                StillLiveness::TooSmall => panic!("all are large"),
+            }
+        }
+    }
+    println!("{told:?}");
+    let real = told.iter().filter(|p| **p >= 0.5).count();
+    assert!(real * 10 >= told.len() * 8, "{real} of {}", told.len());
 }
 
 #[test]

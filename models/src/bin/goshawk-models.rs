@@ -184,7 +184,7 @@ fn run_list(home: &Home, quality: bool) -> anyhow::Result<ExitCode> {
         println!("{role}: {}", role.about());
         let found = serving(&manifests, role);
         if found.is_empty() {
-            println!("  missing");
+            println!("  no model; MANIFESTS.md says how to add one");
         }
         for (rank, model) in found.iter().enumerate() {
             let state = match model.checked_file(&models) {

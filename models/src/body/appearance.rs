@@ -43,7 +43,10 @@ const CHROMA: (f32, f32) = (0.02, 0.07);
 /// Deviation of the weights, in widths of the box.
 const SPREAD: f32 = 0.22;
 
-/// From the cosine of two such descriptors to similarity: measured on people of one camera.
+/// From the cosine of two such descriptors to similarity. Measured on one street camera, 419 pairs
+/// of one person over up to some seconds and 2611 pairs of two people at once: one person has
+/// 0.79 and more in 95 % of the pairs (median 0.95), two people 0.87 and less (median 0.70). They
+/// overlap: 0.6 of similarity is a starting point.
 pub fn similarity() -> SimilarityCurve {
     SimilarityCurve::try_from(SIMILARITY.to_vec()).unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 //! not sure nothing is said.
 //!
 //! A sleeve is short when most of a forearm is the person's own skin ([`Skin`], learnt from the
-//! face), long when hardly any is. Without a face, or in a picture without colour, nothing is said.
+//! face), long when hardly any is, of both as far as they are seen. Without a face, or in a picture without colour, nothing is said.
 
 use goshawk_proto::{
     geometry::{BBox, Point},
@@ -100,7 +100,8 @@ fn summary(counts: &[usize; ClothingColour::Multicoloured as usize]) -> Clothing
     Clothing { colours }
 }
 
-/// Short if any forearm is bare, long if all are covered, undefined otherwise.
+/// Short if all forearms that are seen are bare, long if all are covered; undefined otherwise, for
+/// what joints take for a forearm may be somebody else's.
 fn sleeve(picture: &dyn Pixels, forearms: &[Limb], skin: Option<&Skin>) -> Sleeve {
     let Some(skin) = skin else {
         return Sleeve::Undefined;
@@ -109,9 +110,11 @@ fn sleeve(picture: &dyn Pixels, forearms: &[Limb], skin: Option<&Skin>) -> Sleev
         .iter()
         .filter_map(|arm| bare_share(picture, arm, skin))
         .collect();
-    if shares.iter().any(|s| *s >= BARE.0) {
+    if shares.is_empty() {
+        Sleeve::Undefined
+    } else if shares.iter().all(|s| *s >= BARE.0) {
         Sleeve::Short
-    } else if !shares.is_empty() && shares.iter().all(|s| *s <= BARE.1) {
+    } else if shares.iter().all(|s| *s <= BARE.1) {
         Sleeve::Long
     } else {
         Sleeve::Undefined

@@ -28,6 +28,10 @@ const FOREARM: f32 = 0.05;
 /// How much the trunk's outline is drawn in towards its middle, so that arms and background stay
 /// outside.
 const INSET: f32 = 0.2;
+/// Height of the chest that is surely clothed, in distances of the shoulders.
+const CHEST: f32 = 0.7;
+/// Length of a trunk in distances of its shoulders, where the hips are not seen.
+const TRUNK: f32 = 1.3;
 /// The part of the forearm, from the elbow, that tells sleeves apart: not the elbow, not the hand.
 const FOREARM_SPAN: (f32, f32) = (0.35, 0.9);
 
@@ -62,7 +66,8 @@ impl Limb {
     }
 }
 
-/// The trunk: a quadrilateral of shoulders and hips, drawn in.
+/// The trunk: a quadrilateral of shoulders and hips, drawn in; or the chest alone, where the hips
+/// are not seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trunk {
     /// In turn: left shoulder, right shoulder, right hip, left hip.
@@ -71,20 +76,37 @@ pub struct Trunk {
 }
 
 impl Trunk {
-    /// `None` unless shoulders and hips are sure and apart.
+    /// `None` unless the shoulders are sure, and the shoulders or the hips are apart from them.
     pub fn of(joints: &Joints) -> Option<Self> {
-        let [ls, rs] = sure(joints, joint::SHOULDERS)?;
-        let [lh, rh] = sure(joints, joint::HIPS)?;
+        let shoulders = sure(joints, joint::SHOULDERS)?;
+        match sure(joints, joint::HIPS) {
+            Some(hips) => Self::whole(shoulders, hips),
+            None => Self::chest(shoulders),
+        }
+    }
+
+    fn whole([ls, rs]: [Point; 2], [lh, rh]: [Point; 2]) -> Option<Self> {
         let length = middle(ls, rs).distance(middle(lh, rh));
-        let centre = middle(middle(ls, rs), middle(lh, rh));
-        let inset = |p: Point| {
-            Point::new(
-                p.x + (centre.x - p.x) * INSET,
-                p.y + (centre.y - p.y) * INSET,
-            )
-        };
+        Self::drawn_in([ls, rs, rh, lh], length)
+    }
+
+    /// Below the line of the shoulders, as far down as [`CHEST`] of its length.
+    fn chest([ls, rs]: [Point; 2]) -> Option<Self> {
+        let down = if ls.x >= rs.x { 1.0 } else { -1.0 };
+        let (dx, dy) = ((ls.x - rs.x) * down, (ls.y - rs.y) * down);
+        let below = |p: Point| Point::new(p.x - dy * CHEST, p.y + dx * CHEST);
+        let length = ls.distance(rs) * TRUNK;
+        Self::drawn_in([ls, rs, below(rs), below(ls)], length)
+    }
+
+    fn drawn_in(corners: [Point; 4], length: f32) -> Option<Self> {
+        let centre = middle(
+            middle(corners[0], corners[2]),
+            middle(corners[1], corners[3]),
+        );
+        let inset = |p: Point| between(p, centre, INSET);
         (length > 4.0).then(|| Self {
-            corners: [ls, rs, rh, lh].map(inset),
+            corners: corners.map(inset),
             length,
         })
     }
@@ -212,9 +234,26 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn unsure_joints_mark_nothing() {
+    fn without_hips_there_is_a_chest() {
         let mut joints = standing();
         joints[joint::HIPS[0]].score = Score::saturating(0.2);
+        let chest = Trunk::of(&joints).unwrap();
+        assert!(chest.holds(Point::new(100.0, 71.0)) && !chest.holds(Point::new(100.0, 30.0)));
+        assert!(
+            !chest.holds(Point::new(100.0, 110.0)),
+            "no further than is known"
+        );
+        assert!((chest.length() - 78.0).abs() < 1e-3);
+        assert!(thighs(&joints, &chest).len() == 1);
+        // Seen from behind the left shoulder is on the left: the chest is still below.
+        joints.swap(joint::SHOULDERS[0], joint::SHOULDERS[1]);
+        assert!(Trunk::of(&joints).unwrap().holds(Point::new(100.0, 71.0)));
+    }
+
+    #[test]
+    fn unsure_joints_mark_nothing() {
+        let mut joints = standing();
+        joints[joint::SHOULDERS[0]].score = Score::saturating(0.2);
         assert_eq!(Trunk::of(&joints), None);
         let mut joints = standing();
         joints[joint::WRISTS[1]].score = Score::ZERO;

@@ -14,8 +14,9 @@ use crate::measures::zones::cheeks;
 const WITHIN: f32 = 3.5;
 /// Least standard deviation, in steps of the 8-bit differences.
 const LEAST_DEVIATION: f32 = 3.0;
-/// Least mean distance from grey of a face that has colour, in the same steps.
-const LEAST_COLOUR: f32 = 6.0;
+/// Least distance from grey of cheeks that have colour, in the same steps. Skin has 20 and more;
+/// in a picture with faded colours grey cloth would pass for it.
+const LEAST_COLOUR: f32 = 10.0;
 
 /// How one person's skin is coloured.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -39,6 +39,8 @@ pub struct WiderFaces {
     model: Model,
     how: Normalisation,
     fitting: Fitting,
+    /// Least score that counts, whatever a caller asks for.
+    floor: f32,
     overlap: f32,
     reading: Reading,
     scratch: Scratch<Buffers>,
@@ -93,6 +95,7 @@ impl WiderFaces {
             model: opener.model_with(manifest, &outputs, BatchAxis::Optional)?,
             how: any_size(manifest)?,
             fitting: Fitting::of(&manifest.input),
+            floor: manifest.decision.map_or(0.0, |d| d.score),
             overlap: manifest.decision.map_or(OVERLAP, |d| d.overlap),
             reading,
             scratch: Scratch::default(),
@@ -114,8 +117,9 @@ impl WiderFaces {
         input.clear();
         append_framed(input, rgb, &fit.frame, &self.how);
         raw.clear();
-        self.model
-            .run(1, input, |answers| self.read(answers, min_score, raw))?;
+        self.model.run(1, input, |answers| {
+            self.read(answers, min_score.max(self.floor), raw)
+        })?;
         if raw.len() > MOST_COMPARED {
             raw.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
             raw.truncate(MOST_COMPARED);

@@ -33,6 +33,8 @@ pub struct Yolo {
     how: Normalisation,
     fitting: Fitting,
     family: Family,
+    /// Least score that counts, whatever a caller asks for.
+    floor: f32,
     overlap: f32,
     scratch: Scratch<(Rgb, Vec<f32>)>,
 }
@@ -56,6 +58,7 @@ impl Yolo {
             how: any_size(manifest)?,
             fitting: Fitting::of(&manifest.input),
             family: manifest.family,
+            floor: manifest.decision.map_or(0.0, |d| d.score),
             overlap: manifest.decision.map_or(OVERLAP, |d| d.overlap),
             scratch: Scratch::default(),
         })
@@ -80,7 +83,7 @@ impl Yolo {
             append_framed(input, rgb, &fit.frame, &self.how);
             self.model.run(1, input, |answers| {
                 let values = answers.first().copied().unwrap_or_default();
-                self.read(values, min_score, &mut found);
+                self.read(values, min_score.max(self.floor), &mut found);
             })
         })?;
         if found.len() > MOST_COMPARED {

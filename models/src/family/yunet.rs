@@ -34,6 +34,8 @@ pub struct Yunet {
     model: Model,
     how: Normalisation,
     fitting: Fitting,
+    /// Least score that counts, whatever a caller asks for.
+    floor: f32,
     overlap: f32,
     scratch: Scratch<Buffers>,
 }
@@ -75,6 +77,7 @@ impl Yunet {
             model: opener.model(manifest, &outputs)?,
             how: any_size(manifest)?,
             fitting: Fitting::of(&manifest.input),
+            floor: manifest.decision.map_or(0.0, |d| d.score),
             overlap: manifest.decision.map_or(OVERLAP, |d| d.overlap),
             scratch: Scratch::default(),
         })
@@ -139,7 +142,8 @@ impl FaceDetector for Yunet {
         let one = |picture: &dyn Pixels| {
             self.scratch.with(|buffers| {
                 search(picture, wanted, |region, out| {
-                    self.view(picture, region, wanted.min_score, buffers, out)
+                    let min_score = wanted.min_score.max(self.floor);
+                    self.view(picture, region, min_score, buffers, out)
                 })
             })
         };

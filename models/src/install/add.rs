@@ -45,6 +45,9 @@ pub enum AddError {
     /// The file is missing or not the one that the manifest means.
     #[error(transparent)]
     File(#[from] ModelFileError),
+    /// There is no file to add.
+    #[error("{} is not there; put the model beside its manifest or name it with `--model`", .0.display())]
+    NoFile(PathBuf),
     /// The name belongs to the default pack, or the file's name to another model.
     #[error("{0}")]
     Taken(String),
@@ -119,17 +122,14 @@ fn read(wish: &Wish) -> Result<(Manifest, String, bool, PathBuf), AddError> {
         Some(model) => model.clone(),
         None => folder.join(&manifest.file),
     };
+    if !model.exists() {
+        return Err(AddError::NoFile(model));
+    }
     if draft == text {
         check_file(&model, manifest.sha256)?;
         return Ok((manifest, text, false, model));
     }
-    let sum = Checksum::of_file(&model).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => ModelFileError::Missing(model.clone()),
-        _ => ModelFileError::Io {
-            path: model.clone(),
-            source,
-        },
-    })?;
+    let sum = Checksum::of_file(&model).map_err(at(&model))?;
     let text = manifest::with_checksum(&text, sum);
     Ok((Manifest::parse(&name, &text)?, text, true, model))
 }

@@ -181,7 +181,13 @@ mod tests {
 
     #[test]
     fn a_busy_background_is_not_uniform() {
-        let stripes = |x: usize, y: usize| if (x / 6 + y / 9) % 2 == 0 { 40 } else { 220 };
+        let stripes = |x: usize, y: usize| {
+            if (x / 6 + y / 9).is_multiple_of(2) {
+                40
+            } else {
+                220
+            }
+        };
         let got = background(&picture(SIZE, stripes), &mesh()).unwrap();
         assert!(got.uniformity.get() < 0.1, "{got:?}");
         let dark = background(&picture(SIZE, |_, _| 10), &mesh()).unwrap();

@@ -12,9 +12,10 @@ use crate::{
 
 use super::mesh::Point3;
 
-/// Openness at and below which an eye is closed. Open eyes of portraits have 0.2 to 0.4, eyes
-/// narrowed by a smile 0.17 and more.
-pub const CLOSED: f32 = 0.12;
+/// Openness at and below which an eye is closed. Measured: 108 open eyes of faces from 60 px have
+/// 0.17 (narrowed by a laugh) to 0.4, eight eyes painted shut 0.07 to 0.13. Of smaller faces some
+/// open eyes fall below.
+pub const CLOSED: f32 = 0.15;
 
 /// Points of the rim.
 pub const RIM: usize = 32;

@@ -8,6 +8,10 @@
 //! plane is about 10.5 mm before the centre of rotation, which is about 13.5 mm behind the
 //! cornea's top. What lies outside that top (the corners, 7 mm behind it) fixes the centre's depth.
 //!
+//! Measured on 24 portraits that look into the camera, with heads turned by up to 26 degrees: the
+//! median of |yaw| is 3 degrees and of |pitch| 3.5, 20 of 24 yaws are within 8. Other directions
+//! were not measured; what is left over grows with the head's turn.
+//!
 //! Both eyes are averaged: what makes one eye's corners uneven (the inner one is longer) cancels.
 
 use goshawk_proto::{detection::HeadPose, geometry::Point};

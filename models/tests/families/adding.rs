@@ -144,7 +144,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     );
     let error = refused(&world, &world.bring(&named("gone.onnx"), &glasses()));
     assert!(
-        error.to_string().contains("gone.onnx is missing"),
+        error.to_string().contains("gone.onnx is not there"),
         "{error}"
     );
 

@@ -254,7 +254,7 @@ fn the_padding_is_what_the_manifest_says() {
     let found = pack
         .body_detector()
         .unwrap()
-        .find(&[&white], 0.1)
+        .find(&[&white], 0.3)
         .unwrap()
         .remove(0);
     let want = (255.0 + 114.0) / 2.0 / 255.0;
@@ -262,4 +262,19 @@ fn the_padding_is_what_the_manifest_says() {
         (found[0].score.get() - want).abs() < 0.01,
         "{found:?}, want {want}"
     );
+}
+
+/// What the manifest calls too little is too little, whatever a caller asks for.
+#[test]
+fn a_callers_limit_cannot_go_below_the_manifests() {
+    let mut row = yolox_row();
+    (row[4], row[5]) = (1.0, 0.25);
+    row[5 + 24] = 0.35;
+    let Some((_folder, pack)) = open(&[(example("yolox"), yolox_net(&row).bytes())]) else {
+        return;
+    };
+    let picture = painted(320, 160, |_, _| [0; 3]);
+    let detector = pack.body_detector().unwrap();
+    let found = |least: f32| detector.find(&[&picture], least).unwrap().remove(0).len();
+    assert_eq!((found(0.1), found(0.5)), (1, 0));
 }
