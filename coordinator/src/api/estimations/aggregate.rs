@@ -29,27 +29,27 @@ const MOST_COLOURS: usize = 3;
 pub struct AggregatedFaceAttributes {
     /// What it is compared by.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub descriptor: Option<ExtractedDescriptor>,
     /// Age and gender.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub basic_attributes: Option<EstimatedAttributes>,
     /// A medical mask.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub mask: Option<WornMask>,
     /// The expression.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub emotions: Option<EmotionsView>,
     /// Whether the person is live.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub liveness: Option<LivenessView>,
     /// Whether a machine made the face.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub deepfake: Option<DeepfakeView>,
 }
 
@@ -57,6 +57,7 @@ pub struct AggregatedFaceAttributes {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct AggregatedFace {
     /// What they say of it together.
+    #[schema(inline)]
     pub attributes: AggregatedFaceAttributes,
 }
 
@@ -64,6 +65,7 @@ pub struct AggregatedFace {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct AggregatedBody {
     /// What they say of it together.
+    #[schema(inline)]
     pub attributes: BodyAttributes,
 }
 
@@ -71,10 +73,10 @@ pub struct AggregatedBody {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Aggregated {
     /// The face; null where none was seen.
-    #[schema(required)]
+    #[schema(inline, required)]
     pub face: Option<AggregatedFace>,
     /// The body; null where none was seen.
-    #[schema(required)]
+    #[schema(inline, required)]
     pub body: Option<AggregatedBody>,
 }
 

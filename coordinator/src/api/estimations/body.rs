@@ -191,10 +191,13 @@ pub struct UpperClothing {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UpperBodyView {
     /// Headwear.
+    #[schema(inline)]
     pub headwear: HeadwearView,
     /// Sleeves.
+    #[schema(inline)]
     pub sleeve: SleeveView,
     /// Clothes.
+    #[schema(inline)]
     pub upper_clothing: UpperClothing,
 }
 
@@ -243,8 +246,10 @@ pub struct ShoesView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LowerBodyView {
     /// Clothes.
+    #[schema(inline)]
     pub lower_garment: LowerGarment,
     /// Shoes.
+    #[schema(inline)]
     pub shoes: ShoesView,
 }
 
@@ -273,6 +278,7 @@ pub struct BackpackView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AccessoriesView {
     /// A backpack.
+    #[schema(inline)]
     pub backpack: BackpackView,
 }
 
@@ -310,23 +316,23 @@ impl From<BasicAttributes> for BodyBasicAttributes {
 pub struct BodyAttributes {
     /// What the body is compared by, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub descriptor: Option<ExtractedDescriptor>,
     /// Age and gender, where they were asked for and the person's face is seen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub basic_attributes: Option<BodyBasicAttributes>,
     /// Above the waist, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub upper_body: Option<UpperBodyView>,
     /// Below the waist, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub lower_body: Option<LowerBodyView>,
     /// What it carries, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub accessories: Option<AccessoriesView>,
 }
 
@@ -365,11 +371,11 @@ impl BodyAttributes {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct FoundBody {
     /// What was estimated besides.
-    #[schema(required = false)]
+    #[schema(inline, required = false)]
     pub attributes: BodyAttributes,
     /// Where it is, also beyond the picture's edge; absent in samples.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub rect: Option<Rectangle>,
     /// The sample as a JPEG, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -381,6 +387,7 @@ pub struct FoundBody {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct BodyEstimations {
     /// As it was found.
+    #[schema(inline)]
     pub detection: FoundBody,
 }
 

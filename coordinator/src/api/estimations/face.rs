@@ -170,47 +170,47 @@ impl Detection {
 pub struct FaceTraits {
     /// Where the head looks, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub head_pose: Option<HeadAngles>,
     /// Where the eyes look, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub gaze: Option<GazeAngles>,
     /// The eyes, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub eyes_attributes: Option<EyesAttributes>,
     /// The mouth, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub mouth_attributes: Option<MouthAttributes>,
     /// The expression, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub emotions: Option<EmotionsView>,
     /// A medical mask, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub mask: Option<WornMask>,
     /// Glasses, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub glasses: Option<GlassesView>,
     /// Whether the person is live, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub liveness: Option<LivenessView>,
     /// Whether a machine made the face, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub deepfake: Option<DeepfakeView>,
     /// What the face is compared by, where that was asked for and fit enough.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub descriptor: Option<ExtractedDescriptor>,
     /// Age and gender, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub basic_attributes: Option<EstimatedAttributes>,
 }
 
@@ -246,11 +246,11 @@ impl FaceTraits {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct FoundFace {
     /// What was estimated besides.
-    #[schema(required = false)]
+    #[schema(inline, required = false)]
     pub attributes: FaceTraits,
     /// Where it is; absent in samples.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub rect: Option<Rectangle>,
     /// Eyes, nose and corners of the mouth from the corner of the box, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,7 +262,7 @@ pub struct FoundFace {
     pub landmarks68: Option<Items<Offset, 68, 68>>,
     /// How fit it is for recognition, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub quality: Option<Quality>,
     /// The sample as a JPEG, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -288,5 +288,6 @@ impl FoundFace {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct FaceEstimations {
     /// As it was found.
+    #[schema(inline)]
     pub detection: FoundFace,
 }

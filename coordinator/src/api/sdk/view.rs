@@ -21,10 +21,10 @@ use crate::{
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PersonEstimation {
     /// The face; null where none was looked for, found or left by the filters.
-    #[schema(required)]
+    #[schema(inline, required)]
     pub face: Option<FaceEstimations>,
     /// The body; null where none was looked for or found.
-    #[schema(required)]
+    #[schema(inline, required)]
     pub body: Option<BodyEstimations>,
 }
 
@@ -43,7 +43,7 @@ pub struct PeopleView {
 pub struct WholeEstimations {
     /// People, where they were to be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub people: Option<PeopleView>,
 }
 
@@ -57,8 +57,10 @@ pub struct PictureEstimation {
     #[schema(nullable = false)]
     pub exif: Option<ExifView>,
     /// Its people.
+    #[schema(inline)]
     pub estimations: Vec<PersonEstimation>,
     /// What is told of it as a whole.
+    #[schema(inline)]
     pub image_estimations: WholeEstimations,
 }
 
@@ -77,9 +79,9 @@ pub struct PictureFailure {
 #[serde(untagged)]
 pub enum ImageEstimation {
     /// It was processed.
-    Found(PictureEstimation),
+    Found(#[schema(inline)] PictureEstimation),
     /// It was not.
-    Failed(PictureFailure),
+    Failed(#[schema(inline)] PictureFailure),
 }
 
 fn place(point: &Point) -> Option<Offset> {
@@ -120,9 +122,10 @@ impl ImageEstimation {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SdkReply {
     /// Picture by picture, in the order of the request.
+    #[schema(inline)]
     pub images_estimations: Vec<ImageEstimation>,
     /// What they say together, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(inline, nullable = false)]
     pub aggregate_estimations: Option<Aggregated>,
 }
