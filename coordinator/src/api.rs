@@ -9,11 +9,14 @@ pub mod credentials;
 pub mod dead_letters;
 pub mod detector;
 pub mod disabled;
+pub mod estimations;
 pub mod events;
 pub mod extractor;
 pub mod faces;
 pub mod handlers;
+pub mod iso;
 pub mod lists;
+pub mod liveness;
 pub mod login;
 pub mod matcher;
 pub mod media;
@@ -27,6 +30,7 @@ pub mod record;
 pub mod reply;
 pub mod router;
 pub mod routes;
+pub mod sdk;
 pub mod server;
 pub mod service;
 pub mod streams;
@@ -191,7 +195,8 @@ impl Api {
     }
 }
 
-fn named(headers: &HeaderMap) -> Result<AccountId, ApiError> {
+/// The account that a header names.
+pub(crate) fn named(headers: &HeaderMap) -> Result<AccountId, ApiError> {
     let value = headers
         .get("luna-account-id")
         .ok_or_else(|| Code::AccountHeaderMissing.plain())?;

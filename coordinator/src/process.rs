@@ -46,7 +46,8 @@ use crate::{
 pub use assign::{AgentStatus, AssignOptions, Assigner};
 use execute::Executor;
 pub use extract::{
-    Analyzer, DetectedPicture, ExtractError, Extractor, PictureFace, PictureFault, PictureOptions,
+    Analyzer, Ask, DetectedPicture, ExtractError, Extractor, MOST_FACES, PictureFace, PictureFault,
+    PictureKind, PictureOptions, Seen, SeenPerson,
 };
 pub use generate::{
     EventDetails, FilteredFace, GenerateError, GenerateRequest, Generated, PictureError,

@@ -43,7 +43,10 @@ pub use estimate::{Capabilities, Estimation, Report, Source, Wanted};
 pub use face::{DetectOptions, Face, FaceAnalyzer, FaceTraits, Tiling};
 pub use jpeg::{JpegError, WARP_JPEG_QUALITY, encode_jpeg};
 pub use pack::{Pack, PackError};
-pub use picture::{DecodeLimits, Exif, Picture, PictureError, PictureFormat};
+pub use picture::{
+    DecodeLimits, Exif, Picture, PictureError, PictureFormat,
+    exif::{ExifTags, GpsTags, exif_tags},
+};
 pub use post::mesh::{Mesh, Point3};
 pub use pre::align::{WARP_SIDE, warp_face};
 pub use quality::face_quality;

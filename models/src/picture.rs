@@ -18,6 +18,7 @@ use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, metadata::Orientation,
 };
 
+pub mod exif;
 #[cfg(test)]
 mod tests;
 

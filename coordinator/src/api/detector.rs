@@ -1,4 +1,5 @@
-//! `POST /6/detector`: faces in pictures, each kept as a sample.
+//! `POST /6/detector`: faces in pictures, each kept as a sample. The Handlers service has it under
+//! `/1`.
 
 pub mod view;
 
@@ -10,6 +11,7 @@ use goshawk_coordinator_core::{
     permission::{Action, Resource as Kind},
     query::Switch,
 };
+use goshawk_models::estimate::{Estimation, Wanted as Question};
 use goshawk_proto::{
     detection::HeadPose,
     id::{AccountId, SampleId},
@@ -18,64 +20,82 @@ use goshawk_proto::{
 use super::{
     Api,
     call::Call,
+    estimations::{
+        checks::{FaceChecks, Facts},
+        face::{Detection, Shown},
+    },
     operation::Operation,
     payload::Params,
     pictures::blob_error,
     reply::Made,
     routes::{Access, Resource},
-    upload::{self, Pictures, Purpose, Upload},
+    upload::{self, Purpose, Upload},
     vision,
 };
 use crate::{
     blobs::{BlobKey, BlobKind},
     errors::{ApiError, Code},
-    process::{DetectedPicture, PictureOptions},
+    process::{Ask, PictureKind, Seen, SeenPerson},
 };
 use view::{
     AngleFilter, AngleReason, DetectedFace, DetectedImage, DetectedImages, DetectedSample,
-    Detection, Detections, FilteredFace,
+    Detections, FilteredFace,
 };
 
 /// The resources.
 pub fn resources() -> Vec<Resource> {
     let access = Access::May(Kind::FaceSample, Action::Creation);
-    vec![
-        Resource::at("/6/detector").serve(
-            Operation::post("detectFaces", access, detect)
-                .about("Finds faces in pictures and keeps each as a sample.")
-                .takes(upload::detection_forms)
-                .fails(&upload::errors(Purpose::Detection))
-                .fails(&[Code::FeatureDisabled])
-                .fails_as(http::StatusCode::BAD_REQUEST, &[Code::ImageNotFound]),
-        ),
-    ]
+    vec![at("/6/detector", access)]
+}
+
+/// The resources of the Handlers service.
+pub fn internal_resources() -> Vec<Resource> {
+    vec![at("/1/detector", Access::Header)]
+}
+
+fn at(template: &'static str, access: Access) -> Resource {
+    Resource::at(template).serve(
+        Operation::post("detectFaces", access, detect)
+            .about("Finds faces in pictures and keeps each as a sample.")
+            .takes(upload::detection_forms)
+            .fails(&upload::errors(Purpose::Detection))
+            .fails(&[Code::FeatureDisabled])
+            .fails_as(http::StatusCode::BAD_REQUEST, &[Code::ImageNotFound])
+            .tells(&[
+                Code::ManyFaces,
+                Code::BadImage,
+                Code::UnsupportedImage,
+                Code::InvalidImageSize,
+                Code::BadRectangle,
+            ]),
+    )
 }
 
 /// Degrees that a head may be turned.
-type Angle = Whole<0, 180>;
+pub type Angle = Whole<0, 180>;
 
 parameters! {
     /// What to find.
     pub struct Wanted {
-        /// Several faces in a picture: 0 is a mistake, 1 takes all, 2 takes the best.
+        /// Several faces in a picture: 0 is a mistake, 1 takes all, 2 takes the largest.
         default multiface_policy: Multiface = Multiface::All,
         /// Whether to tell where heads look.
         default estimate_head_pose: Switch = Switch(false),
-        /// Emotions; no model here estimates them, 1 is refused.
+        /// Whether to tell expressions; needs a model for them.
         default estimate_emotions: Switch = Switch(false),
-        /// Masks; no model here estimates them, 1 is refused.
+        /// Whether to tell medical masks; needs a model for them.
         default estimate_mask: Switch = Switch(false),
-        /// Points of a face; no model here finds so many, 1 is refused.
+        /// Whether to tell 68 points of each face.
         default detect_landmarks68: Switch = Switch(false),
-        /// Whether to tell how pictures were taken; nothing is known of it so far.
+        /// Whether to tell what cameras noted in JPEG files.
         default extract_exif: Switch = Switch(false),
         /// Whether to tell how fit faces are for recognition.
         default estimate_quality: Switch = Switch(false),
-        /// Gaze; no model here estimates it, 1 is refused.
+        /// Whether to tell where eyes look.
         default estimate_gaze: Switch = Switch(false),
-        /// Eyes; no model here estimates their state, 1 is refused.
+        /// Whether to tell of eyes whether they are open, and where the irises are.
         default estimate_eyes_attributes: Switch = Switch(false),
-        /// Mouths; no model here estimates their state, 1 is refused.
+        /// Whether to tell of mouths whether they smile or are open.
         default estimate_mouth_attributes: Switch = Switch(false),
         /// Farthest turn up or down in degrees.
         optional pitch_threshold: Angle,
@@ -85,36 +105,63 @@ parameters! {
         optional yaw_threshold: Angle,
         /// Whether the pictures are samples already.
         default warped_image: Switch = Switch(false),
-        /// Whether to turn pictures as their EXIF data say.
+        /// Whether to turn pictures as their EXIF data say; TIFF pictures always are.
         default use_exif_info: Switch = Switch(true),
-        /// Checks as for passports; not made here, 1 is refused.
+        /// Whether to make the checks of portraits.
         default estimate_face_quality: Switch = Switch(false),
     }
 }
 
 impl Wanted {
-    /// Refuses by name what no model of the pack estimates.
-    fn possible(&self) -> Result<(), ApiError> {
-        let all = [
-            ("estimate_emotions", self.estimate_emotions),
-            ("estimate_mask", self.estimate_mask),
-            ("detect_landmarks68", self.detect_landmarks68),
-            ("estimate_gaze", self.estimate_gaze),
-            ("estimate_eyes_attributes", self.estimate_eyes_attributes),
-            ("estimate_mouth_attributes", self.estimate_mouth_attributes),
-            ("estimate_face_quality", self.estimate_face_quality),
-        ];
-        match all.into_iter().find(|(_, wanted)| wanted.0) {
-            Some((name, _)) => Err(Code::FeatureDisabled.with(name)),
-            None => Ok(()),
+    fn kind(&self) -> PictureKind {
+        match self.warped_image.0 {
+            true => PictureKind::FaceSample,
+            false => PictureKind::Scene,
         }
     }
 
-    fn options(&self) -> PictureOptions {
-        PictureOptions {
-            warp: self.warped_image.0,
-            use_exif: self.use_exif_info.0,
+    /// What the client wants to be told.
+    fn shown(&self) -> Question {
+        let mut shown = Question::these(&[Estimation::FaceDetection]);
+        shown.landmarks5 = true;
+        shown.face_warp = true;
+        for (asked, estimation) in [
+            (self.estimate_head_pose, Estimation::HeadPose),
+            (self.estimate_emotions, Estimation::Emotions),
+            (self.estimate_mask, Estimation::Mask),
+            (self.detect_landmarks68, Estimation::Landmarks68),
+            (self.estimate_quality, Estimation::Quality),
+            (self.estimate_gaze, Estimation::Gaze),
+            (self.estimate_eyes_attributes, Estimation::Eyes),
+            (self.estimate_mouth_attributes, Estimation::Mouth),
+            (self.estimate_face_quality, Estimation::FaceChecks),
+        ] {
+            shown.add_if(asked.0, estimation);
         }
+        shown
+    }
+
+    /// What to ask for: also what is filtered by.
+    fn ask(&self, shown: &Question) -> Ask {
+        let mut wanted = *shown;
+        wanted.add_if(self.limits_angles(), Estimation::HeadPose);
+        Ask {
+            wanted: vision::applicable(wanted, self.kind()),
+            kind: self.kind(),
+            use_exif: self.use_exif_info.0,
+            extract_exif: self.extract_exif.0,
+            best_only: self.multiface_policy == Multiface::Best,
+            ..Ask::default()
+        }
+    }
+
+    fn limits_angles(&self) -> bool {
+        let limits = [
+            self.yaw_threshold,
+            self.pitch_threshold,
+            self.roll_threshold,
+        ];
+        limits.iter().any(Option::is_some)
     }
 
     /// Why a head is turned too far; empty when it is not.
@@ -127,7 +174,7 @@ impl Wanted {
         ];
         let over = |(filter_name, limit, angle): (AngleFilter, Option<Angle>, f32)| {
             let threshold_value = limit?.get();
-            (f64::from(angle.abs()) > threshold_value as f64).then_some(AngleReason {
+            turned_too_far(limit, angle).then_some(AngleReason {
                 filter_name,
                 object_value: angle,
                 threshold_value,
@@ -137,112 +184,118 @@ impl Wanted {
     }
 }
 
+/// Whether a head is turned farther than the limit, if there is one.
+pub fn turned_too_far(limit: Option<Angle>, angle: f32) -> bool {
+    limit.is_some_and(|limit| f64::from(angle.abs()) > limit.get() as f64)
+}
+
 async fn detect(
     call: Call,
     Params(wanted): Params<Wanted>,
 ) -> Result<Made<DetectedImages>, ApiError> {
     let account = call.account()?;
-    wanted.possible()?;
-    call.api.analyzer()?;
-    let uploads = match upload::read(&call, Purpose::Detection).await? {
-        Pictures::Given(uploads) => uploads,
-        Pictures::Samples(ids) => samples(&call.api, account, &ids)
-            .await
-            .map_err(ApiError::status_is_400_if_missing)?,
+    let shown = wanted.shown();
+    call.api.possible(&shown)?;
+    let ask = wanted.ask(&shown);
+    let uploads = upload::gather(&call, Purpose::Detection, BlobKind::FaceSample)
+        .await
+        .map_err(ApiError::status_is_400_if_missing)?;
+    let detector = Detector {
+        api: &call.api,
+        account,
+        wanted: &wanted,
+        shown: &shown,
     };
     let mut images = Vec::with_capacity(uploads.len());
     for upload in uploads {
-        images.push(one(&call.api, account, &wanted, upload).await?);
+        images.push(detector.one(&ask, upload).await?);
     }
     Ok(Made(DetectedImages { images }))
 }
 
-/// Stored samples as pictures named by their ids.
-pub async fn samples(
-    api: &Api,
+/// A request under way.
+struct Detector<'a> {
+    api: &'a Api,
     account: AccountId,
-    ids: &[SampleId],
-) -> Result<Vec<Upload>, ApiError> {
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        let key = BlobKey {
-            account,
-            kind: BlobKind::FaceSample,
-            id: id.0,
+    wanted: &'a Wanted,
+    shown: &'a Question,
+}
+
+impl Detector<'_> {
+    async fn one(&self, ask: &Ask, upload: Upload) -> Result<DetectedImage, ApiError> {
+        let filename = upload.filename.clone();
+        let seen = match vision::look(self.api, upload, ask).await? {
+            Ok(seen) => seen,
+            Err(error) => return Ok(DetectedImage::failed(filename, &error)),
         };
-        let bytes = api
-            .blobs
-            .get(&key)
-            .await
-            .map_err(|error| blob_error(error, id.0))?;
-        found.push(Upload::new(id.to_string(), bytes));
-    }
-    Ok(found)
-}
-
-async fn one(
-    api: &Api,
-    account: AccountId,
-    wanted: &Wanted,
-    upload: Upload,
-) -> Result<DetectedImage, ApiError> {
-    let found = api.analyzer()?.detect(upload.bytes, wanted.options()).await;
-    let mut picture = match found {
-        Ok(picture) => picture,
-        Err(error) => {
-            let error = vision::outcome(error)?;
-            return Ok(DetectedImage::failed(upload.filename, &error));
+        if self.wanted.multiface_policy == Multiface::Refuse && seen.people.len() > 1 {
+            let error = Code::ManyFaces.plain();
+            return Ok(DetectedImage::failed(filename, &error));
         }
-    };
-    if wanted.multiface_policy == Multiface::Refuse && picture.faces.len() > 1 {
-        let error = Code::ManyFaces.plain();
-        return Ok(DetectedImage::failed(upload.filename, &error));
+        let exif = seen.exif.clone();
+        let detections = self.keep(seen).await?;
+        Ok(DetectedImage::found(filename, detections, exif))
     }
-    if wanted.multiface_policy == Multiface::Best {
-        picture.faces.truncate(1);
-    }
-    let detections = keep(api, account, wanted, picture).await?;
-    let exif = wanted.extract_exif.0;
-    Ok(DetectedImage::found(upload.filename, detections, exif))
-}
 
-async fn keep(
-    api: &Api,
-    account: AccountId,
-    wanted: &Wanted,
-    picture: DetectedPicture,
-) -> Result<Detections, ApiError> {
-    let mut all = Detections::default();
-    for face in picture.faces {
-        let (pose, quality) = (wanted.estimate_head_pose.0, wanted.estimate_quality.0);
-        let detection = Detection::of(&face, pose, quality);
-        let filter_reasons = wanted.filter(face.head_pose);
-        if !filter_reasons.is_empty() {
-            all.filtered_detections.face_detections.push(FilteredFace {
-                filter_reasons,
-                detection,
-            });
-            continue;
+    async fn keep(&self, mut seen: Seen) -> Result<Detections, ApiError> {
+        let mut all = Detections::default();
+        for person in std::mem::take(&mut seen.people) {
+            let SeenPerson {
+                face: Some(face),
+                face_warp: Some(warp),
+                ..
+            } = person
+            else {
+                continue;
+            };
+            let facts = Facts {
+                face: &face,
+                format: seen.format,
+                bytes: seen.bytes,
+                size: seen.size,
+                is_sample: self.wanted.warped_image.0,
+            };
+            let checks = self.wanted.estimate_face_quality.0;
+            let shown = Shown {
+                face: &face,
+                size: seen.size,
+                wanted: self.shown,
+            };
+            let detection = Detection::of(shown, checks.then(|| FaceChecks::of(&facts)));
+            let filter_reasons = self.wanted.filter(face.head_pose);
+            if filter_reasons.is_empty() {
+                all.samples.push(self.sample(warp.bytes, detection).await?);
+            } else {
+                all.filtered_detections.face_detections.push(FilteredFace {
+                    filter_reasons,
+                    detection,
+                });
+            }
         }
+        Ok(all)
+    }
+
+    async fn sample(
+        &self,
+        warp: Vec<u8>,
+        detection: Detection,
+    ) -> Result<DetectedSample, ApiError> {
         let id = SampleId::random();
         let key = BlobKey {
-            account,
+            account: self.account,
             kind: BlobKind::FaceSample,
             id: id.0,
         };
-        api.blobs
-            .put(&key, face.warp.bytes.into())
-            .await
-            .map_err(|error| blob_error(error, id.0))?;
-        all.samples.push(DetectedSample {
+        let kept = self.api.blobs.put(&key, warp.into()).await;
+        kept.map_err(|error| blob_error(error, id.0))?;
+        Ok(DetectedSample {
             face: DetectedFace {
                 sample_id: id,
                 url: face_sample_url(id),
                 detection,
             },
-        });
+        })
     }
-    Ok(all)
 }
 
 #[cfg(test)]
@@ -275,13 +328,22 @@ mod tests {
     }
 
     #[test]
-    fn what_no_model_estimates_is_refused_and_not_made_up() {
-        let error = wanted("estimate_mask=1").unwrap().possible().unwrap_err();
-        assert_eq!(
-            (error.status().as_u16(), error.code()),
-            (403, Code::FeatureDisabled)
-        );
+    fn what_is_filtered_by_is_asked_for_and_not_shown() {
+        let limited = wanted("roll_threshold=10").unwrap();
+        let shown = limited.shown();
+        assert!(!shown.has(Estimation::HeadPose));
+        assert!(limited.ask(&shown).wanted.has(Estimation::HeadPose));
         let error = wanted("pitch_threshold=181").unwrap_err();
         assert_eq!(error.name, "pitch_threshold");
+    }
+
+    #[test]
+    fn samples_are_asked_what_applies_to_them() {
+        let query = "warped_image=1&estimate_gaze=1&estimate_mouth_attributes=1";
+        let sample = wanted(query).unwrap();
+        let ask = sample.ask(&sample.shown());
+        assert_eq!(ask.kind, PictureKind::FaceSample);
+        assert!(ask.wanted.has(Estimation::Mouth) && !ask.wanted.has(Estimation::Gaze));
+        assert!(ask.wanted.face_warp && !ask.wanted.landmarks5);
     }
 }

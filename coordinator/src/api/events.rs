@@ -32,7 +32,6 @@ use self::view::{
 };
 use super::{
     call::Call,
-    detector::samples,
     operation::Operation,
     owners,
     payload::Params,
@@ -43,6 +42,7 @@ use super::{
 };
 use crate::{
     auth::Scope,
+    blobs::BlobKind,
     errors::{self, ApiError, Code},
     process::{
         EventDetails, FilteredFace, GenerateError, GenerateRequest, Generated, PictureError,
@@ -233,7 +233,13 @@ async fn generate(
     call.api.analyzer()?;
     let uploads = match upload::read(&call, Purpose::Events).await? {
         Pictures::Given(uploads) => uploads,
-        Pictures::Samples(ids) => samples(&call.api, account, &ids).await?,
+        Pictures::Samples(ids) => {
+            upload::samples(&call.api, account, BlobKind::FaceSample, &ids).await?
+        }
+        Pictures::Addresses(addresses) => {
+            let first = addresses.first().map_or("", |address| &address.url);
+            return Err(upload::unreachable(first));
+        }
     };
     let request = GenerateRequest {
         account_id: account,

@@ -1,8 +1,7 @@
 //! `POST /6/extractor`: descriptors, age and gender of stored samples as temporary attributes.
 
 use goshawk_coordinator_core::{
-    code::GenderCode,
-    face::{Attributes, TemporaryAttribute, whole_years},
+    face::{Attributes, TemporaryAttribute},
     formats::{Fraction, Items},
     parameters,
     permission::{Action, Resource as Kind},
@@ -24,16 +23,17 @@ use super::{
     Api,
     attributes::{Seconds, life, life_schema},
     call::Call,
-    detector::samples,
+    estimations::traits::EstimatedAttributes,
     media::JSON,
     openapi::Schemas,
     operation::Operation,
     payload::{self, Params, Payload},
     reply::Made,
     routes::{Access, Resource},
-    typed, vision,
+    typed, upload, vision,
 };
 use crate::{
+    blobs::BlobKind,
     blocking,
     errors::{ApiError, Code},
     process::extract::SampleTraits,
@@ -42,15 +42,20 @@ use crate::{
 /// The resources.
 pub fn resources() -> Vec<Resource> {
     let access = Access::May(Kind::Attribute, Action::Creation);
-    vec![
-        Resource::at("/6/extractor").serve(
-            Operation::post("extractAttributes", access, extract)
-                .about(
-                    "Extracts descriptors, age and gender of samples and keeps them for a while.",
-                )
-                .fails(&[Code::FeatureDisabled, Code::BadImage, Code::ImageNotFound]),
-        ),
-    ]
+    vec![at("/6/extractor", access)]
+}
+
+/// The resources of the Handlers service.
+pub fn internal_resources() -> Vec<Resource> {
+    vec![at("/1/extractor", Access::Header)]
+}
+
+fn at(template: &'static str, access: Access) -> Resource {
+    Resource::at(template).serve(
+        Operation::post("extractAttributes", access, extract)
+            .about("Extracts descriptors, age and gender of samples and keeps them for a while.")
+            .fails(&[Code::FeatureDisabled, Code::BadImage, Code::ImageNotFound]),
+    )
 }
 
 parameters! {
@@ -90,29 +95,6 @@ impl Payload for SampleList {
 
     fn errors() -> Vec<Code> {
         vec![Code::BadContentType, Code::BadJson]
-    }
-}
-
-/// Age and gender as estimated.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct EstimatedAttributes {
-    /// Age in years.
-    #[schema(minimum = 0, maximum = 100)]
-    pub age: u8,
-    /// 0 female, 1 male.
-    pub gender: GenderCode,
-    /// Null: no model here estimates it.
-    #[schema(value_type = Option<Object>, required)]
-    pub ethnicities: Option<()>,
-}
-
-impl From<BasicAttributes> for EstimatedAttributes {
-    fn from(basic: BasicAttributes) -> Self {
-        Self {
-            age: whole_years(basic.age),
-            gender: basic.gender.into(),
-            ethnicities: None,
-        }
     }
 }
 
@@ -212,7 +194,7 @@ async fn of_samples(
     account: AccountId,
     ids: &[SampleId],
 ) -> Result<Vec<Extracted>, ApiError> {
-    let found = samples(api, account, ids).await?;
+    let found = upload::samples(api, account, BlobKind::FaceSample, ids).await?;
     let limits = api.decode_limits;
     let warps = blocking::spawn(move || {
         let mut warps = Vec::with_capacity(found.len());

@@ -8,6 +8,7 @@ mod version;
 use std::sync::Arc;
 
 use goshawk_coordinator_core::code::Flag;
+use goshawk_models::estimate::Estimation;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -341,16 +342,24 @@ struct Components {
     lambdas: bool,
 }
 
-/// What is built answers; the rest is refused with the contract's errors. See `disabled.rs`.
-async fn features(_: Call) -> Result<Done<Features>, ApiError> {
+/// What is built answers; the rest is refused with the contract's errors (see `disabled.rs`), and
+/// estimations as the installed models say. Of bodies and faces that is so when every estimation of
+/// the group can be made, or has a word for what nothing here can tell.
+async fn features(call: Call) -> Result<Done<Features>, ApiError> {
+    let can = |all: &[Estimation]| all.iter().all(|one| call.api.can(*one));
     Ok(Done(Features {
         license: true,
         estimations: Estimations {
-            people_counter: false,
-            face_quality: false,
-            body_attributes: false,
-            liveness: false,
-            deepfake: false,
+            people_counter: can(&[Estimation::PeopleCount]),
+            face_quality: can(&[Estimation::FaceChecks]),
+            body_attributes: can(&[
+                Estimation::BodyDetection,
+                Estimation::UpperBody,
+                Estimation::LowerBody,
+                Estimation::Accessories,
+            ]),
+            liveness: can(&[Estimation::Liveness]),
+            deepfake: can(&[Estimation::Deepfake]),
         },
         components: Components {
             events: true,

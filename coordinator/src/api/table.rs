@@ -2,8 +2,9 @@
 
 use super::{
     accounts, agents, attributes, credentials, dead_letters, detector, disabled, events, extractor,
-    faces, handlers, lists, login, matcher, pictures,
+    faces, handlers, iso, lists, liveness, login, matcher, pictures,
     routes::Resource,
+    sdk,
     service::{self, Service},
     streams, tokens, ws,
 };
@@ -23,6 +24,9 @@ pub fn resources(service: Service) -> Vec<Resource> {
             all.extend(pictures::resources());
             all.extend(detector::resources());
             all.extend(extractor::resources());
+            all.extend(sdk::resources());
+            all.extend(iso::resources());
+            all.extend(liveness::resources());
             all.extend(handlers::resources());
             all.extend(events::resources());
             all.extend(matcher::resources());
@@ -35,6 +39,10 @@ pub fn resources(service: Service) -> Vec<Resource> {
         Service::Handlers => {
             all.extend(handlers::internal_resources());
             all.extend(events::internal_resources());
+            all.extend(detector::internal_resources());
+            all.extend(extractor::internal_resources());
+            all.extend(sdk::internal_resources());
+            all.extend(iso::internal_resources());
         }
         Service::Streams => all.extend(streams::resources()),
     }

@@ -1,5 +1,7 @@
 //! Pictures in request bodies: raw, base64, multipart, or named as stored samples.
 
+mod address;
+mod boxes;
 mod described;
 mod json_body;
 pub mod multipart;
@@ -7,22 +9,31 @@ pub mod multipart;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use goshawk_models::{Exif, Picture, PictureError};
-use goshawk_proto::{geometry::Size, id::SampleId, picture::Pixels, time::Timestamp};
+use goshawk_proto::{
+    geometry::{BBox, Size},
+    id::{AccountId, SampleId},
+    picture::Pixels,
+    time::Timestamp,
+};
 
-use super::{Api, call::Call, typed::from_slice};
+use super::{Api, call::Call, pictures::blob_error, typed::from_slice};
 use crate::{
+    blobs::{BlobKey, BlobKind},
     blocking,
     errors::{ApiError, Code},
 };
-pub use described::{detection_forms, errors, event_forms};
+pub use address::unreachable;
+pub use described::{detection_forms, errors, event_forms, iso_forms, liveness_forms, sdk_forms};
 use json_body::{Few, JsonBody};
 
 /// File name of a picture that came without one.
 pub const UNNAMED: &str = "Raw image";
+
 /// Latest `detect_ts` of the contract.
 const MAX_DETECT_TS: f64 = 158_731_466_399.999;
 const REQUIRED: &str = "field required";
 const NOT_SUPPORTED: &str = "not supported by this installation, leave it out or empty";
+
 /// What pictures are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -30,14 +41,29 @@ pub enum Purpose {
     Detection,
     /// To make events of them.
     Events,
+    /// To make the checks of portraits.
+    Iso,
+    /// To estimate whatever a client asks for.
+    Sdk,
+    /// To tell live people from pictures of them.
+    Liveness,
 }
 
 impl Purpose {
     /// The code of a body that does not fit.
     fn code(self) -> Code {
         match self {
-            Self::Detection => Code::BadJson,
             Self::Events => Code::BadEventBody,
+            _ => Code::BadJson,
+        }
+    }
+
+    /// Whether boxes of that name may come with the pictures.
+    fn takes_boxes(self, name: &str) -> bool {
+        match name {
+            "face_bounding_boxes" => matches!(self, Self::Detection | Self::Iso | Self::Sdk),
+            "body_bounding_boxes" => self == Self::Sdk,
+            _ => false,
         }
     }
 }
@@ -53,6 +79,10 @@ pub struct Upload {
     pub detect_time: Option<Timestamp>,
     /// Seconds from the start of something, where the client says so.
     pub detect_ts: Option<f64>,
+    /// Boxes of its faces, where the client knows them.
+    pub faces: Vec<BBox>,
+    /// Boxes of its bodies, where the client knows them.
+    pub bodies: Vec<BBox>,
 }
 
 impl Upload {
@@ -63,8 +93,21 @@ impl Upload {
             bytes,
             detect_time: None,
             detect_ts: None,
+            faces: Vec::new(),
+            bodies: Vec::new(),
         }
     }
+}
+
+/// A picture by its address.
+#[derive(Debug)]
+pub struct Address {
+    /// The address.
+    pub url: String,
+    /// Boxes of its faces, where the client knows them.
+    pub faces: Vec<BBox>,
+    /// Boxes of its bodies, where the client knows them.
+    pub bodies: Vec<BBox>,
 }
 
 /// What a request with pictures asks for.
@@ -74,6 +117,8 @@ pub enum Pictures {
     Given(Vec<Upload>),
     /// Stored samples.
     Samples(Vec<SampleId>),
+    /// Pictures by their addresses.
+    Addresses(Vec<Address>),
 }
 
 /// Media types of pictures.
@@ -115,7 +160,7 @@ pub fn from_base64(text: &[u8]) -> Result<Bytes, ApiError> {
         .map_err(|_| Code::BadBase64.plain())
 }
 
-/// Reads the pictures of a request.
+/// Reads what a request with pictures asks for.
 pub async fn read(call: &Call, purpose: Purpose) -> Result<Pictures, ApiError> {
     let media = call.content_type().unwrap_or_default();
     let unnamed = |bytes| Pictures::Given(vec![Upload::new(UNNAMED.to_owned(), bytes)]);
@@ -136,30 +181,77 @@ pub async fn read(call: &Call, purpose: Purpose) -> Result<Pictures, ApiError> {
     }
 }
 
-/// Pictures of a JSON body, or up to `most` samples.
+/// The pictures of a request, those also that it names: samples of `kind` by their ids, pictures
+/// of ours by their addresses.
+pub async fn gather(
+    call: &Call,
+    purpose: Purpose,
+    kind: BlobKind,
+) -> Result<Vec<Upload>, ApiError> {
+    match read(call, purpose).await? {
+        Pictures::Given(uploads) => Ok(uploads),
+        Pictures::Samples(ids) => {
+            samples(&call.api, super::vision::account(call)?, kind, &ids).await
+        }
+        Pictures::Addresses(addresses) => {
+            let mut uploads = Vec::with_capacity(addresses.len());
+            for address in addresses {
+                uploads.push(address::resolve(call, address).await?);
+            }
+            Ok(uploads)
+        }
+    }
+}
+
+/// Stored samples as pictures named by their ids.
+pub async fn samples(
+    api: &Api,
+    account: AccountId,
+    kind: BlobKind,
+    ids: &[SampleId],
+) -> Result<Vec<Upload>, ApiError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let key = BlobKey {
+            account,
+            kind,
+            id: id.0,
+        };
+        let bytes = api
+            .blobs
+            .get(&key)
+            .await
+            .map_err(|error| blob_error(error, id.0))?;
+        found.push(Upload::new(id.to_string(), bytes));
+    }
+    Ok(found)
+}
+
+/// Pictures of a JSON body, up to `most` of them by their addresses or samples.
 pub fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures, ApiError> {
     let code = purpose.code();
-    let body: JsonBody = from_slice(body, code)?;
-    if let Some(urls) = body.urls {
-        // Fetching for a client would let it reach whatever we can reach: not done.
-        let first = urls.0.first();
-        let first =
-            first.ok_or_else(|| code.at("urls", "ensure this value has at least 1 items"))?;
-        let url: String = first.url.chars().take(512).collect();
-        return Err(
-            Code::BadImageUrl.with(goshawk_coordinator_core::stream::mask_credentials(&url))
-        );
-    }
+    let mut body: JsonBody = from_slice(body, code)?;
     body.refuse_unsupported(purpose)?;
+    let few = |name, count: usize| match count {
+        0 => Err(code.at(name, "ensure this value has at least 1 items")),
+        count if count > most => {
+            let message = format!("ensure this value has at most {most} items");
+            Err(code.at(name, message))
+        }
+        _ => Ok(()),
+    };
+    if let Some(Few(urls)) = body.urls.take() {
+        few("urls", urls.len())?;
+        let urls = urls.into_iter().enumerate();
+        let read = urls.map(|(place, url)| url.read(purpose, place));
+        return Ok(Pictures::Addresses(read.collect::<Result<_, _>>()?));
+    }
+    if purpose == Purpose::Liveness {
+        return Err(code.at("urls", REQUIRED));
+    }
     if let Some(Few(ids)) = body.samples {
-        return match ids.len() {
-            0 => Err(code.at("samples", "ensure this value has at least 1 items")),
-            count if count > most => {
-                let message = format!("ensure this value has at most {most} items");
-                Err(code.at("samples", message))
-            }
-            _ => Ok(Pictures::Samples(ids)),
-        };
+        few("samples", ids.len())?;
+        return Ok(Pictures::Samples(ids));
     }
     let image = body.image.ok_or_else(|| code.at("image", REQUIRED))?;
     let mimetype = body.mimetype.ok_or_else(|| code.at("mimetype", REQUIRED))?;
@@ -173,6 +265,8 @@ pub fn from_json(body: &[u8], purpose: Purpose, most: usize) -> Result<Pictures,
     Ok(Pictures::Given(vec![Upload {
         detect_time: body.detect_time,
         detect_ts: seconds,
+        faces: body.face_bounding_boxes.into_boxes(),
+        bodies: body.body_bounding_boxes.into_boxes(),
         ..Upload::new(UNNAMED.to_owned(), from_base64(image.0.as_bytes())?)
     }]))
 }
@@ -215,7 +309,11 @@ mod tests {
     #[test]
     fn addresses_are_never_fetched_and_their_passwords_not_shown() {
         let body = json!({"urls": [{"url": "http://user:secret@10.0.0.1/x"}]});
-        let error = from_json(body.to_string().as_bytes(), Purpose::Detection, 8).unwrap_err();
+        let read = from_json(body.to_string().as_bytes(), Purpose::Detection, 8);
+        let Ok(Pictures::Addresses(addresses)) = read else {
+            panic!("refused")
+        };
+        let error = unreachable(&addresses[0].url);
         assert_eq!(error.body()["error_code"], 11027);
         assert_eq!(
             error.body()["detail"],
@@ -254,7 +352,10 @@ mod tests {
                 "face_bounding_boxes",
                 json!([{"x": 1, "y": 1, "width": 9, "height": 9}]),
             ),
-            ("body_bounding_boxes", json!([1])),
+            (
+                "body_bounding_boxes",
+                json!([{"x": 1, "y": 1, "width": 9, "height": 9}]),
+            ),
             ("meta", json!({"key": "value"})),
             ("image_origin", json!("/6/images/x")),
             ("detect_ts", json!(-1)),
@@ -279,5 +380,54 @@ mod tests {
         );
         assert!(read("detect_time", time, Purpose::Detection).is_err());
         assert!(read("meta", json!(null), Purpose::Events).is_ok());
+    }
+
+    #[test]
+    fn boxes_come_with_pictures_where_they_mean_something() {
+        let boxes = json!([{"x": 1, "y": 2, "width": 9, "height": 8}]);
+        let body = |name: &str| {
+            let mut body = json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64"});
+            body[name] = boxes.clone();
+            body.to_string().into_bytes()
+        };
+        let (faces, bodies) = (body("face_bounding_boxes"), body("body_bounding_boxes"));
+        let Ok(Pictures::Given(given)) = from_json(&faces, Purpose::Detection, 8) else {
+            panic!("refused")
+        };
+        assert_eq!(given[0].faces, [BBox::new(1.0, 2.0, 9.0, 8.0)]);
+        assert!(from_json(&bodies, Purpose::Detection, 8).is_err());
+        let Ok(Pictures::Given(given)) = from_json(&bodies, Purpose::Sdk, 8) else {
+            panic!("refused")
+        };
+        assert_eq!(given[0].bodies.len(), 1);
+    }
+
+    #[test]
+    fn addresses_have_the_form_of_their_operation() {
+        let read = |body: serde_json::Value, purpose| {
+            from_json(body.to_string().as_bytes(), purpose, 8).map(drop)
+        };
+        let (bare, full) = (json!({"urls": ["/x"]}), json!({"urls": [{"url": "/x"}]}));
+        assert!(read(bare.clone(), Purpose::Liveness).is_ok());
+        assert!(read(full.clone(), Purpose::Sdk).is_ok());
+        for (body, purpose) in [
+            (bare, Purpose::Sdk),
+            (full, Purpose::Liveness),
+            (json!({"urls": []}), Purpose::Iso),
+            (json!({"urls": vec!["/x"; 9]}), Purpose::Liveness),
+            (
+                json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64"}),
+                Purpose::Liveness,
+            ),
+            (
+                json!({"urls": [{"url": "/x", "body_bounding_boxes": [{"x": 1, "y": 1, "width": 1, "height": 1}]}]}),
+                Purpose::Iso,
+            ),
+        ] {
+            let error = read(body.clone(), purpose).unwrap_err();
+            assert_eq!(error.code(), Code::BadJson, "{body}");
+        }
+        let about = json!({"urls": ["/x"], "meta": {"OS": "IOS"}, "x_meta": {}});
+        assert!(read(about, Purpose::Liveness).is_ok());
     }
 }

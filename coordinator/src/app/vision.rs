@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use goshawk_models::{DecodeLimits, FaceAnalyzer, Pack, PackError, RuntimeOptions};
+use goshawk_models::{DecodeLimits, Pack, PackError, RuntimeOptions, vision::Vision};
 
 use crate::{
     config::Config,
@@ -22,10 +22,10 @@ pub fn decode_limits(config: &Config) -> DecodeLimits {
 /// The models, or `None` when there are none that work. Blocks.
 pub fn open(config: &Config) -> Option<Analyzer> {
     match load(config) {
-        Ok(faces) => {
-            let version = faces.descriptor_version();
+        Ok(vision) => {
+            let version = vision.faces().descriptor_version();
             tracing::info!(pack = %config.pack_dir().display(), %version, "models loaded");
-            let extractor = ModelExtractor::new(faces, decode_limits(config));
+            let extractor = ModelExtractor::new(vision, decode_limits(config));
             Some(Analyzer::new(
                 Arc::new(extractor),
                 config.inference_workers,
@@ -43,8 +43,8 @@ pub fn open(config: &Config) -> Option<Analyzer> {
     }
 }
 
-fn load(config: &Config) -> Result<FaceAnalyzer, PackError> {
+fn load(config: &Config) -> Result<Vision, PackError> {
     let mut options = RuntimeOptions::new(config.runtime_library());
     options.sessions = config.inference_workers;
-    FaceAnalyzer::new(&Pack::open(&config.pack_dir(), &options)?)
+    Vision::open(&Pack::open(&config.pack_dir(), &options)?)
 }

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use goshawk_models::{
+    ExifTags, PictureFormat,
+    estimate::{BodyReport, Capabilities, FaceReport, Wanted},
+};
 use goshawk_proto::{
     descriptor::{Descriptor, DescriptorVersion, SimilarityCurve},
     detection::{BasicAttributes, FaceQuality, HeadPose, Landmarks5},
     event::Jpeg,
-    geometry::{Rect, Size},
+    geometry::{BBox, Point, Rect, Size},
     score::Score,
 };
 
@@ -66,6 +70,70 @@ pub struct SampleTraits {
     pub attributes: Option<BasicAttributes>,
 }
 
+/// What a picture shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PictureKind {
+    /// Anything: faces and bodies are looked for, unless their boxes are given.
+    #[default]
+    Scene,
+    /// One aligned face, 250 × 250.
+    FaceSample,
+    /// One body.
+    BodySample,
+}
+
+/// Most faces that are estimated in one picture.
+pub const MOST_FACES: usize = 64;
+
+/// What to find out about a picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask {
+    /// Estimations, samples and points.
+    pub wanted: Wanted,
+    /// What it shows.
+    pub kind: PictureKind,
+    /// Boxes of faces in pixels of the upright picture: no others are looked for. In a scene only.
+    pub faces: Vec<BBox>,
+    /// Likewise, of bodies.
+    pub bodies: Vec<BBox>,
+    /// Turn it as its EXIF says. In a scene only.
+    pub use_exif: bool,
+    /// Also tell how it was taken.
+    pub extract_exif: bool,
+    /// Only the largest face, and no bodies without a face.
+    pub best_only: bool,
+}
+
+/// What was found out about a picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Size in pixels, after turning.
+    pub size: Size,
+    /// Of the file.
+    pub format: Option<PictureFormat>,
+    /// Bytes of the file.
+    pub bytes: usize,
+    /// How it was taken, where that was asked for.
+    pub exif: Option<ExifTags>,
+    /// People, those with a face first, the best face first.
+    pub people: Vec<SeenPerson>,
+    /// Where people are, where that was asked for.
+    pub count: Option<Vec<Point>>,
+}
+
+/// A person in a picture. Samples are beside the reports, as files.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeenPerson {
+    /// The face.
+    pub face: Option<FaceReport>,
+    /// Its sample.
+    pub face_warp: Option<Jpeg>,
+    /// The body.
+    pub body: Option<BodyReport>,
+    /// Its sample.
+    pub body_warp: Option<Jpeg>,
+}
+
 /// What is wrong with a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureFault {
@@ -77,6 +145,10 @@ pub enum PictureFault {
     UnknownFormat,
     /// Damaged or cut off.
     Broken,
+    /// No sample of a face: of another size.
+    NoSample,
+    /// A box that was given does not lie in it.
+    BoxOutside,
 }
 
 /// Why nothing was extracted.
@@ -115,6 +187,10 @@ pub trait Extractor: Send + Sync + 'static {
         picture: &[u8],
         options: PictureOptions,
     ) -> Result<DetectedPicture, ExtractError>;
+    /// Finds out about a picture.
+    fn look(&self, picture: &[u8], ask: &Ask) -> Result<Seen, ExtractError>;
+    /// What [`Self::look`] can find out.
+    fn can(&self) -> &Capabilities;
     /// Descriptor, age and gender of each sample.
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError>;
     /// The version of its descriptors.
@@ -149,6 +225,19 @@ impl Analyzer {
         self.pool
             .run(move |_| extractor.detect(&picture, options))
             .await?
+    }
+
+    /// Finds out about a picture.
+    pub async fn look(&self, picture: Bytes, ask: Ask) -> Result<Seen, ExtractError> {
+        let extractor = self.extractor.clone();
+        self.pool
+            .run(move |_| extractor.look(&picture, &ask))
+            .await?
+    }
+
+    /// What [`Self::look`] can find out.
+    pub fn can(&self) -> &Capabilities {
+        self.extractor.can()
     }
 
     /// Descriptor, age and gender of each sample, in order.

@@ -33,3 +33,5 @@ mod streams;
 mod tls;
 mod tokens;
 mod tokens_forged;
+mod vision;
+mod vision_hostile;

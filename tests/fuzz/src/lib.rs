@@ -129,7 +129,12 @@ const PICTURES: usize = 4;
 
 /// Multipart bodies with pictures, whose parts are `b` apart.
 pub fn parts(bytes: &[u8]) {
-    for purpose in [Purpose::Detection, Purpose::Events] {
+    for purpose in [
+        Purpose::Detection,
+        Purpose::Events,
+        Purpose::Sdk,
+        Purpose::Liveness,
+    ] {
         let body = Bytes::copy_from_slice(bytes);
         let read = multipart::pictures("b".to_owned(), body, purpose, PICTURES).now_or_never();
         let Ok(uploads) = read.expect("the body is whole") else {
@@ -155,10 +160,17 @@ pub fn image(bytes: &[u8]) {
         let bare: Vec<u8> = bare.copied().collect();
         assert_eq!(STANDARD.encode(read).into_bytes(), bare);
     }
-    for purpose in [Purpose::Detection, Purpose::Events] {
+    for purpose in [
+        Purpose::Detection,
+        Purpose::Events,
+        Purpose::Iso,
+        Purpose::Sdk,
+        Purpose::Liveness,
+    ] {
         match upload::from_json(bytes, purpose, PICTURES) {
             Ok(Pictures::Given(given)) => assert_eq!(given.len(), 1),
             Ok(Pictures::Samples(ids)) => assert!((1..=PICTURES).contains(&ids.len())),
+            Ok(Pictures::Addresses(all)) => assert!((1..=PICTURES).contains(&all.len())),
             Err(_) => {}
         }
     }

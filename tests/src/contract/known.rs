@@ -10,6 +10,9 @@ const NOT_ESTIMATED: &[&str] = &[
     "ethnicity",
     "estimations.quality",
     "estimations.score",
+    "estimations.probability",
+    "mouth_attributes.occluded",
+    "mask.face_occlusion",
     "basic_attributes.ethnicity",
 ];
 
@@ -65,7 +68,16 @@ pub fn is_known(exchange: &Exchange<'_>, is_published: bool, fault: &Fault) -> b
     let is_no_descriptor = fault.what == "null" && fault.at == "body.face_descriptor";
     // Of answers that the document gives in MessagePack as well, the header names JSON only.
     let is_packed = fault.at == "header.Content-Type" && fault.what.contains("application/msgpack");
+    // Of a picture the document wants, in MessagePack, what was found and an error at once.
+    let is_packed_picture = is_published
+        && exchange.path == "/6/sdk"
+        && exchange
+            .headers
+            .get("content-type")
+            .is_some_and(|media| media == "application/msgpack")
+        && fault.at.starts_with("body.images_estimations[");
     is_not_estimated(fault)
+        || (is_packed_picture && fault.what == "missing")
         || is_no_descriptor
         || is_packed
         || is_cookie

@@ -13,7 +13,7 @@ use goshawk_proto::time::Timestamp;
 use regex::Regex;
 use serde_json::Value;
 
-use super::{Fault, document::Document};
+use super::{Fault, document::Document, known::is_not_estimated};
 
 /// Recursion deeper than this is a schema that contains itself.
 const DEPTH: usize = 80;
@@ -148,7 +148,9 @@ fn best(document: &Document, parts: &Value, value: &Value, at: &str, depth: usiz
         fits(document, part, value, at, depth + 1, &mut found);
         found
     });
-    tries.min_by_key(Vec::len).unwrap_or_default()
+    // What nothing here estimates does not make a value another one.
+    let faults = |found: &Vec<Fault>| found.iter().filter(|one| !is_not_estimated(one)).count();
+    tries.min_by_key(faults).unwrap_or_default()
 }
 
 fn properties(

@@ -1,146 +1,19 @@
 //! Detections in answers.
 
-use goshawk_coordinator_core::{code::Flag, formats::Items, words};
-use goshawk_proto::{
-    detection::{HeadPose, Landmarks5},
-    geometry::Rect,
-    id::SampleId,
-};
+use goshawk_coordinator_core::{code::Flag, words};
+use goshawk_models::ExifTags;
+use goshawk_proto::id::SampleId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    api::{openapi::ErrorBody, reply::Shaped},
+    api::{
+        estimations::{exif::ExifView, face::Detection},
+        openapi::ErrorBody,
+        reply::Shaped,
+    },
     errors::{self, ApiError},
-    process::PictureFace,
 };
-
-/// A box in a picture.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Rectangle {
-    /// Left edge in pixels.
-    pub x: u32,
-    /// Upper edge in pixels.
-    pub y: u32,
-    /// Pixels from left to right.
-    pub width: u32,
-    /// Pixels from top to bottom.
-    pub height: u32,
-}
-
-impl From<Rect> for Rectangle {
-    fn from(rect: Rect) -> Self {
-        Self {
-            x: rect.x,
-            y: rect.y,
-            width: rect.width,
-            height: rect.height,
-        }
-    }
-}
-
-/// Where a head looks, in degrees.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HeadAngles {
-    /// To the side.
-    pub yaw: f32,
-    /// Up or down.
-    pub pitch: f32,
-    /// Towards a shoulder.
-    pub roll: f32,
-}
-
-impl From<HeadPose> for HeadAngles {
-    fn from(pose: HeadPose) -> Self {
-        Self {
-            yaw: pose.yaw,
-            pitch: pose.pitch,
-            roll: pose.roll,
-        }
-    }
-}
-
-/// How fit a picture of a face is for recognition; 1 is best.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Quality {
-    /// How sharp it is.
-    #[schema(minimum = 0, maximum = 1)]
-    pub blurriness: f32,
-    /// How little of it is too light.
-    #[schema(minimum = 0, maximum = 1)]
-    pub light: f32,
-    /// How little of it is too dark.
-    #[schema(minimum = 0, maximum = 1)]
-    pub dark: f32,
-    /// How evenly it is lit.
-    #[schema(minimum = 0, maximum = 1)]
-    pub illumination: f32,
-    /// How little it shines.
-    #[schema(minimum = 0, maximum = 1)]
-    pub specularity: f32,
-}
-
-/// What was estimated besides.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DetectionAttributes {
-    /// Where the head looks, where that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub head_pose: Option<HeadAngles>,
-}
-
-/// Whole pixels from the corner of a box: x and y.
-pub type Offset = Items<i64, 2, 2>;
-
-/// One face in a picture.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Detection {
-    /// What was estimated besides.
-    pub attributes: DetectionAttributes,
-    /// Where it is; absent in samples.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub rect: Option<Rectangle>,
-    /// Eyes, nose and corners of the mouth, from the corner of the box; absent in samples.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub landmarks5: Option<Items<Offset, 5, 5>>,
-    /// How fit it is for recognition, where that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub quality: Option<Quality>,
-}
-
-impl Detection {
-    /// What was asked for of a face.
-    pub fn of(face: &PictureFace, head_pose: bool, quality: bool) -> Self {
-        let offsets = |points: &Landmarks5, rect: Rect| {
-            let points = points.iter().map(|point| {
-                let from =
-                    |value: f32, corner: u32| (f64::from(value) - f64::from(corner)).round() as i64;
-                Offset::new(vec![from(point.x, rect.x), from(point.y, rect.y)])
-            });
-            Items::new(points.collect::<Result<_, _>>().ok()?).ok()
-        };
-        let fitness = &face.quality;
-        Self {
-            attributes: DetectionAttributes {
-                head_pose: face.head_pose.filter(|_| head_pose).map(Into::into),
-            },
-            rect: face.rect.map(Into::into),
-            landmarks5: face
-                .rect
-                .and_then(|rect| offsets(face.landmarks.as_ref()?, rect)),
-            quality: quality.then(|| Quality {
-                blurriness: fitness.sharpness.get(),
-                light: fitness.light.get(),
-                dark: fitness.dark.get(),
-                illumination: fitness.illumination.get(),
-                specularity: fitness.specularity.get(),
-            }),
-        }
-    }
-}
 
 /// A face that was kept as a sample.
 #[derive(Debug, Serialize, ToSchema)]
@@ -220,22 +93,22 @@ pub struct DetectedImage {
     /// What went wrong; number 0 where nothing did.
     #[schema(value_type = ErrorBody)]
     pub error: Shaped<ErrorBody>,
-    /// What is known of how it was taken, where that was asked for: nothing so far.
+    /// What the camera noted, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object, nullable = false, required = false)]
-    pub exif: Option<serde_json::Map<String, serde_json::Value>>,
+    #[schema(nullable = false)]
+    pub exif: Option<ExifView>,
     /// Its faces.
     pub detections: Detections,
 }
 
 impl DetectedImage {
     /// A picture and its faces.
-    pub fn found(filename: String, detections: Detections, exif: bool) -> Self {
+    pub fn found(filename: String, detections: Detections, exif: Option<ExifTags>) -> Self {
         Self {
             filename,
             status: Flag::ON,
             error: Shaped::new(errors::success()),
-            exif: exif.then(Default::default),
+            exif: exif.map(Into::into),
             detections,
         }
     }

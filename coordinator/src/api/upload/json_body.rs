@@ -6,10 +6,10 @@ use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 use goshawk_proto::{id::SampleId, time::Timestamp};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{NOT_SUPPORTED, Purpose};
+use super::{Address, NOT_SUPPORTED, Purpose, boxes::Boxes};
 use crate::errors::ApiError;
 
 /// Most addresses or samples in one body.
@@ -19,7 +19,7 @@ pub const MAX_ITEMS: usize = 8;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JsonBody<'a> {
-    pub urls: Option<Few<Address>>,
+    pub urls: Option<Few<Url>>,
     pub samples: Option<Few<SampleId>>,
     #[serde(borrow)]
     pub image: Option<Text<'a>>,
@@ -27,31 +27,41 @@ pub struct JsonBody<'a> {
     pub mimetype: Option<Text<'a>>,
     pub detect_time: Option<Timestamp>,
     pub detect_ts: Option<f64>,
-    #[serde(default)]
-    face_bounding_boxes: Given,
-    #[serde(default)]
-    body_bounding_boxes: Given,
+    #[serde(default, deserialize_with = "maybe")]
+    pub face_bounding_boxes: Boxes,
+    #[serde(default, deserialize_with = "maybe")]
+    pub body_bounding_boxes: Boxes,
     #[serde(default)]
     image_origin: Given,
     #[serde(default)]
     image_origin_mimetype: Given,
     #[serde(default)]
     meta: Given,
-    /// About the boxes, which are refused.
+    #[serde(default)]
+    x_meta: Given,
+    /// Boxes are looked at closely, whoever they are from.
     #[serde(default, rename = "trusted_detections")]
     _trusted_detections: Given,
+}
+
+/// Null is the same as nothing.
+fn maybe<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Boxes, D::Error> {
+    Ok(Option::<Boxes>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl JsonBody<'_> {
     /// Refuses by name what would have no effect.
     pub fn refuse_unsupported(&self, purpose: Purpose) -> Result<(), ApiError> {
         let timed = purpose == Purpose::Events && self.samples.is_none();
+        let told = purpose == Purpose::Liveness;
+        let boxes = |name, boxes: &Boxes| (name, !purpose.takes_boxes(name) && !boxes.is_empty());
         let fields = [
-            ("face_bounding_boxes", self.face_bounding_boxes.0),
-            ("body_bounding_boxes", self.body_bounding_boxes.0),
+            boxes("face_bounding_boxes", &self.face_bounding_boxes),
+            boxes("body_bounding_boxes", &self.body_bounding_boxes),
             ("image_origin", self.image_origin.0),
             ("image_origin_mimetype", self.image_origin_mimetype.0),
-            ("meta", self.meta.0),
+            ("meta", !told && self.meta.0),
+            ("x_meta", !told && self.x_meta.0),
             ("detect_time", !timed && self.detect_time.is_some()),
             ("detect_ts", !timed && self.detect_ts.is_some()),
         ];
@@ -62,10 +72,71 @@ impl JsonBody<'_> {
     }
 }
 
-/// A picture by its address; what else is said of it does not matter, as none is fetched.
+/// A picture by its address: an object, or the bare address.
+pub enum Url {
+    /// Only the address.
+    Bare(String),
+    /// The address and what is known of the picture.
+    Full(FullUrl),
+}
+
+/// An address and what is known of the picture.
 #[derive(Deserialize)]
-pub struct Address {
-    pub url: String,
+pub struct FullUrl {
+    url: String,
+    #[serde(default, deserialize_with = "maybe")]
+    face_bounding_boxes: Boxes,
+    #[serde(default, deserialize_with = "maybe")]
+    body_bounding_boxes: Boxes,
+}
+
+impl Url {
+    /// The address, in the form that the purpose wants.
+    pub fn read(self, purpose: Purpose, place: usize) -> Result<Address, ApiError> {
+        let wrong = |message| Err(purpose.code().at(&format!("urls.{place}"), message));
+        match (self, purpose == Purpose::Liveness) {
+            (Self::Bare(url), true) => Ok(Address {
+                url,
+                faces: Vec::new(),
+                bodies: Vec::new(),
+            }),
+            (Self::Full(_), true) => wrong("str type expected"),
+            (Self::Bare(_), false) => wrong("value is not a valid dict"),
+            (Self::Full(full), false)
+                if !purpose.takes_boxes("body_bounding_boxes")
+                    && !full.body_bounding_boxes.is_empty() =>
+            {
+                wrong("extra fields not permitted")
+            }
+            (Self::Full(full), false) => Ok(Address {
+                url: full.url,
+                faces: full.face_bounding_boxes.into_boxes(),
+                bodies: full.body_bounding_boxes.into_boxes(),
+            }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Url {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Url;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Url, E> {
+                Ok(Url::Bare(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Url, A::Error> {
+                FullUrl::deserialize(MapAccessDeserializer::new(map)).map(Url::Full)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 /// Text that stays in the body where it needs no unescaping.

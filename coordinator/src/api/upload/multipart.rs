@@ -1,16 +1,23 @@
-//! Pictures as parts of a multipart body.
+//! The parts of a multipart request with pictures.
 
 use bytes::Bytes;
+use goshawk_coordinator_core::formats::Items;
+use multer::{Field, Multipart};
 
 use super::{
-    NOT_SUPPORTED, Purpose, UNNAMED, Upload, from_base64, is_base64_type, is_image_type,
-    json_body::is_empty_json,
+    NOT_SUPPORTED, Purpose, UNNAMED, Upload, boxes::BoxesOfFile, from_base64, is_base64_type,
+    is_image_type, json_body::is_empty_json,
 };
-use crate::errors::{ApiError, Code};
+use crate::{
+    api::typed::from_slice,
+    errors::{ApiError, Code},
+};
 
 /// Longest file name that is kept, in characters.
 pub const MAX_NAME: usize = 128;
-/// Parts that nothing is done with, refused unless they are empty.
+/// Most files that boxes are given for.
+const MOST_FILES: usize = 1000;
+/// Parts that some purposes have and that nothing is done with, refused unless they are empty.
 const UNSUPPORTED: [&str; 8] = [
     "face_bounding_boxes",
     "body_bounding_boxes",
@@ -40,43 +47,96 @@ pub async fn pictures(
     most: usize,
 ) -> Result<Vec<Upload>, ApiError> {
     let stream = futures_util::stream::iter([Ok::<_, std::io::Error>(whole)]);
-    let mut parts = multer::Multipart::new(stream, boundary);
-    let mut uploads = Vec::new();
+    let mut parts = Multipart::new(stream, boundary);
+    let (mut uploads, mut boxes) = (Vec::new(), Vec::new());
     while let Some(part) = parts.next_field().await.map_err(broken)? {
-        match part.name() {
-            Some("image") if uploads.len() == most => {
+        let name = part.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "image" if uploads.len() == most => {
                 return Err(Code::BadMultipart.with("too many images"));
             }
-            Some("image") => uploads.push(picture(part).await?),
-            Some("policies") => return Err(Code::NotDynamic.plain()),
-            name => {
-                let known = UNSUPPORTED.iter().find(|known| Some(**known) == name);
-                let name = known.ok_or_else(|| Code::BadMultipart.with("unknown part"))?;
-                if !is_empty_json(&part.bytes().await.map_err(broken)?) {
+            "image" => uploads.push(picture(part).await?),
+            "policies" => return Err(Code::NotDynamic.plain()),
+            "meta" | "x_meta" if purpose == Purpose::Liveness => about_device(part).await?,
+            name if purpose.takes_boxes(name) => boxes.extend(boxes_of(part, name, purpose).await?),
+            name if UNSUPPORTED.contains(&name) => {
+                let value = part.bytes().await.map_err(broken)?;
+                if !is_empty_json(&value) {
                     return Err(purpose.code().at(name, NOT_SUPPORTED));
                 }
             }
+            _ => return Err(Code::BadMultipart.with("unknown part")),
         }
     }
     if uploads.is_empty() {
         return Err(Code::BadMultipart.with("body must contains at least one image"));
     }
+    for one in boxes {
+        give(&mut uploads, one)?;
+    }
     Ok(uploads)
 }
 
-async fn picture(part: multer::Field<'_>) -> Result<Upload, ApiError> {
+async fn picture(part: Field<'_>) -> Result<Upload, ApiError> {
     let media = part
         .content_type()
-        .map(|media| media.essence_str().to_owned());
-    let media = media.unwrap_or_default();
-    let name = part.file_name().unwrap_or(UNNAMED);
-    let name = name.chars().filter(|c| !c.is_control());
-    let name = name.take(MAX_NAME).collect();
+        .map(|media| media.essence_str().to_owned())
+        .unwrap_or_default();
+    let filename = part
+        .file_name()
+        .unwrap_or(UNNAMED)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_NAME)
+        .collect();
     let bytes = part.bytes().await.map_err(broken)?;
     let bytes = match media.as_str() {
         media if is_image_type(media) => bytes,
         media if is_base64_type(media) => from_base64(&bytes)?,
         _ => return Err(Code::BadPartContentType.plain()),
     };
-    Ok(Upload::new(name, bytes))
+    Ok(Upload::new(filename, bytes))
+}
+
+/// What liveness requests once told of the camera: an object, read and forgotten.
+async fn about_device(part: Field<'_>) -> Result<(), ApiError> {
+    let value = part.bytes().await.map_err(broken)?;
+    let read = serde_json::from_slice::<serde::de::IgnoredAny>(&value);
+    match read.is_ok() && value.trim_ascii().starts_with(b"{") {
+        true => Ok(()),
+        false => Err(Code::BadMultipart.with("not an object in JSON")),
+    }
+}
+
+async fn boxes_of(
+    part: Field<'_>,
+    name: &str,
+    purpose: Purpose,
+) -> Result<Vec<BoxesOfFile>, ApiError> {
+    let value = part.bytes().await.map_err(broken)?;
+    if is_empty_json(&value) {
+        return Ok(Vec::new());
+    }
+    let all: Items<BoxesOfFile, 0, MOST_FILES> = from_slice(&value, purpose.code())?;
+    let all = all.into_inner();
+    match all.iter().all(|one| one.is_of(name)) {
+        true => Ok(all),
+        false => Err(purpose
+            .code()
+            .at(name, "want a filename and boxes of this kind")),
+    }
+}
+
+/// Puts boxes to the picture that they are of.
+fn give(uploads: &mut [Upload], boxes: BoxesOfFile) -> Result<(), ApiError> {
+    let mut named = uploads
+        .iter_mut()
+        .filter(|upload| upload.filename == boxes.filename);
+    let (Some(upload), None) = (named.next(), named.next()) else {
+        return Err(Code::BadMultipart.with("boxes of a file that is not there, or there twice"));
+    };
+    let (faces, bodies) = boxes.into_boxes();
+    upload.faces.extend(faces);
+    upload.bodies.extend(bodies);
+    Ok(())
 }

@@ -32,6 +32,13 @@ const HERE: &[(&str, &[u32], &str)] = &[
         &[11028],
         "nothing is fetched by its address",
     ),
+    ("POST /6/sdk", &[11028], "nothing is fetched by its address"),
+    ("POST /6/iso", &[11028], "nothing is fetched by its address"),
+    (
+        "POST /6/liveness",
+        &[11028],
+        "nothing is fetched by its address",
+    ),
     (
         "POST /6/handlers/{}/events",
         &[11028, 12035, 12038, 34001, 34003],

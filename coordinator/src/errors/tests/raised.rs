@@ -55,18 +55,6 @@ const NOT_RAISED: &[(&str, &[Code])] = &[
         &[Code::PreviewNotFound, Code::PreviewFailed],
     ),
     (
-        "belongs to `/6/sdk`, `/6/iso` and `/6/videosdk`, which are not served yet",
-        &[
-            Code::OneRectangle,
-            Code::BadRectangle,
-            Code::InvalidImageSize,
-        ],
-    ),
-    (
-        "belongs to `/6/liveness`, which is not served yet",
-        &[Code::ImageUndecodable],
-    ),
-    (
         "nothing is fetched by its address, so no address gives a wrong type",
         &[Code::BadImageUrlType],
     ),

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use goshawk_coordinator_core::{
@@ -14,6 +17,7 @@ use goshawk_coordinator_core::{
     query::Page,
     stream::{NewStream, StreamRecord, lifecycle::Input},
 };
+use goshawk_models::Capabilities;
 use goshawk_proto::{
     descriptor::{Descriptor, DescriptorVersion, SimilarityCurve},
     detection::{BasicAttributes, FaceQuality, Gender, HeadPose, Liveness},
@@ -89,6 +93,16 @@ impl Extractor for Models {
             size: Size::new(100, 100),
             faces: faces.collect(),
         })
+    }
+
+    /// Nobody asks: handlers find faces by [`Extractor::detect`].
+    fn look(&self, _: &[u8], _: &Ask) -> Result<Seen, ExtractError> {
+        Err(ExtractError::Model("no such network".into()))
+    }
+
+    fn can(&self) -> &Capabilities {
+        static NOTHING: LazyLock<Capabilities> = LazyLock::new(Capabilities::none);
+        &NOTHING
     }
 
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError> {

@@ -228,6 +228,21 @@ pub const RULES: &[(&str, Rule)] = &[
         "api POST /6/extractor",
         Rule::Refused(|o| Sent::Json(json!([o.of("sample_id")]))),
     ),
+    (
+        "api POST /6/sdk",
+        Rule::Refused(|o| Sent::Json(json!({"samples": [o.of("sample_id")]}))),
+    ),
+    (
+        "api POST /6/iso",
+        Rule::Refused(|o| {
+            let url = format!("/6/images/{}", o.of("image_id"));
+            Sent::Json(json!({"urls": [{"url": url}]}))
+        }),
+    ),
+    (
+        "api POST /6/liveness",
+        Rule::Refused(|o| Sent::Json(json!({"urls": [format!("/6/images/{}", o.of("image_id"))]}))),
+    ),
     ("api POST /6/handlers", Rule::Many(handler)),
     ("api GET /6/handlers", Rule::Many(NOTHING)),
     ("api GET /6/handlers/count", Rule::Many(NOTHING)),
@@ -303,6 +318,22 @@ pub const RULES: &[(&str, Rule)] = &[
     (
         "handlers POST /1/handlers/{handler_id}/events",
         Rule::Object(|_| Sent::Picture),
+    ),
+    (
+        "handlers POST /1/detector",
+        Rule::Refused(|o| Sent::Json(json!({"samples": [o.of("sample_id")]}))),
+    ),
+    (
+        "handlers POST /1/extractor",
+        Rule::Refused(|o| Sent::Json(json!([o.of("sample_id")]))),
+    ),
+    (
+        "handlers POST /1/sdk",
+        Rule::Asked("a header names the account whose samples are meant; others need none"),
+    ),
+    (
+        "handlers POST /1/iso",
+        Rule::Asked("a header names the account whose samples are meant; others need none"),
     ),
     ("sender GET /1/ws", Rule::Socket),
     ("sender GET /2/ws", Rule::Socket),
