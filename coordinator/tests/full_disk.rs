@@ -85,6 +85,18 @@ fn expect_all(store: &SledStore, numbers: &[u128]) {
     }
 }
 
+/// Rows are themselves or cannot be read now: looking for one may have to finish what the write
+/// that failed left half done among the pages, which is a write of its own.
+#[track_caller]
+fn expect_none_missing(store: &SledStore, numbers: &[u128]) {
+    for n in numbers {
+        match store.face(ACCOUNT, face(*n).face_id) {
+            Ok(found) => assert_eq!(found, face(*n)),
+            Err(error) => assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}"),
+        }
+    }
+}
+
 fn expect_sound(store: &SledStore) {
     let mut checker = Checker::default();
     let mut snapshot = store.snapshot().unwrap();
@@ -191,7 +203,7 @@ fn without_a_reserve() {
     let mut acknowledged = acknowledged.into_inner().unwrap();
     assert!(acknowledged.len() > 50, "only {}", acknowledged.len());
     assert!(store.fault().is_some() && store.stats().broken);
-    expect_all(&store, &acknowledged);
+    expect_none_missing(&store, &acknowledged);
     // More room does not mend it: what is on the disk is known again after a new start only.
     limit(64 * MIB);
     assert!(store.create_face(&face(88_888)).is_err());
