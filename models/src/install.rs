@@ -13,6 +13,7 @@ mod error;
 mod fetch;
 mod pins;
 mod place;
+mod recommended;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,9 @@ pub use convert::ConvertError;
 pub use error::InstallError;
 pub use fetch::{Clients, Fetch, FetchError};
 pub use pins::{Artifact, Download, Plan, PlanError, Recipe, Source};
+pub use recommended::{
+    DownloadError, Offer, OfferError, RECOMMENDED, Taken, Terms, in_place, take,
+};
 
 /// The folder that everything fetched goes into; `$GOSHAWK_HOME`.
 #[derive(Clone, Debug, PartialEq, Eq)]

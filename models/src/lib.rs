@@ -12,7 +12,8 @@
 //! * [`face_quality`], [`measures`], [`colour`], [`body`], [`pairing`]: what is told without a
 //!   network of its own;
 //! * [`estimate`], [`Vision`]: everything that can be asked of a picture, and the answers;
-//!   `ESTIMATIONS.md` says how well each was measured.
+//!   `ESTIMATIONS.md` says how well each was measured;
+//! * [`eval`]: how good all that is on somebody's own pictures.
 //!
 //! All calls block: run them on threads of their own, never on an async runtime's workers.
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod manifest;
 pub mod body;
 pub mod colour;
 pub mod estimate;
+pub mod eval;
 pub mod face;
 pub mod family;
 pub mod jpeg;

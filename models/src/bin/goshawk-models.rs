@@ -6,6 +6,11 @@
     reason = "a command-line program"
 )]
 
+#[path = "goshawk-models/evaluate.rs"]
+mod evaluate;
+#[path = "goshawk-models/recommended.rs"]
+mod recommended;
+
 use std::{
     io::{IsTerminal, stderr},
     path::PathBuf,
@@ -42,7 +47,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Fetch and convert what is missing or wrong; what is right is left alone
-    Install,
+    Install {
+        #[command(subcommand)]
+        what: Option<Further>,
+    },
     /// Add a model that you have: its manifest is checked against its file and it is tried out
     Add {
         /// The manifest, a TOML file
@@ -62,13 +70,24 @@ enum Command {
     },
     /// Check every file; fails and names those that are missing or wrong
     Verify,
+    /// Measure the installed models on your own pictures
+    Eval(evaluate::Eval),
+}
+
+#[derive(Subcommand)]
+enum Further {
+    /// Fetch public models that do some of it better, from where their authors publish them
+    Recommended(recommended::Recommended),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let home = Home::new(arguments.home);
     let done = match arguments.command {
-        Command::Install => run_install(&home),
+        Command::Install { what: None } => run_install(&home),
+        Command::Install {
+            what: Some(Further::Recommended(wish)),
+        } => recommended::run(&home, &wish),
         Command::Add {
             manifest,
             model,
@@ -83,6 +102,7 @@ fn main() -> ExitCode {
         ),
         Command::List { quality } => run_list(&home, quality),
         Command::Verify => run_verify(&home),
+        Command::Eval(wish) => evaluate::run(&home, &wish),
     };
     match done {
         Ok(code) => code,

@@ -231,7 +231,7 @@ fn stop(child: &mut Child) {
 
 /// Reads to the end, keeping the last lines of the first part; the rest is only drained, so that
 /// the writer does not block.
-fn tail(mut stream: impl Read) -> String {
+pub fn tail(mut stream: impl Read) -> String {
     let mut kept = Vec::new();
     let _ = stream
         .by_ref()

@@ -15,4 +15,5 @@ mod folder;
 mod net;
 mod providers;
 mod real;
+mod recommended;
 mod refusals;
