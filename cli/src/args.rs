@@ -10,7 +10,8 @@ use crate::{
     commands::{
         accounts::Accounts, agents::Agents, dead_letters::DeadLetters, docs::Docs, events::Events,
         faces::Faces, handlers::Handlers, lists::Lists, login::Login, matching::Match,
-        profiles::Profiles, service, streams::Streams, tokens::Tokens, verify::Verify,
+        models::Models, profiles::Profiles, service, streams::Streams, tokens::Tokens,
+        verify::Verify,
     },
     output::Format,
 };
@@ -187,6 +188,9 @@ pub enum Command {
     },
     /// Write manual pages for all commands into a folder.
     Man(Docs),
+    /// Models on this machine: what `goshawk-models` does, which lies beside this program.
+    #[command(disable_help_flag = true)]
+    Models(Models),
     /// Run everything on this machine: a camera, an agent, a coordinator and a subscriber.
     Demo(Demo),
 }

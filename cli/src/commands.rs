@@ -11,6 +11,7 @@ pub mod handlers;
 pub mod lists;
 pub mod login;
 pub mod matching;
+pub mod models;
 pub mod moment;
 pub mod pictures;
 pub mod profiles;

@@ -32,7 +32,7 @@ use crate::{
     client::{Client, Need},
     commands::{
         accounts, agents, dead_letters, docs, events, faces, handlers, lists, login, matching,
-        profiles, service, streams, tokens, verify,
+        models, profiles, service, streams, tokens, verify,
     },
     failure::Failure,
     output::{Format, Output},
@@ -90,6 +90,7 @@ async fn run(flags: &Connection, command: Command, output: &mut Output) -> Resul
         Command::Backup => service::backup(output),
         Command::Completions { shell } => docs::completions(shell, output),
         Command::Man(command) => docs::man(&command, output),
+        Command::Models(command) => models::run(&command),
         Command::Demo(options) => {
             let done = demo::run(options).await;
             done.map_err(|error| Failure::Failed(format!("{error:#}")))
