@@ -44,7 +44,6 @@ pub fn run(command: &Models) -> Result<(), Failure> {
 mod tests {
     use clap::Parser;
 
-    use super::*;
     use crate::args::{Args as All, Command};
 
     #[test]
