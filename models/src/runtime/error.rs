@@ -103,9 +103,9 @@ pub enum ModelError {
         /// Expected element type.
         element: &'static str,
         /// Expected shape; `N` is the batch.
-        expected: String,
+        expected: Box<str>,
         /// Shape and type found.
-        found: String,
+        found: Box<str>,
     },
     /// The manifest asks for something that its family's code cannot do.
     #[error("{model}: {reason}")]

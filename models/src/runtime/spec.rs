@@ -125,8 +125,8 @@ fn check(
         model: model.to_owned(),
         tensor: spec.name.clone(),
         element: element.name(),
-        expected: spec.expected(any),
-        found: dtype.to_string(),
+        expected: spec.expected(any).into(),
+        found: dtype.to_string().into(),
     })
 }
 
