@@ -35,3 +35,4 @@ mod tokens;
 mod tokens_forged;
 mod vision;
 mod vision_hostile;
+mod vision_sources;
