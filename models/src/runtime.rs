@@ -7,7 +7,7 @@
 //! times here) and a fixed number of threads that do not spin when idle.
 //!
 //! Threads: a call of a model computes on its caller's thread and `intra_threads - 1` more. All
-//! models of a pack share one [`Budget`], so that never more than `threads` compute at a time,
+//! models of a pack share one `Budget`, so that never more than `threads` compute at a time,
 //! however many callers there are; the others wait.
 //!
 //! Accelerators: [`Provider`]s are asked for by name and tried in order. One that the library
