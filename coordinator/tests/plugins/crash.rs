@@ -121,7 +121,7 @@ async fn the_last_will_says_that_we_are_gone() {
     let mut all = broker.subscribe("all").await;
     let hook = url(free_port());
     let told = format!("{} {} {hook}", dir.path().display(), broker.url());
-    let lived = tokio::task::spawn_blocking(move || one_life(&told, Duration::from_millis(1500)));
+    let lived = tokio::task::spawn_blocking(move || one_life(&told, Duration::from_secs(6)));
     lived.await.unwrap();
     assert_eq!(all.next_of("goshawk/status").await.payload, "online");
     assert_eq!(all.next_of("goshawk/status").await.payload, "offline");
