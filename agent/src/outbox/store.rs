@@ -11,9 +11,11 @@
 //! are written in one atomic batch.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use goshawk_proto::{id::EventId, time::Timestamp};
@@ -25,6 +27,10 @@ use super::ballast::Ballast;
 const PIECE_BYTES: usize = 6 * 1024;
 /// Memory that sled may use for pages, in bytes.
 const CACHE_BYTES: u64 = 32 << 20;
+
+/// How long a database that was closed may keep its lock. After a failed write sled's own threads
+/// hold it for some milliseconds more than whoever dropped it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A record's identity and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +119,7 @@ mod parking {
 
 impl Open {
     fn at(dir: &Path) -> Result<Self, StoreError> {
+        await_lock(&dir.join("db"))?;
         let db = sled::Config::new()
             .path(dir)
             .cache_capacity(CACHE_BYTES)
@@ -177,6 +184,26 @@ impl SledStore {
         }
         self.ballast.take(free, self.min_free);
         Ok(())
+    }
+}
+
+/// Waits until nobody holds the lock that sled takes on its `file`, at most [`LOCK_PATIENCE`]. Who
+/// holds it longer is another process, and sled says so.
+fn await_lock(file: &Path) -> io::Result<()> {
+    let file = match File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+            // Dropping the file gives the lock back.
+            Ok(()) | Err(TryLockError::WouldBlock) => return Ok(()),
+        }
     }
 }
 
