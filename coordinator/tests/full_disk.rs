@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use goshawk_coordinator::store::{
@@ -39,7 +39,22 @@ fn open(dir: &Path, reserve: u64) -> Arc<SledStore> {
         cache_bytes: 16 * MIB,
         reserve_bytes: reserve,
     };
+    released(&dir.join("db"));
     SledStore::open(dir, options).unwrap()
+}
+
+/// Waits until sled's threads have let go of a database that was closed: after a failed write they
+/// hold its lock for some milliseconds more. A coordinator never meets that, as each start is a
+/// process of its own.
+fn released(database: &Path) {
+    let Ok(file) = File::open(database) else {
+        return;
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while file.try_lock().is_err() {
+        assert!(Instant::now() < deadline, "the database stays locked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn face(n: u128) -> FaceRecord {

@@ -50,5 +50,5 @@ pub use picture::{
 pub use post::mesh::{Mesh, Point3};
 pub use pre::align::{WARP_SIDE, warp_face};
 pub use quality::face_quality;
-pub use runtime::{InferError, ModelError, Provider, RuntimeError, RuntimeOptions};
+pub use runtime::{InferError, ModelError, ModelUsage, Provider, RuntimeError, RuntimeOptions};
 pub use vision::{Given, LookLimits, Vision};

@@ -33,14 +33,17 @@ mod provider;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use error::{InferError, ModelError, RuntimeError};
 pub use provider::{Provider, UnknownProvider};
+pub use usage::ModelUsage;
 
 pub(crate) use model::{Model, ModelFile};
 pub(crate) use spec::{BatchAxis, TensorSpec};
 
 use budget::Budget;
+use usage::Usage;
 
 /// The process's environment with the path it was loaded from. Global because the library allows
 /// one per process and never lets go of it.
@@ -91,6 +94,7 @@ pub(crate) struct Runtime {
     sessions: usize,
     providers: Vec<Provider>,
     budget: Arc<Budget>,
+    usage: Arc<Usage>,
 }
 
 impl Runtime {
@@ -108,7 +112,13 @@ impl Runtime {
             sessions,
             providers: options.providers.clone(),
             budget: Arc::new(Budget::new(calls)),
+            usage: Arc::default(),
         })
+    }
+
+    /// What its models did since they were opened, by name.
+    pub(crate) fn usage(&self) -> Vec<ModelUsage> {
+        self.usage.read()
     }
 
     /// A session on a model's bytes.

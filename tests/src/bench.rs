@@ -2,7 +2,8 @@
 //!
 //! * [`agent`]: the whole path of the agent on a 1080p clip, beside a Python peer;
 //! * [`api`]: requests a second through the API, beside a bare handler;
-//! * [`ingest`]: events into the durable store, and the time to a subscriber.
+//! * [`ingest`]: events into the durable store, and the time to a subscriber;
+//! * [`models`]: each model by itself, beside Python.
 //!
 //! A ratio says how many times better than the peer we are: the median over interleaved runs, peer
 //! and ours in turn. Absolute figures are for reading, ratios for judging.
@@ -10,6 +11,8 @@
 pub mod agent;
 pub mod api;
 pub mod ingest;
+pub mod models;
+mod peer;
 
 use std::path::Path;
 

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use ort::{
@@ -14,6 +15,7 @@ use super::{
     InferError, ModelError, Runtime,
     budget::Budget,
     spec::{TensorSpec, check_input, check_outputs},
+    usage::Counter,
 };
 use crate::manifest::{Checksum, Element, ModelFileError};
 
@@ -51,6 +53,7 @@ pub(crate) struct Model {
     free: Mutex<Vec<Slot>>,
     returned: Condvar,
     budget: Arc<Budget>,
+    counter: Arc<Counter>,
 }
 
 /// A session with what is kept for it.
@@ -102,6 +105,7 @@ impl Model {
             free: Mutex::new(free),
             returned: Condvar::new(),
             budget: Arc::clone(&runtime.budget),
+            counter: runtime.usage.counter(name),
         };
         model.warm_up()?;
         Ok(model)
@@ -166,7 +170,15 @@ impl Model {
         // The session first: a caller who waits for one must not hold a place.
         let mut lease = self.take();
         let _place = self.budget.take();
-        self.run_on(lease.slot_mut(), batch, input, read)
+        let mut read_at = None;
+        let begin = Instant::now();
+        let answer = self.run_on(lease.slot_mut(), batch, input, |answers| {
+            read_at = Some(Instant::now());
+            read(answers)
+        });
+        self.counter
+            .add(batch, read_at.unwrap_or_else(Instant::now) - begin);
+        answer
     }
 
     fn run_on<R>(

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::{Better, Row};
+use super::{Better, Row, peer};
 use crate::process::binary;
 
 /// Interleaved runs of ours and the peer.
@@ -26,7 +26,7 @@ const WHOLE_FRAME_FACE: &str = "90";
 /// Runs the benchmark; `home` has models and portraits.
 pub fn run(home: &Path) -> anyhow::Result<Vec<Row>> {
     let clip = clip(home)?;
-    let python = python(home)?;
+    let python = peer::python(home)?;
     let (mut ours, mut small, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for run in 1..=RUNS {
         eprintln!("agent: run {run} of {RUNS}");
@@ -35,7 +35,7 @@ pub fn run(home: &Path) -> anyhow::Result<Vec<Row>> {
             &clip,
             &["--detect.min_face", WHOLE_FRAME_FACE],
         )?);
-        theirs.push(peer(home, &python, &clip)?);
+        theirs.push(python_peer(home, &python, &clip)?);
         small.push(analyze(home, &clip, &[])?);
     }
     let figures = |runs: &[Value], of: fn(&Value) -> Option<f64>| -> anyhow::Result<Vec<f64>> {
@@ -110,19 +110,19 @@ fn analyze(home: &Path, clip: &Path, more: &[&str]) -> anyhow::Result<Value> {
     last_json_line(command)
 }
 
-fn peer(home: &Path, python: &Path, clip: &Path) -> anyhow::Result<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/agent_peer.py");
+fn python_peer(home: &Path, python: &Path, clip: &Path) -> anyhow::Result<Value> {
     let mut command = Command::new(python);
     command
         .arg("-B")
-        .arg(script)
+        .arg(peer::script("agent_peer.py"))
         .arg(clip)
         .arg(home.join("models"))
         .arg(DETECT_FPS);
     last_json_line(command)
 }
 
-fn last_json_line(mut command: Command) -> anyhow::Result<Value> {
+/// Runs a command and reads the last line that it prints.
+pub(super) fn last_json_line(mut command: Command) -> anyhow::Result<Value> {
     let output = command
         .output()
         .with_context(|| format!("cannot start {command:?}"))?;
@@ -154,28 +154,4 @@ fn clip(home: &Path) -> anyhow::Result<PathBuf> {
         }
     }
     Ok(clip)
-}
-
-/// A Python with the pinned peers, made once.
-fn python(home: &Path) -> anyhow::Result<PathBuf> {
-    let venv = home.join("bench/venv");
-    let python = venv.join("bin/python");
-    let ready = venv.join("ready");
-    if ready.exists() {
-        return Ok(python);
-    }
-    eprintln!("agent: installing the Python peer's packages");
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/requirements.txt");
-    for command in [
-        Command::new("python3").args(["-m", "venv"]).arg(&venv),
-        Command::new(&python)
-            .args(["-m", "pip", "install", "-q", "-r"])
-            .arg(&requirements),
-    ] {
-        if !command.status()?.success() {
-            bail!("the peer's packages could not be installed ({command:?})");
-        }
-    }
-    std::fs::write(&ready, "")?;
-    Ok(python)
 }

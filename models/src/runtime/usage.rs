@@ -1,0 +1,94 @@
+//! How often models ran, and for how long.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// What a model did since it was opened. What a run costs besides, before and after the network,
+/// is not in it, nor is the time that callers waited for a free session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelUsage {
+    /// The manifest's name.
+    pub model: String,
+    /// Runs of the network.
+    pub runs: u64,
+    /// Inputs in these runs: one or more each.
+    pub inputs: u64,
+    /// Time inside the network.
+    pub time: Duration,
+}
+
+/// Counters of all models of a pack.
+#[derive(Default)]
+pub(crate) struct Usage(Mutex<Vec<(String, Arc<Counter>)>>);
+
+/// The counters of one model.
+#[derive(Default)]
+pub(crate) struct Counter {
+    runs: AtomicU64,
+    inputs: AtomicU64,
+    nanos: AtomicU64,
+}
+
+impl Usage {
+    /// The counter of a model; a model that is opened twice has one.
+    pub(crate) fn counter(&self, model: &str) -> Arc<Counter> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counter)) = all.iter().find(|(name, _)| name == model) {
+            return Arc::clone(counter);
+        }
+        let counter = Arc::<Counter>::default();
+        all.push((model.to_owned(), Arc::clone(&counter)));
+        counter
+    }
+
+    /// All counters, in the order in which models were opened.
+    pub(crate) fn read(&self) -> Vec<ModelUsage> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let usage = |(model, counter): &(String, Arc<Counter>)| ModelUsage {
+            model: model.clone(),
+            runs: counter.runs.load(Relaxed),
+            inputs: counter.inputs.load(Relaxed),
+            time: Duration::from_nanos(counter.nanos.load(Relaxed)),
+        };
+        all.iter().map(usage).collect()
+    }
+}
+
+impl Counter {
+    /// One run of `inputs`.
+    pub(crate) fn add(&self, inputs: usize, time: Duration) {
+        self.runs.fetch_add(1, Relaxed);
+        self.inputs.fetch_add(inputs as u64, Relaxed);
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(nanos, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_opened_twice_has_one_counter() {
+        let usage = Usage::default();
+        usage.counter("a").add(2, Duration::from_millis(3));
+        usage.counter("b").add(1, Duration::from_millis(1));
+        usage.counter("a").add(1, Duration::from_millis(4));
+        let found = usage.read();
+        assert_eq!(found.len(), 2);
+        assert_eq!(
+            found[0],
+            ModelUsage {
+                model: "a".to_owned(),
+                runs: 2,
+                inputs: 3,
+                time: Duration::from_millis(7),
+            }
+        );
+    }
+}
