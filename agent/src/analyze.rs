@@ -249,14 +249,14 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Summary, AnalyzeError> {
     let times = Arc::new(StageTimes::default());
-    let pool = engine::start(config, Arc::clone(&times))?;
+    let (metrics, _) = Metrics::new();
+    let pool = engine::start(config, Arc::clone(&times), &metrics.models)?;
     let printer = Arc::new(Printer {
         out: Mutex::new(out),
         descriptors: request.descriptors,
         failed: AtomicBool::new(false),
         printed: AtomicU64::new(0),
     });
-    let (metrics, _) = Metrics::new();
     let spec = Arc::new(spec(&request.source)?);
     let tools = StageTools {
         pool: pool.clone(),

@@ -113,7 +113,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let outbox = open_outbox(&config, &metrics).await?;
     health.update(|readiness| readiness.outbox = true);
     let times = Arc::new(StageTimes::default());
-    let pool = load_models(&config, &times).await?;
+    let pool = load_models(&config, &times, &metrics).await?;
     health.update(|readiness| readiness.models = true);
     let finished = match papers.identity(&cancel).await? {
         None => Ok(()),
@@ -227,9 +227,14 @@ async fn open_outbox(config: &Config, metrics: &Metrics) -> Result<Outbox, AppEr
     Ok(outbox)
 }
 
-async fn load_models(config: &Config, times: &Arc<StageTimes>) -> Result<InferPool, AppError> {
+async fn load_models(
+    config: &Config,
+    times: &Arc<StageTimes>,
+    metrics: &Metrics,
+) -> Result<InferPool, AppError> {
     let (config, times) = (config.clone(), Arc::clone(times));
-    Ok(tokio::task::spawn_blocking(move || engine::start(&config, times)).await??)
+    let meter = metrics.models.clone();
+    Ok(tokio::task::spawn_blocking(move || engine::start(&config, times, &meter)).await??)
 }
 
 /// From being somebody to having stopped.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use goshawk_models::{DetectOptions, FaceAnalyzer, Pack, PackError, RuntimeOptions};
+use goshawk_models::{DetectOptions, FaceAnalyzer, Pack, PackError, RuntimeOptions, UsageMeter};
 
 use crate::{config::Config, cpu::StageTimes, infer::InferPool, stage::StageSettings};
 
@@ -22,10 +22,15 @@ pub enum EngineError {
     Thread(#[from] std::io::Error),
 }
 
-/// Loads the models and starts the pool. Takes seconds; blocks.
-pub fn start(config: &Config, times: Arc<StageTimes>) -> Result<InferPool, EngineError> {
+/// Loads the models, whose runs `meter` counts, and starts the pool. Takes seconds; blocks.
+pub fn start(
+    config: &Config,
+    times: Arc<StageTimes>,
+    meter: &UsageMeter,
+) -> Result<InferPool, EngineError> {
     let home = config.home();
     let mut options = RuntimeOptions::at_home(&home);
+    options.meter = meter.clone();
     // Each thread of the pool runs its own call on one core; that costs least a frame.
     options.intra_threads = 1;
     options.sessions = config.threads();

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use goshawk_models::UsageMeter;
 use goshawk_proto::{event::SendReason, id::StreamId, stream::FailureKind};
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -153,6 +154,8 @@ pub struct Metrics {
     lost: Family<ByReason, Counter>,
     /// Streams that this agent works on.
     pub streams: Gauge,
+    /// What the models did.
+    pub models: UsageMeter,
     /// The outbox's own metrics.
     pub outbox: OutboxMetrics,
     /// The link's metrics.
@@ -205,6 +208,7 @@ impl Metrics {
             running: Family::default(),
             lost: Family::default(),
             streams: Gauge::default(),
+            models: UsageMeter::default(),
             outbox: OutboxMetrics::default(),
             link: LinkMetrics::new(),
         };
@@ -273,6 +277,7 @@ impl Metrics {
     fn register_daemon(&self, to: &mut Registry) {
         to.register("streams", "Streams assigned", self.streams.clone());
         to.register("events_lost", "Events lost, by reason", self.lost.clone());
+        to.register_collector(Box::new(self.models.clone()));
         self.outbox.register(to);
         self.link.register(to);
     }

@@ -50,5 +50,7 @@ pub use picture::{
 pub use post::mesh::{Mesh, Point3};
 pub use pre::align::{WARP_SIDE, warp_face};
 pub use quality::face_quality;
-pub use runtime::{InferError, ModelError, ModelUsage, Provider, RuntimeError, RuntimeOptions};
+pub use runtime::{
+    InferError, ModelError, ModelUsage, Provider, RuntimeError, RuntimeOptions, UsageMeter,
+};
 pub use vision::{Given, LookLimits, Vision};

@@ -23,7 +23,7 @@ use crate::{
         BodyDescriber, BodyDetector, Classifier, EyeMesher, FaceDescriber, FaceDetector,
         FaceMesher, Poser,
     },
-    runtime::{ModelError, ModelUsage, Runtime, RuntimeError, RuntimeOptions},
+    runtime::{ModelError, Runtime, RuntimeError, RuntimeOptions},
 };
 
 /// Why a pack cannot be used.
@@ -87,11 +87,6 @@ impl Pack {
             manifests,
             runtime,
         })
-    }
-
-    /// What the models did since they were opened; those that nobody opened are not in it.
-    pub fn usage(&self) -> Vec<ModelUsage> {
-        self.runtime.usage()
     }
 
     /// What is in it, by name.

@@ -29,6 +29,8 @@ use ort::{
 mod budget;
 mod error;
 mod model;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 mod provider;
 mod spec;
 #[cfg(test)]
@@ -37,20 +39,19 @@ mod usage;
 
 pub use error::{InferError, ModelError, RuntimeError};
 pub use provider::{Provider, UnknownProvider};
-pub use usage::ModelUsage;
+pub use usage::{ModelUsage, UsageMeter};
 
 pub(crate) use model::{Model, ModelFile};
 pub(crate) use spec::{BatchAxis, TensorSpec};
 
 use budget::Budget;
-use usage::Usage;
 
 /// The process's environment with the path it was loaded from. Global because the library allows
 /// one per process and never lets go of it.
 static RUNTIME: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 
 /// How models are run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RuntimeOptions {
     /// The ONNX Runtime shared library.
     pub library: PathBuf,
@@ -66,6 +67,8 @@ pub struct RuntimeOptions {
     /// What to compute on, in order of preference; the CPU does the rest. Empty for the CPU
     /// alone.
     pub providers: Vec<Provider>,
+    /// Counts what the models do.
+    pub meter: UsageMeter,
 }
 
 impl RuntimeOptions {
@@ -77,6 +80,7 @@ impl RuntimeOptions {
             sessions: 1,
             threads: 0,
             providers: Vec::new(),
+            meter: UsageMeter::default(),
         }
     }
 
@@ -94,7 +98,7 @@ pub(crate) struct Runtime {
     sessions: usize,
     providers: Vec<Provider>,
     budget: Arc<Budget>,
-    usage: Arc<Usage>,
+    meter: UsageMeter,
 }
 
 impl Runtime {
@@ -112,13 +116,8 @@ impl Runtime {
             sessions,
             providers: options.providers.clone(),
             budget: Arc::new(Budget::new(calls)),
-            usage: Arc::default(),
+            meter: options.meter.clone(),
         })
-    }
-
-    /// What its models did since they were opened, by name.
-    pub(crate) fn usage(&self) -> Vec<ModelUsage> {
-        self.usage.read()
     }
 
     /// A session on a model's bytes.

@@ -105,7 +105,7 @@ impl Model {
             free: Mutex::new(free),
             returned: Condvar::new(),
             budget: Arc::clone(&runtime.budget),
-            counter: runtime.usage.counter(name),
+            counter: runtime.meter.counter(name),
         };
         model.warm_up()?;
         Ok(model)

@@ -22,19 +22,20 @@ pub struct ModelUsage {
     pub time: Duration,
 }
 
-/// Counters of all models of a pack.
-#[derive(Default)]
-pub(crate) struct Usage(Mutex<Vec<(String, Arc<Counter>)>>);
+/// Counts what models do. Clones share the counts: who opens models gives one to
+/// [`super::RuntimeOptions`] and keeps one to read.
+#[derive(Clone, Debug, Default)]
+pub struct UsageMeter(Arc<Mutex<Vec<(String, Arc<Counter>)>>>);
 
 /// The counters of one model.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Counter {
     runs: AtomicU64,
     inputs: AtomicU64,
     nanos: AtomicU64,
 }
 
-impl Usage {
+impl UsageMeter {
     /// The counter of a model; a model that is opened twice has one.
     pub(crate) fn counter(&self, model: &str) -> Arc<Counter> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,16 +47,16 @@ impl Usage {
         counter
     }
 
-    /// All counters, in the order in which models were opened.
-    pub(crate) fn read(&self) -> Vec<ModelUsage> {
+    /// What each model did, in the order in which they were opened.
+    pub fn read(&self) -> Vec<ModelUsage> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let usage = |(model, counter): &(String, Arc<Counter>)| ModelUsage {
+        let of = |(model, counter): &(String, Arc<Counter>)| ModelUsage {
             model: model.clone(),
             runs: counter.runs.load(Relaxed),
             inputs: counter.inputs.load(Relaxed),
             time: Duration::from_nanos(counter.nanos.load(Relaxed)),
         };
-        all.iter().map(usage).collect()
+        all.iter().map(of).collect()
     }
 }
 
@@ -75,11 +76,11 @@ mod tests {
 
     #[test]
     fn a_model_opened_twice_has_one_counter() {
-        let usage = Usage::default();
-        usage.counter("a").add(2, Duration::from_millis(3));
-        usage.counter("b").add(1, Duration::from_millis(1));
-        usage.counter("a").add(1, Duration::from_millis(4));
-        let found = usage.read();
+        let meter = UsageMeter::default();
+        meter.counter("a").add(2, Duration::from_millis(3));
+        meter.counter("b").add(1, Duration::from_millis(1));
+        meter.counter("a").add(1, Duration::from_millis(4));
+        let found = meter.read();
         assert_eq!(found.len(), 2);
         assert_eq!(
             found[0],

@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use goshawk_models::{
-    Pack, RuntimeOptions,
+    Pack, RuntimeOptions, UsageMeter,
     manifest::Role,
     role::{
         BodyCrop, BodyDetector, Classifier, EyeMesher, FaceCrop, FaceDescriber, FaceDetector,
@@ -58,14 +58,15 @@ struct Measured {
 pub fn run(home: &Path) -> anyhow::Result<Vec<Row>> {
     let python = peer::python(home)?;
     let folder = home.join("bench/models");
-    let pack = Pack::open(&home.join("models"), &RuntimeOptions::at_home(home))?;
+    let options = RuntimeOptions::at_home(home);
+    let pack = Pack::open(&home.join("models"), &options)?;
     let models = Models::open(&pack)?;
     let subject = Subject::prepare(home, &models, &folder)?;
     let mut runs = Vec::with_capacity(RUNS);
     let mut batches = Vec::with_capacity(RUNS);
     for run in 1..=RUNS {
         eprintln!("models: run {run} of {RUNS}");
-        let ours = models.measure(&subject, &pack)?;
+        let ours = models.measure(&subject, &options.meter)?;
         let mut theirs = Command::new(&python);
         theirs
             .arg("-B")
@@ -282,9 +283,9 @@ impl Models {
         ]
     }
 
-    fn measure(&self, subject: &Subject, pack: &Pack) -> anyhow::Result<Ours> {
+    fn measure(&self, subject: &Subject, meter: &UsageMeter) -> anyhow::Result<Ours> {
         let inside = |name: &str| {
-            let usage = pack.usage();
+            let usage = meter.read();
             let of = usage.iter().find(|usage| usage.model == name);
             of.map_or(Duration::ZERO, |usage| usage.time)
         };
