@@ -16,6 +16,7 @@ mod place;
 mod recommended;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::{
     collections::BTreeMap,

@@ -19,6 +19,7 @@ use image::{
 };
 
 pub mod exif;
+mod jpeg;
 #[cfg(test)]
 mod tests;
 
@@ -32,8 +33,9 @@ pub struct DecodeLimits {
     pub max_pixels: u64,
     /// Most pixels of width and of height.
     pub max_side: u32,
-    /// Most bytes that the decoder may take, its output included. The result takes another three
-    /// bytes a pixel where the file does not hold 8-bit RGB.
+    /// Most bytes that the decoder may take, its output and the coefficients of a progressive
+    /// JPEG included. The result takes another three bytes a pixel where the file does not hold
+    /// 8-bit RGB, and as much again while a picture is turned upright.
     pub max_alloc: u64,
 }
 
@@ -64,7 +66,8 @@ pub enum Exif {
 pub enum PictureFormat {
     /// JPEG.
     Jpeg,
-    /// Portable Network Graphics.
+    /// Portable Network Graphics; of an animated one the picture that is shown where animations
+    /// are not.
     Png,
     /// Windows bitmap.
     Bmp,
@@ -121,7 +124,9 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Decodes a file's bytes. Transparency is dropped, 16-bit samples are cut to 8.
+    /// Decodes a file's bytes. Transparency is dropped, samples of other depths are scaled to 8
+    /// bits, CMYK becomes RGB without a colour profile. A JPEG that ends too early is grey from
+    /// there on, as most programs show it; files of other formats must be whole.
     pub fn decode(bytes: &[u8], exif: Exif, limits: &DecodeLimits) -> Result<Self, PictureError> {
         if bytes.is_empty() {
             return Err(PictureError::Empty);
@@ -186,7 +191,11 @@ fn decode(
     let mut decoder = reader.into_decoder().map_err(fail)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
-    if decoder.total_bytes() > limits.max_alloc {
+    let mut needed = decoder.total_bytes();
+    if format == PictureFormat::Jpeg {
+        needed = needed.saturating_add(coefficients(bytes)?);
+    }
+    if needed > limits.max_alloc {
         return Err(PictureError::TooMuchMemory(limits.max_alloc));
     }
     decoder.set_limits(bounds).map_err(fail)?;
@@ -195,7 +204,9 @@ fn decode(
         Exif::Apply => decoder.orientation().unwrap_or(Orientation::NoTransforms),
         Exif::Ignore => Orientation::NoTransforms,
     };
-    let mut image = DynamicImage::from_decoder(decoder).map_err(fail)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(fail)?;
+    // Turned when it has become small.
+    let mut image = DynamicImage::ImageRgb8(image.into_rgb8());
     image.apply_orientation(orientation);
     let image = image.into_rgb8();
     let size = Size::new(image.width(), image.height());
@@ -205,6 +216,16 @@ fn decode(
             format: Some(format),
         })
         .ok_or_else(|| PictureError::Broken("the decoder gave another number of pixels".to_owned()))
+}
+
+/// Bytes that decoding a JPEG takes beside its output.
+fn coefficients(file: &[u8]) -> Result<u64, PictureError> {
+    let cost = jpeg::cost(file);
+    if cost.scans > jpeg::MAX_SCANS {
+        let message = format!("more than {} scans", jpeg::MAX_SCANS);
+        return Err(PictureError::Broken(message));
+    }
+    Ok(cost.coefficients)
 }
 
 fn check_size(width: u32, height: u32, limits: &DecodeLimits) -> Result<(), PictureError> {

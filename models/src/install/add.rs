@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Home, InstallError, Report, lock, place};
+use super::{
+    Home, InstallError, Report, lock, place,
+    whole::{Elsewhere, elsewhere},
+};
 use crate::{
     manifest::{
         self, Checksum, EMBEDDED, Manifest, ManifestError, ModelFileError, check_file, read_dir,
@@ -48,6 +51,22 @@ pub enum AddError {
     /// There is no file to add.
     #[error("{} is not there; put the model beside its manifest or name it with `--model`", .0.display())]
     NoFile(PathBuf),
+    /// The file has no bytes: a download that failed, most likely.
+    #[error("{} is empty; fetch the model again", .0.display())]
+    EmptyFile(PathBuf),
+    /// Part of the model is in a second file, which no checksum would cover.
+    #[error(
+        "{} keeps {tensor:?} in a second file, {file:?}; a model has to be one file: with the Python package onnx, \
+         `onnx.save(onnx.load(OLD), NEW)` writes it as one", path.display()
+    )]
+    InTwoFiles {
+        /// The model's file.
+        path: PathBuf,
+        /// The first such tensor.
+        tensor: String,
+        /// The file that the model names.
+        file: String,
+    },
     /// The name belongs to the default pack, or the file's name to another model.
     #[error("{0}")]
     Taken(String),
@@ -125,6 +144,7 @@ fn read(wish: &Wish) -> Result<(Manifest, String, bool, PathBuf), AddError> {
     if !model.exists() {
         return Err(AddError::NoFile(model));
     }
+    check_whole(&model)?;
     if draft == text {
         check_file(&model, manifest.sha256)?;
         return Ok((manifest, text, false, model));
@@ -132,6 +152,22 @@ fn read(wish: &Wish) -> Result<(Manifest, String, bool, PathBuf), AddError> {
     let sum = Checksum::of_file(&model).map_err(at(&model))?;
     let text = manifest::with_checksum(&text, sum);
     Ok((Manifest::parse(&name, &text)?, text, true, model))
+}
+
+/// Whether the file is all there is of the model.
+fn check_whole(path: &Path) -> Result<(), AddError> {
+    let bytes = fs::read(path).map_err(at(path))?;
+    if bytes.is_empty() {
+        return Err(AddError::EmptyFile(path.to_owned()));
+    }
+    match elsewhere(&bytes) {
+        None => Ok(()),
+        Some(Elsewhere { tensor, file }) => Err(AddError::InTwoFiles {
+            path: path.to_owned(),
+            tensor,
+            file,
+        }),
+    }
 }
 
 /// Whether the names are free.

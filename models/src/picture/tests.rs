@@ -4,6 +4,8 @@ use super::*;
 use image::{ExtendedColorType, ImageEncoder, codecs};
 use proptest::prelude::*;
 
+mod kinds;
+
 fn pattern(width: u32, height: u32) -> Vec<u8> {
     (0..width * height)
         .flat_map(|i| [(i % width * 3) as u8, (i / width * 5) as u8, 40])

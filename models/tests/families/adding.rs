@@ -219,6 +219,50 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     assert!(error.to_string().contains("batch = \"one\""), "{error}");
 }
 
+/// A network with one more constant, which lies in `file`. What follows in a protocol buffer adds
+/// to what was there.
+fn with_outside_tensor(model: Vec<u8>, file: &str) -> Vec<u8> {
+    let field = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).unwrap();
+        [&[tag << 3 | 2, length], content].concat()
+    };
+    let place = [field(1, b"location"), field(2, file.as_bytes())].concat();
+    let location = [14 << 3, 1];
+    let tensor = [&field(8, b"weights")[..], &field(13, &place), &location].concat();
+    [model, field(7, &field(5, &tensor))].concat()
+}
+
+#[test]
+fn files_that_are_no_whole_network_are_refused_and_why() {
+    let Some(world) = World::new() else { return };
+    let text = example("classifier");
+    let reads = |net: Net| net.mean("input").rows(3, "scores", &[0.0; 3]).bytes();
+    let good = reads(Net::new("input", &[-1, 3, 96, 96]));
+    let outside = with_outside_tensor(good.clone(), "../../etc/passwd");
+    let without = Net::new("input", &[-1, 3, 96, 96]).mean("input");
+    let without = without.output("mean", &[-1, 3]).bytes();
+    let flat = reads(Net::new("input", &[-1, 3, 96, 95]));
+    let shape = "should be float32 of [N, 3, 96, 96]";
+    let cases = [
+        (Vec::new(), "glasses.onnx is empty"),
+        (good[..good.len() / 2].to_vec(), "no usable model"),
+        (b"<html>404</html>".to_vec(), "no usable model"),
+        (
+            outside,
+            "keeps \"weights\" in a second file, \"../../etc/passwd\"",
+        ),
+        (without, "no output tensor called \"scores\"; it has mean"),
+        (flat, shape),
+    ];
+    for (model, why) in cases {
+        let error = refused(&world, &world.bring(&text, &model)).to_string();
+        assert!(error.contains(why), "want {why} in: {error}");
+    }
+    // Sides that the file leaves open, all of them, are those of the manifest.
+    let open = reads(Net::new("input", &[-1, -1, -1, -1]));
+    assert!(world.add(&world.bring(&text, &open)).is_ok());
+}
+
 #[test]
 fn the_installed_default_models_pass_the_trial() {
     let Some(home) = home::home() else { return };

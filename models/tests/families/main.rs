@@ -12,6 +12,7 @@ mod adding;
 mod crops;
 mod detectors;
 mod folder;
+mod hostile;
 mod net;
 mod providers;
 mod real;
