@@ -19,8 +19,9 @@ use super::{
     tiny::{assert_close, noise},
 };
 
-/// Graphs and weights of the fetched package, by file name; `None`, loudly, where it is not there.
-fn package() -> Option<BTreeMap<String, Vec<u8>>> {
+/// Graphs, weights and runtime of the fetched package, by path; `None`, loudly, where it is not
+/// there.
+pub fn package() -> Option<BTreeMap<String, Vec<u8>>> {
     let path = home().join("downloads/vladmandic-human-3.3.6.tgz");
     let Ok(file) = File::open(&path) else {
         skip(&format!(
@@ -36,8 +37,9 @@ fn package() -> Option<BTreeMap<String, Vec<u8>>> {
     {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().into_owned();
-        if let Ok(name) = path.strip_prefix("package/models") {
-            let name = name.to_str().unwrap().to_owned();
+        let path = path.strip_prefix("package").unwrap_or(&path);
+        if path.starts_with("models") || path == Path::new("dist/tfjs.esm.js") {
+            let name = path.to_str().unwrap().to_owned();
             let mut content = Vec::new();
             entry.read_to_end(&mut content).unwrap();
             files.insert(name, content);
@@ -46,7 +48,8 @@ fn package() -> Option<BTreeMap<String, Vec<u8>>> {
     Some(files)
 }
 
-fn graph_name(manifest: &Manifest) -> &str {
+/// The graph's file name.
+pub fn graph_name(manifest: &Manifest) -> &str {
     manifest
         .source
         .tfjs
@@ -58,8 +61,9 @@ fn graph_name(manifest: &Manifest) -> &str {
 
 fn converted(manifest: &Manifest, package: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
     let outputs: Vec<&str> = manifest.outputs.values().map(String::as_str).collect();
-    convert(&package[graph_name(manifest)], &outputs, &mut |shard| {
-        Ok(package[shard].clone())
+    let file = |name: &str| package[&format!("models/{name}")].clone();
+    convert(&file(graph_name(manifest)), &outputs, &mut |shard| {
+        Ok(file(shard))
     })
     .unwrap()
 }
@@ -118,8 +122,16 @@ fn convert_with((tool, python): &(PathBuf, String), graph: &Path, manifest: &Man
     fs::read(out).unwrap()
 }
 
-/// An input in the range that the manifest says pixels end up in.
-fn picture(manifest: &Manifest, seed: u32) -> Dense {
+/// An input of noise.
+pub fn picture(manifest: &Manifest, seed: u32) -> Dense {
+    let input = &manifest.input;
+    let count = input.height as usize * input.width as usize * input.colour.channels();
+    let pixels = noise(seed, count).into_iter().map(|v| (v + 1.0) * 127.5);
+    from_pixels(manifest, pixels.collect())
+}
+
+/// An input of pixels of 0 to 255, channels fastest, as the manifest says that they go in.
+pub fn from_pixels(manifest: &Manifest, pixels: Vec<f32>) -> Dense {
     let input = &manifest.input;
     let channels = input.colour.channels();
     let shape = vec![
@@ -128,14 +140,13 @@ fn picture(manifest: &Manifest, seed: u32) -> Dense {
         i64::from(input.width),
         channels as i64,
     ];
-    let count = input.height as usize * input.width as usize * channels;
-    let pixels = noise(seed, count).into_iter().enumerate().map(|(i, v)| {
+    let normal = pixels.into_iter().enumerate().map(|(i, v)| {
         let c = i % channels;
-        ((v + 1.0) * 127.5 - input.mean[c]) * input.scale[c]
+        (v - input.mean[c]) * input.scale[c]
     });
     let values = match input.element {
-        Element::F32 => Values::F32(pixels.collect()),
-        Element::I32 => Values::I32(pixels.map(|v| v as i32).collect()),
+        Element::F32 => Values::F32(normal.collect()),
+        Element::I32 => Values::I32(normal.map(|v| v as i32).collect()),
         Element::U8 => unreachable!("no model of the default pack takes bytes"),
     };
     (shape, values)
@@ -147,7 +158,8 @@ fn the_pack_computes_what_the_reference_computes() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    for (name, content) in &package {
+    for (path, content) in &package {
+        let name = Path::new(path).file_name().unwrap();
         fs::write(dir.path().join(name), content).unwrap();
     }
     for manifest in default_pack().unwrap() {
