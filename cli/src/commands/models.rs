@@ -51,7 +51,7 @@ mod tests {
         for line in [
             "eval folder --json --plot a.svg",
             "--help",
-            "--home elsewhere list --quality",
+            "--home elsewhere list",
             "install recommended --list",
             "",
         ] {

@@ -1,18 +1,16 @@
 //! `goshawk-models`: installs, adds, lists and checks the models and the libraries that run them.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program"
-)]
+#![expect(clippy::print_stderr, reason = "a command-line program")]
 
 #[path = "goshawk-models/evaluate.rs"]
 mod evaluate;
+#[path = "goshawk-models/list.rs"]
+mod list;
 #[path = "goshawk-models/recommended.rs"]
 mod recommended;
 
 use std::{
-    io::{IsTerminal, stderr},
+    io::{self, IsTerminal, Write, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -22,7 +20,7 @@ use clap::{Parser, Subcommand};
 use goshawk_models::{
     RuntimeOptions,
     install::{Added, Clients, Home, Plan, Report, Wish, add, install, verify},
-    manifest::{self, Manifest, Role},
+    manifest::{self, Manifest},
     pack::serving,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -62,12 +60,9 @@ enum Command {
         #[arg(long)]
         replace: bool,
     },
-    /// Show what can be estimated: by role the models, their terms and whether they are in place
-    List {
-        /// Show what was measured as well
-        #[arg(long)]
-        quality: bool,
-    },
+    /// Show what can be estimated, and by role the models: version, terms, what was measured, and
+    /// whether they are in place or missing
+    List,
     /// Check every file; fails and names those that are missing or wrong
     Verify,
     /// Measure the installed models on your own pictures
@@ -83,29 +78,15 @@ enum Further {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let home = Home::new(arguments.home);
-    let done = match arguments.command {
-        Command::Install { what: None } => run_install(&home),
-        Command::Install {
-            what: Some(Further::Recommended(wish)),
-        } => recommended::run(&home, &wish),
-        Command::Add {
-            manifest,
-            model,
-            replace,
-        } => run_add(
-            &home,
-            &Wish {
-                manifest,
-                model,
-                replace,
-            },
-        ),
-        Command::List { quality } => run_list(&home, quality),
-        Command::Verify => run_verify(&home),
-        Command::Eval(wish) => evaluate::run(&home, &wish),
-    };
+    let mut out = stdout().lock();
+    let done = run(arguments.command, &home, &mut out).and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
     match done {
         Ok(code) => code,
+        // Whoever reads has seen enough, as with `… list | head`.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Our errors name their causes themselves.
             eprintln!("error: {error}");
@@ -114,7 +95,37 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_install(home: &Home) -> anyhow::Result<ExitCode> {
+fn run(command: Command, home: &Home, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Install { what: None } => run_install(home, out),
+        Command::Install {
+            what: Some(Further::Recommended(wish)),
+        } => recommended::run(home, &wish, out),
+        Command::Add {
+            manifest,
+            model,
+            replace,
+        } => {
+            let wish = Wish {
+                manifest,
+                model,
+                replace,
+            };
+            run_add(home, &wish, out)
+        }
+        Command::List => list::run(home, out),
+        Command::Verify => run_verify(home, out),
+        Command::Eval(wish) => evaluate::run(home, &wish, out),
+    }
+}
+
+/// Only what is printed fails with a bare I/O error; others say which file they are about.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run_install(home: &Home, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let plan = Plan::for_architecture(std::env::consts::ARCH)?;
     let mut progress = Progress::default();
@@ -122,52 +133,57 @@ fn run_install(home: &Home) -> anyhow::Result<ExitCode> {
     progress.clear();
     let summary = result?;
     if summary.made == 0 {
-        println!(
+        writeln!(
+            out,
             "{} files in {} are in place; nothing was fetched",
             summary.kept,
             home.path().display()
-        );
+        )?;
     } else {
-        println!(
+        writeln!(
+            out,
             "{} files made, {} kept, {} packages fetched, in {} ({:.1} s)",
             summary.made,
             summary.kept,
             summary.fetched,
             home.path().display(),
             start.elapsed().as_secs_f32()
-        );
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_add(home: &Home, wish: &Wish) -> anyhow::Result<ExitCode> {
+fn run_add(home: &Home, wish: &Wish, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let options = RuntimeOptions::new(home.onnx_runtime());
     let mut progress = Progress::default();
     let result = add(home, wish, &options, &mut progress);
     progress.clear();
     let Added { manifest, pinned } = result?;
-    println!(
+    writeln!(
+        out,
         "{} is installed in {}",
         manifest.name,
         home.models().display()
-    );
+    )?;
     if pinned {
-        println!(
+        writeln!(
+            out,
             "its manifest had no checksum; {} is pinned now. Nobody but you vouches for the file.",
             manifest.sha256
-        );
+        )?;
     }
     if let Some(warning) = terms(&manifest) {
-        println!("{warning}");
+        writeln!(out, "{warning}")?;
     }
     let installed = manifest::read_dir(&home.models())?;
     for role in &manifest.roles {
         match serving(&installed, *role).first() {
-            Some(first) if first.name != manifest.name && !together(first, &manifest) => println!(
+            Some(first) if first.name != manifest.name && !together(first, &manifest) => writeln!(
+                out,
                 "{role} stays with {}, whose preference is {}; this one's is {}",
                 first.name, first.preference, manifest.preference
-            ),
-            _ => println!("{role} is served by it from the next start on"),
+            )?,
+            _ => writeln!(out, "{role} is served by it from the next start on")?,
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -192,71 +208,7 @@ fn terms(manifest: &Manifest) -> Option<String> {
     }
 }
 
-fn run_list(home: &Home, quality: bool) -> anyhow::Result<ExitCode> {
-    let models = home.models();
-    let installed = models.is_dir();
-    let manifests = if installed {
-        manifest::read_dir(&models)?
-    } else {
-        manifest::default_pack()?
-    };
-    for role in Role::ALL {
-        println!("{role}: {}", role.about());
-        let found = serving(&manifests, role);
-        if found.is_empty() {
-            println!("  no model; MANIFESTS.md says how to add one");
-        }
-        for (rank, model) in found.iter().enumerate() {
-            let state = match model.checked_file(&models) {
-                Ok(_) => "in place".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            let used = match found.first() {
-                Some(first) if rank == 0 || together(first, model) => "used",
-                _ => "not used",
-            };
-            print_model(model, &state, used, quality);
-        }
-    }
-    if !installed {
-        println!(
-            "Nothing is installed in {}; run `goshawk-models install`.",
-            home.path().display()
-        );
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn print_model(model: &Manifest, state: &str, used: &str, quality: bool) {
-    println!("  {} ({used}): {}", model.name, model.about);
-    println!("    file     {} ({state})", model.file);
-    let commercial = match model.licence.commercial {
-        Some(true) => "commercial use allowed",
-        Some(false) => "NOT FOR COMMERCIAL USE",
-        None => "commercial use not checked",
-    };
-    println!("    licence  {}; {commercial}", model.licence.spdx);
-    if let Some(note) = &model.licence.note {
-        println!("             {note}");
-    }
-    if let Some(descriptor) = &model.descriptor {
-        println!(
-            "    version  {}, {} values",
-            descriptor.version, descriptor.length
-        );
-    }
-    println!("    source   {}", model.source.text);
-    if quality {
-        for q in &model.quality {
-            println!("    measured {}: {} ({})", q.what, q.value, q.on);
-        }
-        if model.quality.is_empty() {
-            println!("    measured nothing");
-        }
-    }
-}
-
-fn run_verify(home: &Home) -> anyhow::Result<ExitCode> {
+fn run_verify(home: &Home, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let plan = Plan::for_architecture(std::env::consts::ARCH)?;
     let checks = verify(&plan, home)?;
     let mut wrong = 0;
@@ -271,7 +223,7 @@ fn run_verify(home: &Home) -> anyhow::Result<ExitCode> {
         eprintln!("{wrong} of {} files are missing or wrong", checks.len());
         return Ok(ExitCode::FAILURE);
     }
-    println!("all {} files are right", checks.len());
+    writeln!(out, "all {} files are right", checks.len())?;
     Ok(ExitCode::SUCCESS)
 }
 

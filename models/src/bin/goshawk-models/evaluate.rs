@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{IsTerminal, stderr},
+    io::{IsTerminal, Write, stderr},
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -75,7 +75,7 @@ impl Eval {
 }
 
 /// Measures and prints.
-pub fn run(home: &Home, wish: &Eval) -> anyhow::Result<ExitCode> {
+pub fn run(home: &Home, wish: &Eval, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let pack = Pack::open(&home.models(), &RuntimeOptions::new(home.onnx_runtime()))?;
     let vision = Vision::open(&pack)?;
     let mut progress = Progress::default();
@@ -92,9 +92,9 @@ pub fn run(home: &Home, wish: &Eval) -> anyhow::Result<ExitCode> {
         }
     }
     if wish.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        print!("{}", table(&report));
+        write!(out, "{}", table(&report))?;
     }
     Ok(ExitCode::SUCCESS)
 }

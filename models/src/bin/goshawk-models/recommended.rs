@@ -1,6 +1,9 @@
 //! `goshawk-models install recommended`.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::bail;
 use clap::Args;
@@ -9,7 +12,7 @@ use goshawk_models::{
     install::{Home, Offer, RECOMMENDED, Taken, Terms, in_place, take},
 };
 
-use crate::Progress;
+use crate::{Progress, list::commercial};
 
 #[derive(Args)]
 pub struct Recommended {
@@ -37,7 +40,7 @@ fn address(text: &str) -> Result<String, String> {
 }
 
 /// Shows, or fetches and adds, one after the other; a failure does not keep the others out.
-pub fn run(home: &Home, wish: &Recommended) -> anyhow::Result<ExitCode> {
+pub fn run(home: &Home, wish: &Recommended, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let offers = Offer::read(RECOMMENDED)?;
     let names: Vec<&str> = offers.iter().map(|o| o.manifest.name.as_str()).collect();
     if let Some(unknown) = wish.names.iter().find(|n| !names.contains(&n.as_str())) {
@@ -58,7 +61,7 @@ pub fn run(home: &Home, wish: &Recommended) -> anyhow::Result<ExitCode> {
     let options = RuntimeOptions::new(home.onnx_runtime());
     let mut failed = 0;
     for offer in offers.iter().filter(wanted) {
-        print_offer(offer, home);
+        print_offer(offer, home, out)?;
         if wish.list {
             continue;
         }
@@ -67,7 +70,7 @@ pub fn run(home: &Home, wish: &Recommended) -> anyhow::Result<ExitCode> {
         progress.clear();
         match taken {
             Ok(Taken::InPlace) => {}
-            Ok(Taken::Added) => println!("  added; programs use it from their next start on"),
+            Ok(Taken::Added) => writeln!(out, "  added; programs use it from their next start on")?,
             Err(error) => {
                 failed += 1;
                 eprintln!("error: {error}");
@@ -81,31 +84,36 @@ pub fn run(home: &Home, wish: &Recommended) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_offer(offer: &Offer, home: &Home) {
+fn print_offer(offer: &Offer, home: &Home, out: &mut dyn Write) -> io::Result<()> {
     let manifest = &offer.manifest;
     let roles: Vec<String> = manifest.roles.iter().map(ToString::to_string).collect();
-    println!(
+    writeln!(
+        out,
         "{} ({}): {}",
         manifest.name,
         roles.join(", "),
         manifest.about
-    );
-    let commercial = match manifest.licence.commercial {
-        Some(true) => "commercial use allowed",
-        Some(false) => "NOT FOR COMMERCIAL USE",
-        None => "commercial use not checked",
-    };
-    println!("  licence  {}; {commercial}", manifest.licence.spdx);
+    )?;
+    writeln!(
+        out,
+        "  licence  {}; {}",
+        manifest.licence.spdx,
+        commercial(manifest)
+    )?;
     if let Some(note) = &manifest.licence.note {
-        println!("           {note}");
+        writeln!(out, "           {note}")?;
     }
-    println!("  source   {}", manifest.source.text);
-    println!("  file     {} ({} bytes)", offer.url, offer.bytes);
-    println!("  sha256   {}", manifest.sha256);
+    writeln!(out, "  source   {}", manifest.source.text)?;
+    writeln!(out, "  file     {} ({} bytes)", offer.url, offer.bytes)?;
+    writeln!(out, "  sha256   {}", manifest.sha256)?;
     if offer.only_by_name() {
-        println!("  only when named: its descriptors cannot be compared with those stored before");
+        writeln!(
+            out,
+            "  only when named: its descriptors cannot be compared with those stored before"
+        )?;
     }
     if in_place(offer, home) {
-        println!("  in place");
+        writeln!(out, "  in place")?;
     }
+    Ok(())
 }
