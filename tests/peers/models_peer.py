@@ -171,7 +171,7 @@ class Emotion:
         tensor /= 127.5
         tensor -= 1
         (answer,) = self.model(tensor[None, :, :, None])
-        return [100 * float(answer[0].argmax())]
+        return [100 * float(answer[0, 3] > 0.5)]
 
 
 class Centernet:
@@ -184,10 +184,11 @@ class Centernet:
         small = cv2.resize(picture, (512, 512), interpolation=cv2.INTER_AREA)
         (answer,) = self.model(rgb(small).astype(np.float32)[None])
         found = answer[0]
-        found = found[(found[:, 4] >= 0.4) & (found[:, 5] == 0)]
+        least = subject["body_score"]
+        found = found[(found[:, 4] >= least) & (found[:, 5] == 0)]
         xyxy = found[:, :4] * np.float32([width, height, width, height]) / 512
         xywh = np.hstack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]])
-        order = np.array(cv2.dnn.NMSBoxes(xywh.tolist(), found[:, 4].tolist(), 0.4, 0.4), int).reshape(-1)
+        order = np.array(cv2.dnn.NMSBoxes(xywh.tolist(), found[:, 4].tolist(), least, 0.4), int).reshape(-1)
         best = xywh[order[0]]
         return [100 * len(order), *(best[:2] + best[2:] / 2)]
 

@@ -26,7 +26,7 @@ use goshawk_models::{
 };
 use goshawk_proto::detection::Gender;
 use serde::Deserialize;
-use subject::Subject;
+use subject::{BODY_SCORE, Subject};
 
 use super::{Better, Row, agent::last_json_line, median, peer};
 
@@ -176,7 +176,7 @@ impl Models {
             mesher: pack.face_mesher()?,
             eyes: pack.eye_mesher()?,
             describer: pack.face_describer()?,
-            emotion: pack.classifier(Role::Emotion)?,
+            emotion: pack.classifier(Role::Smile)?,
             bodies: pack.body_detector()?,
             poser: pack.poser()?,
         })
@@ -253,14 +253,13 @@ impl Models {
                         .classify(&[face])?
                         .remove(0)
                         .context("nothing")?;
-                    let most = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
-                    Ok(vec![100.0 * most.unwrap_or_default() as f64])
+                    Ok(vec![100.0 * f64::from(shares[0].round())])
                 }),
             ),
             (
                 "centernet",
                 Box::new(move || {
-                    let found = self.bodies.find(&[frame], 0.4)?.remove(0);
+                    let found = self.bodies.find(&[frame], BODY_SCORE)?.remove(0);
                     let best = found.first().context("nobody")?.bbox.center();
                     Ok(vec![
                         100.0 * found.len() as f64,

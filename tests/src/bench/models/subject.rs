@@ -16,6 +16,10 @@ use serde_json::json;
 
 use super::Models;
 
+/// Lowest score of a body.
+pub const BODY_SCORE: f32 = 0.4;
+/// How high the portrait stands in the frame, in pixels.
+const PORTRAIT_HEIGHT: u32 = 640;
 const FRAME: Size = Size {
     width: 1920,
     height: 1080,
@@ -36,7 +40,7 @@ impl Subject {
     /// Makes the frame from a portrait, finds what is in it, and writes all of it into `folder` for
     /// the peer.
     pub fn prepare(home: &Path, models: &Models, folder: &Path) -> anyhow::Result<Self> {
-        let frame = frame(&home.join("clip/portraits/astronaut.png"))?;
+        let frame = frame(&home.join("clip/portraits/grace_hopper.jpg"))?;
         let search = Search {
             min_score: 0.4,
             tile: None,
@@ -50,7 +54,7 @@ impl Subject {
         };
         let mesh = models.mesher.meshes(&[crop])?.remove(0).mesh;
         let mesh = mesh.context("no mesh on the face")?;
-        let body = models.bodies.find(&[&frame], 0.4)?.remove(0);
+        let body = models.bodies.find(&[&frame], BODY_SCORE)?.remove(0);
         let body = body.first().context("nobody in the frame")?.bbox;
         let warp = warp_face(&frame, &mesh.landmarks());
         let subject = Self {
@@ -85,13 +89,14 @@ impl Subject {
             "mesh_box": bbox(self.mesh.bbox()),
             "eye_corners": EYE_CORNERS.map(|eye| eye.map(corner)),
             "body": bbox(self.body),
+            "body_score": BODY_SCORE,
         });
         std::fs::write(folder.join("subjects.json"), subjects.to_string())?;
         Ok(())
     }
 }
 
-/// The portrait, as high as the frame, in its middle.
+/// The portrait at the lower edge of the frame, in its middle.
 fn frame(portrait: &Path) -> anyhow::Result<Picture> {
     let bytes = std::fs::read(portrait).with_context(|| portrait.display().to_string())?;
     let portrait = Picture::decode(&bytes, Exif::Apply, &DecodeLimits::default())?;
@@ -102,7 +107,7 @@ fn frame(portrait: &Path) -> anyhow::Result<Picture> {
         width,
         height,
     };
-    let fitted = Size::new(width * FRAME.height / height, FRAME.height);
+    let fitted = Size::new(width * PORTRAIT_HEIGHT / height, PORTRAIT_HEIGHT);
     ensure!(fitted.width <= FRAME.width, "the portrait is too wide");
     let mut part = Rgb::black(fitted);
     portrait.region(whole, fitted, &mut part);
@@ -114,6 +119,7 @@ fn frame(portrait: &Path) -> anyhow::Result<Picture> {
     for (to, from) in frame
         .data_mut()
         .chunks_exact_mut(row)
+        .skip((FRAME.height - PORTRAIT_HEIGHT) as usize)
         .zip(part.data().chunks_exact(part_row))
     {
         to[left..left + part_row].copy_from_slice(from);
