@@ -401,7 +401,7 @@ fn share(s: &mut Section, key: &'static str, out: &mut Vec<Problem>) -> Option<f
 fn licence(mut s: Section, out: &mut Vec<Problem>) -> Option<Licence> {
     let spdx = s.text("spdx", out);
     let commercial = s.optional("commercial", out);
-    let note = s.optional("note", out);
+    let note = s.optional_text("note", out);
     s.finish(out);
     Some(Licence {
         spdx: spdx?,
@@ -412,7 +412,7 @@ fn licence(mut s: Section, out: &mut Vec<Problem>) -> Option<Licence> {
 
 fn origin(mut s: Section, out: &mut Vec<Problem>) -> Option<Origin> {
     let text = s.text("text", out);
-    let tfjs = s.optional("tfjs", out);
+    let tfjs = s.optional_text("tfjs", out);
     s.finish(out);
     Some(Origin { text: text?, tfjs })
 }

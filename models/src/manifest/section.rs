@@ -97,6 +97,25 @@ impl Section {
             self.complain(key, "must not be empty", problems);
             return None;
         }
+        self.shown(key, text, problems)
+    }
+
+    /// A text that may be absent.
+    pub(super) fn optional_text(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<String> {
+        let text: String = self.optional(key, problems)?;
+        self.shown(key, text, problems)
+    }
+
+    /// Texts are shown on terminals, which obey control characters.
+    fn shown(&self, key: &str, text: String, problems: &mut Vec<Problem>) -> Option<String> {
+        if text.contains(char::is_control) {
+            self.complain(key, "must be one line without control characters", problems);
+            return None;
+        }
         Some(text)
     }
 

@@ -108,6 +108,20 @@ fn every_mistake_is_reported_with_its_path() {
 }
 
 #[test]
+fn what_a_terminal_would_obey_is_refused() {
+    for (from, to) in [
+        ("name = \"blazeface\"", "name = \"blaze\\u001b[2Jface\""),
+        ("note = \"", "note = \"\\n"),
+        ("value = \"", "value = \"\\u0007"),
+        ("file = \"blazeface.onnx\"", "file = \"a\\u0000.onnx\""),
+    ] {
+        let told = complaints(from, to);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("control characters"), "{told:?}");
+    }
+}
+
+#[test]
 fn dangerous_or_wrong_values_are_refused() {
     assert_eq!(
         complaints("file = \"blazeface.onnx\"", "file = \"../x.onnx\"").len(),

@@ -6,6 +6,7 @@
     reason = "a panic is what is looked for"
 )]
 
+mod pictures;
 pub mod seeds;
 
 use std::sync::OnceLock;
@@ -38,10 +39,15 @@ use goshawk_coordinator_core::{
     stream::NewStream,
     token::VisibilityArea,
 };
-use goshawk_models::{DecodeLimits, Exif, Picture};
+use goshawk_models::{
+    DecodeLimits, Exif, Picture, exif_tags,
+    manifest::{self, Checksum, Manifest},
+    picture::exif::MAX_TEXT,
+};
 use goshawk_proto::{
     descriptor::Descriptor,
     event::Event,
+    geometry::Size,
     id::{AccountId, ListId, TokenId},
     link::{
         AgentMessage, CoordinatorMessage, FrameReader, JoinToken, MAX_CONTROL_BYTES, PushMessage,
@@ -67,6 +73,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("event", event),
     ("link", link),
     ("picture", picture),
+    ("manifest", manifest),
 ];
 
 /// Query strings: single values, lists, pages, and the filters of events and subscriptions.
@@ -270,7 +277,7 @@ fn messages(frame: &Bytes) {
     let _ = PushReply::decode(frame);
 }
 
-/// Pictures: no header makes us take more than the limits allow.
+/// Pictures: no header makes us take more than the limits allow. Notes of cameras likewise.
 pub fn picture(bytes: &[u8]) {
     let limits = DecodeLimits {
         max_bytes: 1 << 20,
@@ -280,8 +287,57 @@ pub fn picture(bytes: &[u8]) {
     };
     for exif in [Exif::Apply, Exif::Ignore] {
         if let Ok(picture) = Picture::decode(bytes, exif, &limits) {
-            let size = picture.rgb().size();
-            assert!(u64::from(size.width) * u64::from(size.height) <= limits.max_pixels);
+            let Size { width, height } = picture.rgb().size();
+            assert!(u64::from(width) * u64::from(height) <= limits.max_pixels);
+            assert!(width.max(height) <= limits.max_side);
+            assert_eq!(
+                picture.rgb().data().len(),
+                width as usize * height as usize * 3
+            );
         }
+    }
+    let tags = exif_tags(bytes);
+    for text in [
+        tags.make,
+        tags.model,
+        tags.artist,
+        tags.software,
+        tags.flash,
+    ] {
+        assert!(text.is_none_or(|text| text.chars().count() <= MAX_TEXT));
+    }
+}
+
+/// Manifests of models: what is read keeps to the bounds that the rest relies on, and whatever is
+/// refused is refused with a reason.
+pub fn manifest(bytes: &[u8]) {
+    let sum = Checksum::of(bytes);
+    let text = manifest::with_checksum(&String::from_utf8_lossy(bytes), sum);
+    let read = match Manifest::parse("made-up.toml", &text) {
+        Ok(read) => read,
+        Err(error) => {
+            assert!(error.to_string().contains("made-up.toml"), "{error}");
+            return;
+        }
+    };
+    assert!(!read.file.contains(['/', '\\', '\0']), "{}", read.file);
+    assert!(!read.roles.is_empty());
+    let input = &read.input;
+    assert!((1..=4096).contains(&input.width) && (1..=4096).contains(&input.height));
+    let channels = input.colour.channels();
+    assert!(input.mean.len() == channels && input.scale.len() == channels);
+    assert!(input.mean.iter().all(|mean| mean.is_finite()));
+    let usable = |scale: &f32| scale.is_finite() && *scale != 0.0;
+    assert!(input.scale.iter().all(usable));
+    if let Some(decision) = &read.decision {
+        assert!((0.0..=1.0).contains(&decision.score) && (0.0..=1.0).contains(&decision.overlap));
+    }
+    for shown in [
+        &read.name,
+        &read.about,
+        &read.licence.spdx,
+        &read.source.text,
+    ] {
+        assert!(!shown.contains(char::is_control), "{shown:?}");
     }
 }

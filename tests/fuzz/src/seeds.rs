@@ -1,5 +1,9 @@
 //! What the fuzzers begin with: good input, and input that was made to hurt.
 
+use goshawk_models::{install::RECOMMENDED, manifest::EMBEDDED};
+
+use super::pictures;
+
 /// By the fuzzer that it is for.
 const SHORT: &[(&str, &[u8])] = &[
     ("query", b"page=2&page_size=100&targets=face_id,user_data&create_time__lt=2024-01-02T03:04:05.678901Z"),
@@ -35,6 +39,8 @@ const SHORT: &[(&str, &[u8])] = &[
     ("token", b"a=b; token=x.y.z; c"),
     ("event", b"\x81\xa8envelope\x01"),
     ("link", b"\x05\x00\x00\x00\x08\x92\xa5hello\x80"),
+    ("manifest", b"name = \"\\u001b[2J\"\nroles = []\npreference = 9223372036854775807\n[input]\nmean = [nan, inf, -inf]\nscale = [1e-50, 1e300, 0]\nwidth = -1"),
+    ("manifest", b"file = \"../../etc/passwd.onnx\"\nsha256 = \"\xff\"\n[outputs]\n\"\" = \"\"\n[fetch]\nurl = \"file:///x\"\nbytes = -1"),
     ("picture", b"P6 2 2 255 aaaaaaaaaaaa"),
     ("picture", b"BM\x46\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x18\x00"),
     ("picture", b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xff\xd9"),
@@ -82,5 +88,14 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
     all.push(("image", [&br#"{"meta":"#[..], &deep(b"[")].concat()));
     all.push(("event", [&b"\x81\xa8envelope"[..], &deep(b"\x91")].concat()));
     all.push(("event", b"\xdf\xff\xff\xff\xff".to_vec()));
+    let pictures = pictures::all().into_iter();
+    all.extend(pictures.map(|picture| ("picture", picture)));
+    for (_, text) in EMBEDDED.iter().chain(RECOMMENDED) {
+        all.push(("manifest", text.as_bytes().to_vec()));
+    }
+    for (key, deep) in [("x=", b"["), ("[[a.b]]\nx=", b"{"), ("", b"[")] {
+        let text = [key.as_bytes(), &deep.repeat(DEEP)].concat();
+        all.push(("manifest", text));
+    }
     all
 }
