@@ -477,6 +477,34 @@ fn faces_and_bodies_of_two_people_belong_together() {
     }
 }
 
+/// Half figures whose boxes hold the tie only, a full-length one and a couple.
+#[test]
+fn parts_of_people_are_not_counted() {
+    let (Some(vision), Some(folder)) = (vision(), shared("data/faces")) else {
+        return;
+    };
+    let wanted = Wanted::these(&[Estimation::PeopleCount]);
+    for (file, want) in [
+        ("people/train/obama/obama.jpg", 1),
+        ("people/train/biden/biden.jpg", 1),
+        ("people/test/kit_with_rose.jpg", 2),
+        ("two_people.jpg", 2),
+    ] {
+        let path = folder.join(file);
+        let report = vision
+            .look(
+                &load(&path),
+                Given::Nothing,
+                &wanted,
+                &LookLimits::default(),
+            )
+            .unwrap();
+        let count = report.count.map(|people| people.len());
+        println!("{file}: {count:?}");
+        assert_eq!(count, Some(want), "{file}");
+    }
+}
+
 /// The installed pack with the shared pair of MiniFASNet beside it.
 fn with_liveness() -> Option<Vision> {
     let home = home()?;

@@ -19,8 +19,8 @@ use std::{
 };
 
 use goshawk_models::{
-    Pack, RuntimeOptions, Vision, encode_jpeg,
-    eval::{AtFar, FolderError, Progress, Report, Settings, evaluate, plot, table},
+    DecodeLimits, Exif, Pack, Picture, RuntimeOptions, Vision, encode_jpeg,
+    eval::{self, AtFar, FolderError, Progress, Report, Settings, evaluate, plot, table},
     manifest::{Checksum, with_checksum},
 };
 use goshawk_proto::{
@@ -293,6 +293,117 @@ fn attacks_are_counted_by_kind_and_what_is_unknown_apart() {
     assert_eq!(print.apcer, Some(print.verdicts.live as f64));
     assert_eq!(liveness.attacks[1].apcer, None, "no rate of no pictures");
     assert_eq!(liveness.worst_apcer, print.apcer);
+}
+
+/// The picture as a print that is held before a wall: fewer tones, a dot screen, white margins.
+fn printed(rgb: &Rgb) -> Rgb {
+    let Size { width, height } = rgb.size();
+    let edge = width / 8;
+    let mut out = Rgb::black(Size::new(width, height));
+    let inner = (width - 2 * edge, height - 2 * edge);
+    for (i, px) in out.data_mut().as_chunks_mut::<3>().0.iter_mut().enumerate() {
+        let (x, y) = (i as u32 % width, i as u32 / width);
+        let within = (edge..width - edge).contains(&x) && (edge..height - edge).contains(&y);
+        let margin =
+            (edge / 2..width - edge / 2).contains(&x) && (edge / 2..height - edge / 2).contains(&y);
+        *px = match (within, margin) {
+            (true, _) => {
+                let (x, y) = (x - edge, y - edge);
+                let at = (x * width / inner.0, y * height / inner.1);
+                let dots = if (x / 2 + y / 2) % 2 == 0 { 12 } else { -12 };
+                let seen = rgb.pixel(at.0.into(), at.1.into());
+                // Ink is never quite black, paper never quite white.
+                seen.map(|v| ((i32::from(v) * 6 / 10) + 55 + dots).clamp(0, 255) as u8)
+            }
+            (false, true) => [235, 233, 228],
+            (false, false) => [120, 118, 110],
+        };
+    }
+    out
+}
+
+/// The picture on a screen: bluish, stripes of pixels against the camera's, a dark frame.
+fn on_a_screen(rgb: &Rgb) -> Rgb {
+    let Size { width, height } = rgb.size();
+    let edge = width / 10;
+    let mut out = Rgb::black(Size::new(width, height));
+    for (i, px) in out.data_mut().as_chunks_mut::<3>().0.iter_mut().enumerate() {
+        let (x, y) = (i as u32 % width, i as u32 / width);
+        if !(edge..width - edge).contains(&x) || !(edge..height - edge).contains(&y) {
+            *px = [18, 18, 20];
+            continue;
+        }
+        let (u, v) = (x - edge, y - edge);
+        let at = (
+            u * width / (width - 2 * edge),
+            v * height / (height - 2 * edge),
+        );
+        let stripe = 1.0 + 0.25 * (u as f32 * 1.9 + v as f32 * 0.3).sin();
+        let [r, g, b] = rgb.pixel(at.0.into(), at.1.into()).map(f32::from);
+        *px = [r * 0.85, g * 0.95, b * 1.1 + 12.0].map(|v| (v * stripe).clamp(0.0, 255.0) as u8);
+    }
+    out
+}
+
+/// Prints and screens that were made by the two functions above: what is asserted is that every
+/// picture is counted once, under its kind, and that the rates are those of the counts. The rates
+/// themselves say little, for nobody attacks like that.
+#[test]
+fn made_up_attacks_are_counted_by_kind() {
+    let (Some(home), Some(data)) = (home(), shared("data/faces/people/train")) else {
+        return;
+    };
+    let Some(models) = pack_with_liveness(&home) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for person in fs::read_dir(data).unwrap() {
+        for file in fs::read_dir(person.unwrap().path()).unwrap() {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            let limits = DecodeLimits::default();
+            let rgb = Picture::decode(&bytes, Exif::Apply, &limits)
+                .unwrap()
+                .into_rgb();
+            for (kind, rgb) in [
+                ("genuine", rgb.clone()),
+                ("attack-print", printed(&rgb)),
+                ("attack-screen", on_a_screen(&rgb)),
+            ] {
+                let to = folder.path().join("liveness").join(kind);
+                fs::create_dir_all(&to).unwrap();
+                let jpeg = encode_jpeg(&rgb, 90).unwrap().bytes;
+                fs::write(to.join(format!("{count}.jpg")), &jpeg).unwrap();
+            }
+            count += 1;
+        }
+    }
+    println!("Made-up attacks: these rates say that they are counted, not how good a model is.");
+    let report = measured(&vision(models.path()).unwrap(), folder.path());
+    let liveness = report.liveness.unwrap();
+    let all = |seen: eval::Presented| seen.live + seen.attack + seen.unknown + seen.unreadable;
+    assert_eq!(all(liveness.genuine), count);
+    let genuine = liveness.genuine;
+    let rate = |part: u64, other: u64| Some(part as f64 / (part + other) as f64);
+    assert_eq!(liveness.bpcer, rate(genuine.attack, genuine.live));
+    // Of nine photographs of people most pass for people.
+    assert!(liveness.bpcer.unwrap() < 0.5, "{genuine:?}");
+    let kinds: Vec<&str> = liveness.attacks.iter().map(|a| a.kind.as_str()).collect();
+    assert_eq!(kinds, ["print", "screen"]);
+    let mut worst = 0.0;
+    for attack in &liveness.attacks {
+        let seen = attack.verdicts;
+        assert_eq!(all(seen), count, "{}", attack.kind);
+        assert!(seen.live + seen.attack > 0, "{}: {seen:?}", attack.kind);
+        assert_eq!(
+            attack.apcer,
+            rate(seen.live, seen.attack),
+            "{}",
+            attack.kind
+        );
+        worst = f64::max(worst, attack.apcer.unwrap());
+    }
+    assert_eq!(liveness.worst_apcer, Some(worst));
 }
 
 #[test]
