@@ -490,17 +490,10 @@ fn parts_of_people_are_not_counted() {
         ("people/test/kit_with_rose.jpg", 2),
         ("two_people.jpg", 2),
     ] {
-        let path = folder.join(file);
-        let report = vision
-            .look(
-                &load(&path),
-                Given::Nothing,
-                &wanted,
-                &LookLimits::default(),
-            )
-            .unwrap();
-        let count = report.count.map(|people| people.len());
-        println!("{file}: {count:?}");
+        let picture = load(&folder.join(file));
+        let limits = LookLimits::default();
+        let report = vision.look(&picture, Given::Nothing, &wanted, &limits);
+        let count = report.unwrap().count.map(|people| people.len());
         assert_eq!(count, Some(want), "{file}");
     }
 }
