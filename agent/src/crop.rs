@@ -69,7 +69,7 @@ impl HeldFrame {
     pub fn jpeg(&self, side: u32, quality: u8) -> Result<Jpeg, goshawk_models::JpegError> {
         let size = self.frame.size();
         let mut rgb = Rgb::default();
-        self.frame.region(whole(size), fit(size, side), &mut rgb);
+        self.frame.region(size.into(), fit(size, side), &mut rgb);
         encode_jpeg(&rgb, quality)
     }
 }
@@ -85,15 +85,6 @@ fn fit(size: Size, side: u32) -> Size {
         u32::try_from(scaled).unwrap_or(side).max(1)
     };
     Size::new(scaled(size.width), scaled(size.height))
-}
-
-fn whole(size: Size) -> Rect {
-    Rect {
-        x: 0,
-        y: 0,
-        width: size.width,
-        height: size.height,
-    }
 }
 
 /// The aligned face of `landmarks`.
@@ -116,7 +107,7 @@ impl Window {
             .map(|roi| roi.to_rect(size))
             .filter(|area| area.width > 0 && area.height > 0);
         Self {
-            area: area.unwrap_or_else(|| whole(size)),
+            area: area.unwrap_or_else(|| size.into()),
             frame,
         }
     }

@@ -163,6 +163,18 @@ pub struct Rect {
     pub height: u32,
 }
 
+impl From<Size> for Rect {
+    /// All of a picture of that size.
+    fn from(size: Size) -> Self {
+        Self {
+            x: 0,
+            y: 0,
+            width: size.width,
+            height: size.height,
+        }
+    }
+}
+
 impl From<Rect> for BBox {
     fn from(rect: Rect) -> Self {
         Self::new(

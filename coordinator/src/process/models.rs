@@ -20,8 +20,9 @@ use super::extract::{
     PictureKind, PictureOptions, SampleTraits, Seen, SeenPerson,
 };
 
-/// Tile side of the second look, in pixels.
-const SECOND_LOOK: u32 = 512;
+/// A face may be too small for the whole picture at the detector's input size: where there seems
+/// to be nobody, tiles of 512 pixels are looked through as well.
+const TWICE: Tiling = Tiling::TilesIfNobody { size: 512 };
 
 /// Decodes pictures and runs the models on them.
 pub struct ModelExtractor {
@@ -54,27 +55,19 @@ impl ModelExtractor {
             (PictureKind::Scene, true, false) => Given::Bodies(&ask.bodies),
             (PictureKind::Scene, false, false) => Given::Both(&ask.faces, &ask.bodies),
         };
-        let look = |tiles| {
-            let limits = LookLimits {
-                detect: DetectOptions {
-                    tiles,
-                    max_faces: MOST_FACES,
-                    ..DetectOptions::default()
-                },
-                largest_face_only: ask.best_only,
-                ..LookLimits::default()
-            };
-            self.vision
-                .look(picture, given, &ask.wanted, &limits)
-                .map_err(failed)
-        };
-        let report = look(Tiling::Whole)?;
         let is_searched = matches!(given, Given::Nothing | Given::Bodies(_)) && ask.wanted.faces();
-        if is_searched && report.people.iter().all(|person| person.face.is_none()) {
-            // A face may be too small for the whole picture at the detector's input size.
-            return look(Tiling::Tiles { size: SECOND_LOOK });
-        }
-        Ok(report)
+        let limits = LookLimits {
+            detect: DetectOptions {
+                tiles: if is_searched { TWICE } else { Tiling::Whole },
+                max_faces: MOST_FACES,
+                ..DetectOptions::default()
+            },
+            largest_face_only: ask.best_only,
+            ..LookLimits::default()
+        };
+        self.vision
+            .look(picture, given, &ask.wanted, &limits)
+            .map_err(failed)
     }
 
     /// A sample that was given as a picture: no detection, and its own pixels where it has the
@@ -85,13 +78,7 @@ impl ModelExtractor {
         if picture.size() == side {
             warp = picture.into_rgb();
         } else {
-            let whole = goshawk_proto::geometry::Rect {
-                x: 0,
-                y: 0,
-                width: picture.size().width,
-                height: picture.size().height,
-            };
-            picture.region(whole, side, &mut warp);
+            picture.region(picture.size().into(), side, &mut warp);
         }
         Ok(PictureFace {
             rect: None,
@@ -134,25 +121,18 @@ impl Extractor for ModelExtractor {
                 faces: vec![self.sample(picture)?],
             });
         }
-        let look = |tiles| {
-            let options = DetectOptions {
-                tiles,
-                ..DetectOptions::default()
-            };
-            let found = self
-                .vision
-                .faces()
-                .detect(&[&picture as &dyn Pixels], &options)
-                .map_err(failed)?;
-            Ok::<_, ExtractError>(found.into_iter().next().unwrap_or_default())
+        let options = DetectOptions {
+            tiles: TWICE,
+            ..DetectOptions::default()
         };
-        let mut found = look(Tiling::Whole)?;
-        if found.is_empty() {
-            // A face may be too small for the whole picture at the detector's input size.
-            found = look(Tiling::Tiles { size: SECOND_LOOK })?;
-        }
+        let found = self
+            .vision
+            .faces()
+            .detect(&[&picture as &dyn Pixels], &options)
+            .map_err(failed)?;
         let faces = found
             .iter()
+            .flatten()
             .map(|face| self.face(&picture, face))
             .collect::<Result<_, _>>()?;
         Ok(DetectedPicture { size, faces })

@@ -17,7 +17,7 @@ use crate::{
     runtime::{InferError, Model, ModelError},
 };
 
-use super::{Opener, normalisation};
+use super::{Opener, check_side, normalisation};
 
 /// Overlap from which two boxes are one person, where the manifest names none.
 const OVERLAP: f32 = 0.4;
@@ -33,11 +33,11 @@ pub struct Centernet {
 impl Centernet {
     /// Opens the model.
     pub(crate) fn open(opener: &Opener<'_>, manifest: &Manifest) -> Result<Self, ModelError> {
-        let how = normalisation(manifest, SIDE)?;
+        check_side(manifest, SIDE)?;
         let outputs = [("detections", vec![DETECTIONS, VALUES])];
         Ok(Self {
             model: opener.model(manifest, &outputs)?,
-            how,
+            how: normalisation(manifest)?,
             overlap: manifest.decision.map_or(OVERLAP, |d| d.overlap),
             scratch: Scratch::default(),
         })
@@ -48,12 +48,7 @@ impl Centernet {
         if size.width == 0 || size.height == 0 {
             return Ok(Vec::new());
         }
-        let whole = Rect {
-            x: 0,
-            y: 0,
-            width: size.width,
-            height: size.height,
-        };
+        let whole = Rect::from(size);
         let mut found = Vec::new();
         self.scratch.with(|(rgb, input)| {
             picture.region(whole, Size::new(SIDE, SIDE), rgb);

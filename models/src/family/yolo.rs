@@ -5,7 +5,7 @@ use goshawk_proto::{
     picture::{Pixels, Rgb},
 };
 
-use super::{Opener, any_size, refuse, scratch::Scratch};
+use super::{Opener, normalisation, refuse, scratch::Scratch};
 use crate::{
     manifest::{Family, Manifest},
     post::{
@@ -55,7 +55,7 @@ impl Yolo {
         };
         Ok(Self {
             model: opener.model(manifest, &[("predictions", sides)])?,
-            how: any_size(manifest)?,
+            how: normalisation(manifest)?,
             fitting: Fitting::of(&manifest.input),
             family: manifest.family,
             floor: manifest.decision.map_or(0.0, |d| d.score),
@@ -65,16 +65,10 @@ impl Yolo {
     }
 
     fn picture(&self, picture: &dyn Pixels, min_score: f32) -> Result<Vec<Thing>, InferError> {
-        let Size { width, height } = picture.size();
-        if width == 0 || height == 0 {
+        let whole = Rect::from(picture.size());
+        if whole.width == 0 || whole.height == 0 {
             return Ok(Vec::new());
         }
-        let whole = Rect {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        };
         let fit = Letterbox::fit(whole, &self.fitting);
         let mut found = Vec::new();
         self.scratch.with(|(rgb, input)| {
