@@ -42,6 +42,12 @@ pub enum Tiling {
         /// Sides in pixels; no less than 128, and doubled where a picture would need more than 64.
         size: u32,
     },
+    /// As a whole, and once more in tiles where that shows nobody: the cost of tiles is paid for
+    /// the pictures without large faces alone.
+    TilesIfNobody {
+        /// As of [`Tiling::Tiles`].
+        size: u32,
+    },
 }
 
 /// What to look for, and what counts.
@@ -135,12 +141,31 @@ impl FaceAnalyzer {
         pictures: &[&dyn Pixels],
         options: &DetectOptions,
     ) -> Result<Vec<Vec<Face>>, InferError> {
+        let size = match options.tiles {
+            Tiling::Whole => return self.detect_by(pictures, None, options),
+            Tiling::Tiles { size } => return self.detect_by(pictures, Some(size), options),
+            Tiling::TilesIfNobody { size } => size,
+        };
+        let mut found = self.detect_by(pictures, None, options)?;
+        let nobody = found.iter().zip(pictures).filter(|(f, _)| f.is_empty());
+        let again: Vec<&dyn Pixels> = nobody.map(|(_, picture)| *picture).collect();
+        if !again.is_empty() {
+            let more = self.detect_by(&again, Some(size), options)?;
+            let nobody = found.iter_mut().filter(|f| f.is_empty());
+            nobody.zip(more).for_each(|(faces, more)| *faces = more);
+        }
+        Ok(found)
+    }
+
+    fn detect_by(
+        &self,
+        pictures: &[&dyn Pixels],
+        tile: Option<u32>,
+        options: &DetectOptions,
+    ) -> Result<Vec<Vec<Face>>, InferError> {
         let search = Search {
             min_score: options.min_score,
-            tile: match options.tiles {
-                Tiling::Whole => None,
-                Tiling::Tiles { size } => Some(size),
-            },
+            tile,
             most: options.max_faces,
         };
         let mut found = self.detector.find(pictures, &search)?;

@@ -2,26 +2,25 @@
 //! about 10 pixels of the input.
 
 use goshawk_proto::{
-    geometry::{Rect, Size},
-    picture::{Pixels, Rgb},
+    geometry::{BBox, Size},
+    picture::Pixels,
 };
 
-use super::{Opener, any_size, refuse, scratch::Scratch, search::search};
+use super::{
+    Opener, refuse,
+    search::{RawFace, Searcher, Terms},
+};
 use crate::{
     manifest::{Family, Manifest},
     post::{
         found::{FoundFace, core},
         retinaface::{self, Prior},
         scrfd::{self, Grid},
-        suppress::{Overlap, suppress},
         ultraface,
     },
-    pre::{
-        letterbox::{Fitting, Letterbox},
-        tensor::{Normalisation, append_framed},
-    },
+    pre::letterbox::Letterbox,
     role::{Candidate, FaceDetector, Search},
-    runtime::{BatchAxis, InferError, Model, ModelError},
+    runtime::{BatchAxis, InferError, ModelError},
 };
 
 /// Overlap from which two boxes of one view are one face, where the manifest names none.
@@ -36,14 +35,8 @@ type Outputs = Vec<(String, Vec<usize>)>;
 
 /// The detector.
 pub struct WiderFaces {
-    model: Model,
-    how: Normalisation,
-    fitting: Fitting,
-    /// Least score that counts, whatever a caller asks for.
-    floor: f32,
-    overlap: f32,
+    searcher: Searcher<FoundFace>,
     reading: Reading,
-    scratch: Scratch<Buffers>,
 }
 
 /// How the outputs are read.
@@ -52,13 +45,6 @@ enum Reading {
     Scrfd(Vec<Grid>, bool),
     Retinaface(Vec<Prior>),
     Ultraface,
-}
-
-#[derive(Default)]
-struct Buffers {
-    rgb: Rgb,
-    input: Vec<f32>,
-    raw: Vec<FoundFace>,
 }
 
 impl WiderFaces {
@@ -91,48 +77,14 @@ impl WiderFaces {
             .iter()
             .map(|(m, s)| (m.as_str(), s.clone()))
             .collect();
+        let terms = Terms {
+            compared: MOST_COMPARED,
+            ..Terms::of(manifest, OVERLAP, MOST_PER_VIEW)
+        };
         Ok(Self {
-            model: opener.model_with(manifest, &outputs, BatchAxis::Optional)?,
-            how: any_size(manifest)?,
-            fitting: Fitting::of(&manifest.input),
-            floor: manifest.decision.map_or(0.0, |d| d.score),
-            overlap: manifest.decision.map_or(OVERLAP, |d| d.overlap),
+            searcher: Searcher::open(opener, manifest, &outputs, BatchAxis::Optional, terms)?,
             reading,
-            scratch: Scratch::default(),
         })
-    }
-
-    /// Appends what one view of the picture shows.
-    fn view(
-        &self,
-        picture: &dyn Pixels,
-        region: Rect,
-        min_score: f32,
-        buffers: &mut Buffers,
-        out: &mut Vec<Candidate>,
-    ) -> Result<(), InferError> {
-        let Buffers { rgb, input, raw } = buffers;
-        let fit = Letterbox::fit(region, &self.fitting);
-        picture.region(region, fit.content, rgb);
-        input.clear();
-        append_framed(input, rgb, &fit.frame, &self.how);
-        raw.clear();
-        self.model.run(1, input, |answers| {
-            self.read(answers, min_score.max(self.floor), raw)
-        })?;
-        if raw.len() > MOST_COMPARED {
-            raw.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
-            raw.truncate(MOST_COMPARED);
-        }
-        let overlap = Overlap::Union(self.overlap);
-        suppress(raw, overlap, MOST_PER_VIEW, |f| f.score, |f| f.bbox);
-        out.extend(raw.iter().map(|face| Candidate {
-            bbox: fit.bbox(core(face.bbox)),
-            score: face.score,
-            eyes: face.eyes().map(|p| fit.point(p)),
-            points: face.points.map(|points| points.map(|p| fit.point(p))),
-        }));
-        Ok(())
     }
 
     fn read(&self, answers: &[&[f32]], min_score: f32, raw: &mut Vec<FoundFace>) {
@@ -153,7 +105,7 @@ impl WiderFaces {
                 retinaface::decode((boxes, scores, points), priors, min_score, raw);
             }
             (Reading::Ultraface, [scores, boxes]) => {
-                ultraface::decode(scores, boxes, self.fitting.input, min_score, raw);
+                ultraface::decode(scores, boxes, self.searcher.size(), min_score, raw);
             }
             // The model answers with as many outputs as were asked for.
             _ => {}
@@ -201,20 +153,34 @@ fn scrfd(manifest: &Manifest, size: Size) -> Result<(Reading, Outputs), ModelErr
     Ok((Reading::Scrfd(grids, points), outputs))
 }
 
+impl RawFace for FoundFace {
+    fn score(&self) -> f32 {
+        self.score
+    }
+
+    fn bbox(&self) -> BBox {
+        self.bbox
+    }
+
+    fn candidate(&self, fit: &Letterbox) -> Candidate {
+        Candidate {
+            bbox: fit.bbox(core(self.bbox)),
+            score: self.score,
+            eyes: self.eyes().map(|p| fit.point(p)),
+            points: self.points.map(|points| points.map(|p| fit.point(p))),
+        }
+    }
+}
+
 impl FaceDetector for WiderFaces {
     fn find(
         &self,
         pictures: &[&dyn Pixels],
         wanted: &Search,
     ) -> Result<Vec<Vec<Candidate>>, InferError> {
-        // These files take one picture a run.
-        let one = |picture: &dyn Pixels| {
-            self.scratch.with(|buffers| {
-                search(picture, wanted, |region, out| {
-                    self.view(picture, region, wanted.min_score, buffers, out)
-                })
-            })
+        let read = |answers: &[&[f32]], min_score, raw: &mut Vec<FoundFace>| {
+            self.read(answers, min_score, raw);
         };
-        pictures.iter().map(|picture| one(*picture)).collect()
+        self.searcher.find(pictures, wanted, read)
     }
 }

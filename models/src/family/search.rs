@@ -1,39 +1,165 @@
-//! Searching a picture as a whole and in tiles, for any detector.
+//! Searching a picture for faces, as a whole and in tiles, with any detector that gives boxes.
 
 use goshawk_proto::{
-    geometry::{Rect, Size},
-    picture::Pixels,
+    geometry::{BBox, Rect, Size},
+    picture::{Pixels, Rgb},
 };
 
+use super::{Opener, normalisation, scratch::Scratch};
 use crate::{
+    manifest::Manifest,
     post::suppress::{Overlap, suppress},
-    pre::tiles::tiles,
+    pre::{
+        letterbox::{Fitting, Letterbox},
+        tensor::{Normalisation, append_framed},
+        tiles::tiles,
+    },
     role::{Candidate, Search},
-    runtime::InferError,
+    runtime::{BatchAxis, InferError, Model, ModelError},
 };
 
 /// Overlap over the smaller box from which boxes of different views are one face.
 const VIEW_OVERLAP: f32 = 0.45;
 
-/// Runs `view` over the whole picture and the tiles that are asked for, and merges what it
-/// appends: best first, each face once, no more than asked for.
-pub(super) fn search(
-    picture: &dyn Pixels,
-    search: &Search,
-    mut view: impl FnMut(Rect, &mut Vec<Candidate>) -> Result<(), InferError>,
-) -> Result<Vec<Candidate>, InferError> {
-    let mut found = Vec::new();
-    for region in views(picture.size(), search.tile) {
-        view(region, &mut found)?;
+/// A face as a network gives it, in pixels of its input.
+pub(super) trait RawFace {
+    /// 0 to 1.
+    fn score(&self) -> f32;
+    /// What is compared with other boxes of the same view.
+    fn bbox(&self) -> BBox;
+    /// The face in the picture's pixels.
+    fn candidate(&self, fit: &Letterbox) -> Candidate;
+}
+
+/// What of a network's boxes counts.
+pub(super) struct Terms {
+    /// Least score that counts, whatever a caller asks for.
+    pub(super) floor: f32,
+    /// Overlap from which two boxes of one view are one face.
+    pub(super) overlap: f32,
+    /// Most candidates that leave one view.
+    pub(super) most: usize,
+    /// Most boxes above the threshold that are compared with each other; the best ones are.
+    pub(super) compared: usize,
+}
+
+impl Terms {
+    /// The manifest's decision; `overlap` where it has none.
+    pub(super) fn of(manifest: &Manifest, overlap: f32, most: usize) -> Self {
+        Self {
+            floor: manifest.decision.map_or(0.0, |d| d.score),
+            overlap: manifest.decision.map_or(overlap, |d| d.overlap),
+            most,
+            compared: usize::MAX,
+        }
     }
-    suppress(
-        &mut found,
-        Overlap::Smaller(VIEW_OVERLAP),
-        search.most,
-        |c| c.score,
-        |c| c.bbox,
-    );
-    Ok(found)
+}
+
+/// A model that finds faces, with what its runs need.
+pub(super) struct Searcher<R> {
+    model: Model,
+    how: Normalisation,
+    fitting: Fitting,
+    terms: Terms,
+    scratch: Scratch<Buffers<R>>,
+}
+
+struct Buffers<R> {
+    rgb: Rgb,
+    input: Vec<f32>,
+    raw: Vec<R>,
+}
+
+impl<R> Default for Buffers<R> {
+    fn default() -> Self {
+        Self {
+            rgb: Rgb::default(),
+            input: Vec::new(),
+            raw: Vec::new(),
+        }
+    }
+}
+
+impl<R: RawFace> Searcher<R> {
+    /// Opens the model. `outputs` are meanings with their sides after the batch.
+    pub(super) fn open(
+        opener: &Opener<'_>,
+        manifest: &Manifest,
+        outputs: &[(&str, Vec<usize>)],
+        batch: BatchAxis,
+        terms: Terms,
+    ) -> Result<Self, ModelError> {
+        Ok(Self {
+            how: normalisation(manifest)?,
+            model: opener.model_with(manifest, outputs, batch)?,
+            fitting: Fitting::of(&manifest.input),
+            terms,
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// The input in pixels.
+    pub(super) fn size(&self) -> Size {
+        self.fitting.input
+    }
+
+    /// Faces of each picture, best first, each once, no more than asked for. `read` appends those
+    /// of at least a score from the answers to one view.
+    pub(super) fn find(
+        &self,
+        pictures: &[&dyn Pixels],
+        wanted: &Search,
+        read: impl Fn(&[&[f32]], f32, &mut Vec<R>),
+    ) -> Result<Vec<Vec<Candidate>>, InferError> {
+        // These files take one picture a run.
+        let one = |picture: &dyn Pixels| {
+            let mut found = Vec::new();
+            self.scratch.with(|buffers| {
+                views(picture.size(), wanted.tile)
+                    .into_iter()
+                    .try_for_each(|region| {
+                        let least = wanted.min_score.max(self.terms.floor);
+                        let read = |answers: &[&[f32]], raw: &mut Vec<R>| read(answers, least, raw);
+                        self.view(picture, region, read, buffers, &mut found)
+                    })
+            })?;
+            let overlap = Overlap::Smaller(VIEW_OVERLAP);
+            suppress(&mut found, overlap, wanted.most, |c| c.score, |c| c.bbox);
+            Ok(found)
+        };
+        pictures.iter().map(|picture| one(*picture)).collect()
+    }
+
+    /// Appends what one view of the picture shows.
+    fn view(
+        &self,
+        picture: &dyn Pixels,
+        region: Rect,
+        read: impl FnOnce(&[&[f32]], &mut Vec<R>),
+        buffers: &mut Buffers<R>,
+        found: &mut Vec<Candidate>,
+    ) -> Result<(), InferError> {
+        let Buffers { rgb, input, raw } = buffers;
+        let fit = Letterbox::fit(region, &self.fitting);
+        picture.region(region, fit.content, rgb);
+        input.clear();
+        append_framed(input, rgb, &fit.frame, &self.how);
+        raw.clear();
+        self.model.run(1, input, |answers| read(answers, raw))?;
+        let Terms {
+            overlap,
+            most,
+            compared,
+            ..
+        } = self.terms;
+        if raw.len() > compared {
+            raw.sort_unstable_by(|a, b| b.score().total_cmp(&a.score()));
+            raw.truncate(compared);
+        }
+        suppress(raw, Overlap::Union(overlap), most, R::score, R::bbox);
+        found.extend(raw.iter().map(|face| face.candidate(&fit)));
+        Ok(())
+    }
 }
 
 /// The whole picture, and tiles where they are smaller than it; none of an empty picture.
@@ -41,12 +167,7 @@ fn views(size: Size, tile: Option<u32>) -> Vec<Rect> {
     if size.width == 0 || size.height == 0 {
         return Vec::new();
     }
-    let whole = Rect {
-        x: 0,
-        y: 0,
-        width: size.width,
-        height: size.height,
-    };
+    let whole = Rect::from(size);
     let mut views = vec![whole];
     if let Some(tile) = tile {
         views.extend(tiles(size, tile).into_iter().filter(|t| *t != whole));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    Tiling,
     estimate::{Presence, Source, StillLiveness},
     post::mesh::{Mesh, POINTS},
     pre::affine::Affine,
@@ -26,6 +27,8 @@ use std::sync::{
 struct Fake {
     runs: AtomicUsize,
     faces: Vec<BBox>,
+    /// Faces that are only seen in tiles.
+    small: Vec<BBox>,
     things: Vec<Thing>,
     words: Vec<String>,
     shares: Vec<f32>,
@@ -48,7 +51,7 @@ impl FaceDetector for Fake {
     fn find(
         &self,
         pictures: &[&dyn Pixels],
-        _: &Search,
+        search: &Search,
     ) -> Result<Vec<Vec<Candidate>>, InferError> {
         self.run();
         let candidate = |bbox: &BBox| Candidate {
@@ -58,10 +61,14 @@ impl FaceDetector for Fake {
                 .map(|s| Point::new(bbox.x + bbox.width * s, bbox.y + bbox.height * 0.4)),
             points: None,
         };
-        Ok(vec![
-            self.faces.iter().map(candidate).collect();
-            pictures.len()
-        ])
+        let small = self.small.iter().filter(|_| search.tile.is_some());
+        let all: Vec<Candidate> = self.faces.iter().chain(small).map(candidate).collect();
+        // A picture of one pixel shows nobody.
+        let shown = |picture: &&dyn Pixels| match picture.size().width {
+            1 => Vec::new(),
+            _ => all.clone(),
+        };
+        Ok(pictures.iter().map(shown).collect())
     }
 }
 
@@ -312,6 +319,33 @@ fn only_what_is_wanted_is_run() {
         (world.detector.ran(), world.bodies.ran(), world.poser.ran()),
         (1, 1, 0)
     );
+}
+
+#[test]
+fn tiles_are_searched_only_where_the_whole_picture_shows_nobody() {
+    let found = |faces: Vec<BBox>, tiles| {
+        let detector = Arc::new(Fake {
+            faces,
+            small: vec![LEFT, RIGHT],
+            ..Fake::default()
+        });
+        let rest = Arc::new(Fake::default());
+        let analyzer = FaceAnalyzer::from_parts(detector.clone(), rest.clone(), rest);
+        let (empty, shown) = (Rgb::black(Size::new(1, 1)), picture());
+        let empty = Picture::from_rgb(empty);
+        let options = DetectOptions {
+            tiles,
+            ..DetectOptions::default()
+        };
+        let found = analyzer.detect(&[&shown, &empty, &shown], &options);
+        let counts: Vec<usize> = found.expect("it runs").iter().map(Vec::len).collect();
+        (counts, detector.ran())
+    };
+    let twice = Tiling::TilesIfNobody { size: 128 };
+    assert_eq!(found(vec![], Tiling::Whole), (vec![0, 0, 0], 1));
+    assert_eq!(found(vec![], twice), (vec![2, 0, 2], 2));
+    let far = BBox::new(200.0, 200.0, 50.0, 50.0);
+    assert_eq!(found(vec![far], twice), (vec![1, 0, 1], 2), "the empty one");
 }
 
 #[test]
