@@ -22,7 +22,7 @@ use std::path::Path;
 use goshawk_proto::{geometry::Size, picture::Rgb};
 
 use crate::{
-    manifest::{Batch, Layout, Manifest},
+    manifest::{Batch, DescriptorSpec, Layout, Manifest},
     pre::tensor::{Normalisation, append},
     runtime::{BatchAxis, Model, ModelError, ModelFile, Runtime, TensorSpec},
 };
@@ -99,7 +99,7 @@ impl Opener<'_> {
 
 /// Two inputs of noise, the same each time.
 fn noise(manifest: &Manifest) -> Result<Vec<f32>, ModelError> {
-    let how = any_size(manifest)?;
+    let how = normalisation(manifest)?;
     let mut picture = Rgb::black(Size::new(manifest.input.width, manifest.input.height));
     let mut input = Vec::new();
     let mut state = 1u32;
@@ -114,21 +114,27 @@ fn noise(manifest: &Manifest) -> Result<Vec<f32>, ModelError> {
     Ok(input)
 }
 
-/// How pixels become the input, which must be a square of `side`.
-fn normalisation(manifest: &Manifest, side: u32) -> Result<Normalisation, ModelError> {
-    if (manifest.input.width, manifest.input.height) != (side, side) {
-        return Err(refuse(
-            manifest,
-            "its family has another input size than its manifest says",
-        ));
+/// Refuses an input that is not the square of `side` that a family's numbers are made for.
+fn check_side(manifest: &Manifest, side: u32) -> Result<(), ModelError> {
+    if (manifest.input.width, manifest.input.height) == (side, side) {
+        return Ok(());
     }
-    any_size(manifest)
+    Err(refuse(
+        manifest,
+        "its family has another input size than its manifest says",
+    ))
 }
 
-/// How pixels become the input, whatever its size.
-fn any_size(manifest: &Manifest) -> Result<Normalisation, ModelError> {
+/// How pixels become the input.
+fn normalisation(manifest: &Manifest) -> Result<Normalisation, ModelError> {
     Normalisation::of(&manifest.input)
         .ok_or_else(|| refuse(manifest, "want one mean and one scale for each channel"))
+}
+
+/// What a network of descriptors says of them.
+fn descriptor(manifest: &Manifest) -> Result<DescriptorSpec, ModelError> {
+    let spec = manifest.descriptor.clone();
+    spec.ok_or_else(|| refuse(manifest, "its manifest has no descriptor section"))
 }
 
 fn refuse(manifest: &Manifest, reason: &'static str) -> ModelError {

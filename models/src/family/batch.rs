@@ -2,7 +2,7 @@
 
 use goshawk_proto::{geometry::Size, picture::Rgb};
 
-use super::{Opener, any_size, batch_limit, scratch::Scratch};
+use super::{Opener, batch_limit, normalisation, scratch::Scratch};
 use crate::{
     manifest::Manifest,
     pre::tensor::{Normalisation, append},
@@ -41,7 +41,7 @@ impl Batcher {
         outputs: &[(&str, Vec<usize>)],
     ) -> Result<Self, ModelError> {
         Ok(Self {
-            how: any_size(manifest)?,
+            how: normalisation(manifest)?,
             size: Size::new(manifest.input.width, manifest.input.height),
             batch: batch_limit(manifest),
             model: opener.model(manifest, outputs)?,

@@ -3,11 +3,11 @@
 
 use goshawk_proto::{
     descriptor::{DescriptorVersion, SimilarityCurve},
-    geometry::{Rect, Size},
+    geometry::Size,
     picture::Rgb,
 };
 
-use super::{Opener, batch::Batcher, refuse};
+use super::{Opener, batch::Batcher, descriptor, refuse};
 use crate::{
     manifest::{DescriptorSpec, Manifest},
     picture::resample,
@@ -23,10 +23,7 @@ struct Describer {
 
 impl Describer {
     fn open(opener: &Opener<'_>, manifest: &Manifest) -> Result<Self, ModelError> {
-        let spec = manifest
-            .descriptor
-            .clone()
-            .ok_or_else(|| refuse(manifest, "its manifest has no descriptor section"))?;
+        let spec = descriptor(manifest)?;
         let outputs = [("descriptor", vec![spec.length])];
         Ok(Self {
             batch: Batcher::open(opener, manifest, &outputs)?,
@@ -72,14 +69,7 @@ impl FaceDescriber for FaceNet {
     fn describe(&self, warps: &[&Rgb]) -> Result<Vec<Description>, InferError> {
         let mut out = Vec::with_capacity(warps.len());
         let draw = |warp: &&Rgb, size: Size, rgb: &mut Rgb| {
-            let Size { width, height } = warp.size();
-            let whole = Rect {
-                x: 0,
-                y: 0,
-                width,
-                height,
-            };
-            resample(warp, whole, size, rgb);
+            resample(warp, warp.size().into(), size, rgb);
         };
         self.0.run(warps, draw, |values| {
             out.push(Description {

@@ -1,78 +1,31 @@
 //! Face mesh: 468 points on a face crop that is turned upright, and whether it is a face.
 
-use goshawk_proto::{geometry::Size, picture::Rgb};
+use goshawk_proto::geometry::Size;
 
+use super::{Opener, batch::Batcher, check_side};
 use crate::{
-    family::scratch::Scratch,
     manifest::Manifest,
     post::mesh::{Mesh, POINTS, SIDE},
-    pre::{
-        affine::Affine,
-        crop::crop,
-        tensor::{Normalisation, append},
-    },
+    pre::{affine::Affine, crop::crop},
     role::{Candidate, FaceCrop, FaceMesher, MeshAnswer},
-    runtime::{InferError, Model, ModelError},
+    runtime::{InferError, ModelError},
 };
-
-use super::{Opener, batch_limit, normalisation};
 
 /// The crop's side as a multiple of the detector's box's longer one.
 const MARGIN: f32 = 1.5;
 
 /// The mesh network.
 pub struct Facemesh {
-    model: Model,
-    how: Normalisation,
-    batch: usize,
-    scratch: Scratch<Buffers>,
-}
-
-#[derive(Default)]
-struct Buffers {
-    region: Rgb,
-    rgb: Rgb,
-    input: Vec<f32>,
+    batch: Batcher,
 }
 
 impl Facemesh {
     /// Opens the model.
     pub(crate) fn open(opener: &Opener<'_>, manifest: &Manifest) -> Result<Self, ModelError> {
-        let how = normalisation(manifest, SIDE)?;
+        check_side(manifest, SIDE)?;
         let outputs = [("mesh", vec![POINTS * 3]), ("face_flag", vec![1])];
         Ok(Self {
-            model: opener.model(manifest, &outputs)?,
-            how,
-            batch: batch_limit(manifest),
-            scratch: Scratch::default(),
-        })
-    }
-
-    fn chunk(&self, crops: &[FaceCrop<'_>], out: &mut Vec<MeshAnswer>) -> Result<(), InferError> {
-        let maps: Vec<Affine> = crops.iter().map(|c| to_picture(&c.candidate)).collect();
-        self.scratch.with(|buffers| {
-            buffers.input.clear();
-            for (crop_of, map) in crops.iter().zip(&maps) {
-                crop(
-                    crop_of.picture,
-                    map,
-                    Size::new(SIDE, SIDE),
-                    &mut buffers.region,
-                    &mut buffers.rgb,
-                );
-                append(&mut buffers.input, &buffers.rgb, &self.how);
-            }
-            self.model.run(crops.len(), &buffers.input, |answers| {
-                let (Some(points), Some(flags)) = (answers.first(), answers.get(1)) else {
-                    return;
-                };
-                for ((raw, score), map) in points.chunks_exact(POINTS * 3).zip(*flags).zip(&maps) {
-                    out.push(MeshAnswer {
-                        mesh: Mesh::from_raw(raw, map),
-                        score: *score,
-                    });
-                }
-            })
+            batch: Batcher::open(opener, manifest, &outputs)?,
         })
     }
 }
@@ -88,9 +41,28 @@ fn to_picture(face: &Candidate) -> Affine {
 impl FaceMesher for Facemesh {
     fn meshes(&self, crops: &[FaceCrop<'_>]) -> Result<Vec<MeshAnswer>, InferError> {
         let mut out = Vec::with_capacity(crops.len());
-        for chunk in crops.chunks(self.batch) {
-            self.chunk(chunk, &mut out)?;
-        }
+        self.batch.run(
+            crops,
+            |face, canvas| {
+                let size = Size::new(SIDE, SIDE);
+                let (scratch, rgb) = (&mut canvas.scratch, &mut canvas.rgb);
+                let map = to_picture(&face.candidate);
+                crop(face.picture, &map, size, scratch, rgb);
+            },
+            |faces, answers| {
+                let [points, flags] = answers else { return };
+                let rows = points.chunks_exact(POINTS * 3).zip(*flags);
+                out.extend(
+                    faces
+                        .iter()
+                        .zip(rows)
+                        .map(|(face, (row, flag))| MeshAnswer {
+                            mesh: Mesh::from_raw(row, &to_picture(&face.candidate)),
+                            score: *flag,
+                        }),
+                );
+            },
+        )?;
         Ok(out)
     }
 }

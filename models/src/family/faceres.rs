@@ -2,21 +2,18 @@
 
 use goshawk_proto::{
     descriptor::{DescriptorVersion, SimilarityCurve},
-    geometry::{Rect, Size},
+    geometry::Size,
     picture::Rgb,
 };
 
+use super::{Opener, batch::Batcher, check_side, descriptor};
 use crate::{
-    family::scratch::Scratch,
     manifest::{DescriptorSpec, Manifest},
     picture::resample,
     post::faceres::attributes,
-    pre::tensor::{Normalisation, append},
     role::{Description, FaceDescriber},
-    runtime::{InferError, Model, ModelError},
+    runtime::{InferError, ModelError},
 };
-
-use super::{Opener, batch_limit, normalisation};
 
 /// Sides of the network's input in pixels.
 const SIDE: u32 = 224;
@@ -25,59 +22,37 @@ const AGES: usize = 100;
 
 /// The network.
 pub struct Faceres {
-    model: Model,
-    how: Normalisation,
+    batch: Batcher,
     spec: DescriptorSpec,
-    batch: usize,
-    scratch: Scratch<Buffers>,
-}
-
-#[derive(Default)]
-struct Buffers {
-    rgb: Rgb,
-    input: Vec<f32>,
 }
 
 impl Faceres {
     /// Opens the model.
     pub(crate) fn open(opener: &Opener<'_>, manifest: &Manifest) -> Result<Self, ModelError> {
-        let how = normalisation(manifest, SIDE)?;
-        let spec = manifest
-            .descriptor
-            .clone()
-            .ok_or_else(|| ModelError::Unsupported {
-                model: manifest.name.clone(),
-                reason: "its manifest has no descriptor section",
-            })?;
+        check_side(manifest, SIDE)?;
+        let spec = descriptor(manifest)?;
         let outputs = [
             ("descriptor", vec![spec.length]),
             ("gender", vec![1]),
             ("age", vec![AGES]),
         ];
         Ok(Self {
-            model: opener.model(manifest, &outputs)?,
-            how,
+            batch: Batcher::open(opener, manifest, &outputs)?,
             spec,
-            batch: batch_limit(manifest),
-            scratch: Scratch::default(),
         })
     }
+}
 
-    fn chunk(&self, warps: &[&Rgb], out: &mut Vec<Description>) -> Result<(), InferError> {
-        self.scratch.with(|buffers| {
-            buffers.input.clear();
-            for warp in warps {
-                let Size { width, height } = warp.size();
-                let whole = Rect {
-                    x: 0,
-                    y: 0,
-                    width,
-                    height,
-                };
-                resample(warp, whole, Size::new(SIDE, SIDE), &mut buffers.rgb);
-                append(&mut buffers.input, &buffers.rgb, &self.how);
-            }
-            self.model.run(warps.len(), &buffers.input, |answers| {
+impl FaceDescriber for Faceres {
+    fn describe(&self, warps: &[&Rgb]) -> Result<Vec<Description>, InferError> {
+        let mut out = Vec::with_capacity(warps.len());
+        self.batch.run(
+            warps,
+            |warp, canvas| {
+                let size = Size::new(SIDE, SIDE);
+                resample(warp, warp.size().into(), size, &mut canvas.rgb);
+            },
+            |_, answers| {
                 let [descriptors, genders, ages] = answers else {
                     return;
                 };
@@ -88,17 +63,8 @@ impl Faceres {
                         attributes: attributes(ages, *male),
                     });
                 }
-            })
-        })
-    }
-}
-
-impl FaceDescriber for Faceres {
-    fn describe(&self, warps: &[&Rgb]) -> Result<Vec<Description>, InferError> {
-        let mut out = Vec::with_capacity(warps.len());
-        for chunk in warps.chunks(self.batch) {
-            self.chunk(chunk, &mut out)?;
-        }
+            },
+        )?;
         Ok(out)
     }
 

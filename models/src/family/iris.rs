@@ -2,7 +2,7 @@
 
 use goshawk_proto::geometry::Size;
 
-use super::{Opener, batch::Batcher, refuse};
+use super::{Opener, batch::Batcher, check_side};
 use crate::{
     manifest::Manifest,
     post::{
@@ -39,9 +39,7 @@ struct Eye<'a> {
 impl Iris {
     /// Opens the model.
     pub(crate) fn open(opener: &Opener<'_>, manifest: &Manifest) -> Result<Self, ModelError> {
-        if (manifest.input.width, manifest.input.height) != (SIDE, SIDE) {
-            return Err(refuse(manifest, "its family wants an input of 64 x 64"));
-        }
+        check_side(manifest, SIDE)?;
         let outputs = [("points", vec![VALUES])];
         Ok(Self {
             batch: Batcher::open(opener, manifest, &outputs)?,

@@ -2,7 +2,7 @@
 
 use goshawk_proto::geometry::Size;
 
-use super::{Opener, batch::Batcher, refuse};
+use super::{Opener, batch::Batcher, check_side};
 use crate::{
     manifest::Manifest,
     post::movenet::{self, SIDE, VALUES},
@@ -22,9 +22,7 @@ pub struct Movenet {
 impl Movenet {
     /// Opens the model.
     pub(crate) fn open(opener: &Opener<'_>, manifest: &Manifest) -> Result<Self, ModelError> {
-        if (manifest.input.width, manifest.input.height) != (SIDE, SIDE) {
-            return Err(refuse(manifest, "its family wants an input of 192 x 192"));
-        }
+        check_side(manifest, SIDE)?;
         let outputs = [("keypoints", vec![VALUES / 3, 3])];
         Ok(Self {
             batch: Batcher::open(opener, manifest, &outputs)?,
