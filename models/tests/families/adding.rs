@@ -8,25 +8,16 @@ use std::{
 
 use goshawk_models::{
     ModelError, PackError, RuntimeOptions,
-    install::{AddError, Added, Home, Report, Wish, add},
+    install::{AddError, Added, Home, Wish, add},
     manifest::{self, Checksum, Role},
     pack::serving,
 };
 
 use crate::{
-    folder::{example, with_checksum},
+    folder::{Quiet, example, with_checksum},
     home,
     net::Net,
 };
-
-struct Quiet;
-
-impl Report for Quiet {
-    fn begin(&mut self, _what: &str) {}
-    fn tick(&mut self) {}
-    fn end(&mut self) {}
-    fn note(&mut self, _what: &str) {}
-}
 
 /// An empty home, and a folder with what an operator brings.
 struct World {

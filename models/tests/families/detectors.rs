@@ -1,10 +1,14 @@
 //! Detectors: a network that always sees the same thing, and where that lies in the picture.
 
 use goshawk_models::{
+    Pack,
     install::convert::onnx::Attribute,
-    role::{Search, Thing},
+    role::{Candidate, Search, Thing},
 };
-use goshawk_proto::geometry::{BBox, Point};
+use goshawk_proto::{
+    geometry::{BBox, Point},
+    picture::Pixels,
+};
 
 use crate::{
     folder::{example, open, painted},
@@ -16,6 +20,16 @@ const SEARCH: Search = Search {
     tile: None,
     most: 10,
 };
+
+fn faces(pack: &Pack, pictures: &[&dyn Pixels]) -> Vec<Vec<Candidate>> {
+    let detector = pack.face_detector().unwrap();
+    detector.find(pictures, &SEARCH).unwrap()
+}
+
+fn things(pack: &Pack, picture: &dyn Pixels) -> Vec<Thing> {
+    let detector = pack.body_detector().unwrap();
+    detector.find(&[picture], 0.3).unwrap().remove(0)
+}
 
 fn near(found: BBox, want: BBox) {
     let off = [
@@ -82,11 +96,7 @@ fn scrfd() {
     };
     // Twice the input's width: everything is twice as large in the picture.
     let picture = painted(1280, 720, |_, _| [0; 3]);
-    let found = pack
-        .face_detector()
-        .unwrap()
-        .find(&[&picture, &picture], &SEARCH)
-        .unwrap();
+    let found = faces(&pack, &[&picture, &picture]);
     assert_eq!((found.len(), found[0].len()), (2, 1), "{found:?}");
     let face = found[0][0];
     near(face.bbox, core(BBox::new(128.0, 48.0, 96.0, 96.0)));
@@ -110,11 +120,7 @@ fn scrfd_without_points() {
         return;
     };
     let picture = painted(640, 640, |_, _| [0; 3]);
-    let found = pack
-        .face_detector()
-        .unwrap()
-        .find(&[&picture], &SEARCH)
-        .unwrap();
+    let found = faces(&pack, &[&picture]);
     assert_eq!(found[0].len(), 1);
     assert!(found[0][0].points.is_none());
     assert!(found[0][0].eyes[0].x < found[0][0].eyes[1].x);
@@ -138,11 +144,7 @@ fn retinaface() {
         return;
     };
     let picture = painted(640, 640, |_, _| [0; 3]);
-    let found = pack
-        .face_detector()
-        .unwrap()
-        .find(&[&picture], &SEARCH)
-        .unwrap();
+    let found = faces(&pack, &[&picture]);
     assert_eq!(found[0].len(), 1, "{found:?}");
     near(found[0][0].bbox, core(BBox::new(-80.0, 16.0, 256.0, 256.0)));
     assert!(found[0][0].points.unwrap()[0].distance(Point::new(48.0, 16.0)) < 0.01);
@@ -172,12 +174,7 @@ fn yolox() {
     };
     // Half the input's height: scaled by two, and padded below.
     let picture = painted(320, 160, |_, _| [0; 3]);
-    let found = pack
-        .body_detector()
-        .unwrap()
-        .find(&[&picture], 0.3)
-        .unwrap()
-        .remove(0);
+    let found = things(&pack, &picture);
     assert_eq!(found.len(), 2, "{found:?}");
     assert_eq!(
         (found[0].class, found[1].class),
@@ -196,12 +193,7 @@ fn yolox_that_is_decoded_in_the_network() {
         return;
     };
     let picture = painted(320, 160, |_, _| [0; 3]);
-    let found = pack
-        .body_detector()
-        .unwrap()
-        .find(&[&picture], 0.3)
-        .unwrap()
-        .remove(0);
+    let found = things(&pack, &picture);
     near(found[0].bbox, BBox::new(44.0, 52.0, 32.0, 64.0));
 }
 
@@ -217,12 +209,7 @@ fn yolov8() {
     };
     // Padded above and below: the input's middle is the picture's.
     let picture = painted(320, 160, |_, _| [0; 3]);
-    let found = pack
-        .body_detector()
-        .unwrap()
-        .find(&[&picture], 0.3)
-        .unwrap()
-        .remove(0);
+    let found = things(&pack, &picture);
     assert_eq!(found.len(), 1);
     near(found[0].bbox, BBox::new(135.0, 30.0, 50.0, 100.0));
 }
@@ -251,12 +238,7 @@ fn the_padding_is_what_the_manifest_says() {
         return;
     };
     let white = painted(640, 320, |_, _| [255; 3]);
-    let found = pack
-        .body_detector()
-        .unwrap()
-        .find(&[&white], 0.3)
-        .unwrap()
-        .remove(0);
+    let found = things(&pack, &white);
     let want = (255.0 + 114.0) / 2.0 / 255.0;
     assert!(
         (found[0].score.get() - want).abs() < 0.01,

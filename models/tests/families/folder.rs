@@ -2,10 +2,22 @@
 
 use std::{fs, path::PathBuf};
 
-use goshawk_models::{Pack, PackError, Picture, RuntimeOptions, manifest::Checksum};
+use goshawk_models::{
+    Pack, PackError, Picture, RuntimeOptions, install::Report, manifest::Checksum,
+};
 use goshawk_proto::{geometry::Size, picture::Rgb};
 
 use crate::home;
+
+/// Says nothing of what the installer does.
+pub struct Quiet;
+
+impl Report for Quiet {
+    fn begin(&mut self, _what: &str) {}
+    fn tick(&mut self) {}
+    fn end(&mut self) {}
+    fn note(&mut self, _what: &str) {}
+}
 
 /// The text of a shipped example.
 pub fn example(name: &str) -> String {

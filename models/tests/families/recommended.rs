@@ -12,26 +12,15 @@ use std::{
 
 use goshawk_models::{
     RuntimeOptions,
-    install::{
-        DownloadError, Home, Offer, OfferError, RECOMMENDED, Report, Taken, Terms, in_place, take,
-    },
+    install::{DownloadError, Home, Offer, OfferError, RECOMMENDED, Taken, Terms, in_place, take},
     manifest::{self, Manifest},
 };
 
 use crate::{
-    folder::{example, with_checksum},
+    folder::{Quiet, example, with_checksum},
     home,
     net::Net,
 };
-
-struct Quiet;
-
-impl Report for Quiet {
-    fn begin(&mut self, _what: &str) {}
-    fn tick(&mut self) {}
-    fn end(&mut self) {}
-    fn note(&mut self, _what: &str) {}
-}
 
 /// How the server answers.
 #[derive(Clone)]
