@@ -10,6 +10,7 @@ use goshawk_proto::{
 };
 
 use crate::{
+    family::scratch::Scratch,
     pack::{Pack, PackError},
     post::{
         head_pose::head_pose,
@@ -110,16 +111,26 @@ pub struct FaceAnalyzer {
     detector: Arc<dyn FaceDetector>,
     mesher: Arc<dyn FaceMesher>,
     describer: Arc<dyn FaceDescriber>,
+    scratch: Arc<Scratch<Work>>,
+}
+
+/// What a detection needs and leaves behind for the next one.
+#[derive(Default)]
+struct Work {
+    candidates: Vec<Vec<Candidate>>,
+    /// Empty between detections.
+    crops: Vec<FaceCrop<'static>>,
+    answers: Vec<MeshAnswer>,
 }
 
 impl FaceAnalyzer {
     /// Opens what faces need: detector, mesh, descriptor.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
-        Ok(Self {
-            detector: Arc::from(pack.face_detector()?),
-            mesher: Arc::from(pack.face_mesher()?),
-            describer: Arc::from(pack.face_describer()?),
-        })
+        Ok(Self::from_parts(
+            Arc::from(pack.face_detector()?),
+            Arc::from(pack.face_mesher()?),
+            Arc::from(pack.face_describer()?),
+        ))
     }
 
     /// From parts: other models of the same roles.
@@ -132,6 +143,7 @@ impl FaceAnalyzer {
             detector,
             mesher,
             describer,
+            scratch: Arc::default(),
         }
     }
 
@@ -168,32 +180,52 @@ impl FaceAnalyzer {
             tile,
             most: options.max_faces,
         };
-        let mut found = self.detector.find(pictures, &search)?;
-        for candidates in &mut found {
+        self.scratch
+            .with(|work| self.detect_with(pictures, &search, options, work))
+    }
+
+    fn detect_with(
+        &self,
+        pictures: &[&dyn Pixels],
+        search: &Search,
+        options: &DetectOptions,
+        work: &mut Work,
+    ) -> Result<Vec<Vec<Face>>, InferError> {
+        let Work {
+            candidates,
+            crops,
+            answers,
+        } = work;
+        self.detector.find(pictures, search, candidates)?;
+        for candidates in &mut *candidates {
             candidates.retain(|c| c.bbox.width >= options.min_face);
             candidates.truncate(options.max_faces);
         }
-        let crops: Vec<FaceCrop<'_>> = pictures
-            .iter()
-            .zip(&found)
-            .flat_map(|(picture, faces)| {
-                faces.iter().map(|c| FaceCrop {
-                    picture: *picture,
-                    candidate: *c,
-                })
-            })
-            .collect();
-        let mut answers = self.mesher.meshes(&crops)?.into_iter();
-        let faces = |candidates: Vec<Candidate>| {
+        answers.clear();
+        let mut wanted = emptied(std::mem::take(crops));
+        wanted.extend(pictures.iter().zip(&*candidates).flat_map(|(picture, c)| {
+            let crop = |c: &Candidate| FaceCrop {
+                picture: *picture,
+                candidate: *c,
+            };
+            c.iter().map(crop)
+        }));
+        let done = self.mesher.meshes(&wanted, answers);
+        *crops = emptied(wanted);
+        done?;
+        let mut answers = answers.drain(..);
+        let faces = |candidates: &Vec<Candidate>| {
             let answers = answers.by_ref().take(candidates.len());
-            assemble(candidates.into_iter().zip(answers), options)
+            assemble(candidates.iter().zip(answers), options)
         };
-        Ok(found.into_iter().map(faces).collect())
+        Ok(candidates.iter().map(faces).collect())
     }
 
     /// Meshes of faces that are known to be there, one answer a crop, in order.
     pub fn meshes(&self, crops: &[FaceCrop<'_>]) -> Result<Vec<MeshAnswer>, InferError> {
-        self.mesher.meshes(crops)
+        let mut found = Vec::with_capacity(crops.len());
+        self.mesher.meshes(crops, &mut found)?;
+        Ok(found)
     }
 
     /// The aligned sample of a face, 250 × 250. Needs no model.
@@ -244,13 +276,19 @@ impl FaceAnalyzer {
     }
 }
 
+/// The same list without its content, for other lifetimes: collecting in place keeps its memory.
+fn emptied<'a>(mut crops: Vec<FaceCrop<'_>>) -> Vec<FaceCrop<'a>> {
+    crops.clear();
+    crops.into_iter().filter_map(|_| None).collect()
+}
+
 /// Candidates that the second stage confirms, each face once.
-fn assemble(
-    answers: impl Iterator<Item = (Candidate, MeshAnswer)>,
+fn assemble<'a>(
+    answers: impl Iterator<Item = (&'a Candidate, MeshAnswer)>,
     options: &DetectOptions,
 ) -> Vec<Face> {
     let mut faces: Vec<Face> = answers
-        .filter_map(|(c, answer)| face(&c, answer, options))
+        .filter_map(|(c, answer)| face(c, answer, options))
         .collect();
     suppress(
         &mut faces,

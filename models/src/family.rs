@@ -12,7 +12,7 @@ pub mod faces;
 pub mod iris;
 pub mod mini_fasnet;
 pub mod movenet;
-mod scratch;
+pub(crate) mod scratch;
 mod search;
 pub mod yolo;
 pub mod yunet;

@@ -40,12 +40,14 @@ pub struct Candidate {
 
 /// Finds faces.
 pub trait FaceDetector: Send + Sync {
-    /// Faces of each picture, best first, none twice.
+    /// Makes `found` the faces of each picture, best first, none twice. Its lists are used again;
+    /// after an error their content means nothing.
     fn find(
         &self,
         pictures: &[&dyn Pixels],
         search: &Search,
-    ) -> Result<Vec<Vec<Candidate>>, InferError>;
+        found: &mut Vec<Vec<Candidate>>,
+    ) -> Result<(), InferError>;
 }
 
 /// Where in a picture a mesh is to be put.
@@ -68,8 +70,9 @@ pub struct MeshAnswer {
 
 /// Puts points on faces.
 pub trait FaceMesher: Send + Sync {
-    /// One answer a crop, in order.
-    fn meshes(&self, crops: &[FaceCrop<'_>]) -> Result<Vec<MeshAnswer>, InferError>;
+    /// Appends one answer a crop, in order.
+    fn meshes(&self, crops: &[FaceCrop<'_>], found: &mut Vec<MeshAnswer>)
+    -> Result<(), InferError>;
 }
 
 /// A descriptor's values, not yet normalised, with what else the network says.

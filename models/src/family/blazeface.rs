@@ -69,12 +69,14 @@ impl FaceDetector for Blazeface {
         &self,
         pictures: &[&dyn Pixels],
         wanted: &Search,
-    ) -> Result<Vec<Vec<Candidate>>, InferError> {
-        self.0.find(pictures, wanted, |answers, min_score, raw| {
+        found: &mut Vec<Vec<Candidate>>,
+    ) -> Result<(), InferError> {
+        let read = |answers: &[&[f32]], min_score, raw: &mut Vec<_>| {
             if let [scores16, boxes16, scores32, boxes32] = answers {
                 decode_head(scores16, boxes16, 16, 2, min_score, raw);
                 decode_head(scores32, boxes32, 32, 6, min_score, raw);
             }
-        })
+        };
+        self.0.find(pictures, wanted, read, found)
     }
 }

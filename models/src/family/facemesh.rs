@@ -39,8 +39,11 @@ fn to_picture(face: &Candidate) -> Affine {
 }
 
 impl FaceMesher for Facemesh {
-    fn meshes(&self, crops: &[FaceCrop<'_>]) -> Result<Vec<MeshAnswer>, InferError> {
-        let mut out = Vec::with_capacity(crops.len());
+    fn meshes(
+        &self,
+        crops: &[FaceCrop<'_>],
+        found: &mut Vec<MeshAnswer>,
+    ) -> Result<(), InferError> {
         self.batch.run(
             crops,
             |face, canvas| {
@@ -52,7 +55,7 @@ impl FaceMesher for Facemesh {
             |faces, answers| {
                 let [points, flags] = answers else { return };
                 let rows = points.chunks_exact(POINTS * 3).zip(*flags);
-                out.extend(
+                found.extend(
                     faces
                         .iter()
                         .zip(rows)
@@ -62,8 +65,7 @@ impl FaceMesher for Facemesh {
                         }),
                 );
             },
-        )?;
-        Ok(out)
+        )
     }
 }
 

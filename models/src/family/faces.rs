@@ -177,10 +177,11 @@ impl FaceDetector for WiderFaces {
         &self,
         pictures: &[&dyn Pixels],
         wanted: &Search,
-    ) -> Result<Vec<Vec<Candidate>>, InferError> {
+        found: &mut Vec<Vec<Candidate>>,
+    ) -> Result<(), InferError> {
         let read = |answers: &[&[f32]], min_score, raw: &mut Vec<FoundFace>| {
             self.read(answers, min_score, raw);
         };
-        self.searcher.find(pictures, wanted, read)
+        self.searcher.find(pictures, wanted, read, found)
     }
 }

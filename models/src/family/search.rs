@@ -103,31 +103,29 @@ impl<R: RawFace> Searcher<R> {
         self.fitting.input
     }
 
-    /// Faces of each picture, best first, each once, no more than asked for. `read` appends those
-    /// of at least a score from the answers to one view.
+    /// Makes `found` the faces of each picture, best first, each once, no more than asked for.
+    /// `read` appends those of at least a score from the answers to one view.
     pub(super) fn find(
         &self,
         pictures: &[&dyn Pixels],
         wanted: &Search,
         read: impl Fn(&[&[f32]], f32, &mut Vec<R>),
-    ) -> Result<Vec<Vec<Candidate>>, InferError> {
+        found: &mut Vec<Vec<Candidate>>,
+    ) -> Result<(), InferError> {
+        let least = wanted.min_score.max(self.terms.floor);
+        let read = |answers: &[&[f32]], raw: &mut Vec<R>| read(answers, least, raw);
+        found.resize_with(pictures.len(), Vec::new);
         // These files take one picture a run.
-        let one = |picture: &dyn Pixels| {
-            let mut found = Vec::new();
+        for (picture, found) in pictures.iter().zip(found) {
+            found.clear();
             self.scratch.with(|buffers| {
                 views(picture.size(), wanted.tile)
-                    .into_iter()
-                    .try_for_each(|region| {
-                        let least = wanted.min_score.max(self.terms.floor);
-                        let read = |answers: &[&[f32]], raw: &mut Vec<R>| read(answers, least, raw);
-                        self.view(picture, region, read, buffers, &mut found)
-                    })
+                    .try_for_each(|region| self.view(*picture, region, read, buffers, found))
             })?;
             let overlap = Overlap::Smaller(VIEW_OVERLAP);
-            suppress(&mut found, overlap, wanted.most, |c| c.score, |c| c.bbox);
-            Ok(found)
-        };
-        pictures.iter().map(|picture| one(*picture)).collect()
+            suppress(found, overlap, wanted.most, |c| c.score, |c| c.bbox);
+        }
+        Ok(())
     }
 
     /// Appends what one view of the picture shows.
@@ -163,16 +161,13 @@ impl<R: RawFace> Searcher<R> {
 }
 
 /// The whole picture, and tiles where they are smaller than it; none of an empty picture.
-fn views(size: Size, tile: Option<u32>) -> Vec<Rect> {
-    if size.width == 0 || size.height == 0 {
-        return Vec::new();
-    }
+fn views(size: Size, tile: Option<u32>) -> impl Iterator<Item = Rect> {
     let whole = Rect::from(size);
-    let mut views = vec![whole];
-    if let Some(tile) = tile {
-        views.extend(tiles(size, tile).into_iter().filter(|t| *t != whole));
-    }
-    views
+    let parts = tile.into_iter().flat_map(move |tile| tiles(size, tile));
+    let is_empty = size.width == 0 || size.height == 0;
+    std::iter::once(whole)
+        .filter(move |_| !is_empty)
+        .chain(parts.filter(move |part| *part != whole))
 }
 
 #[cfg(test)]
@@ -182,10 +177,10 @@ mod tests {
     #[test]
     fn tiles_come_on_top_of_the_whole_picture() {
         let hd = Size::new(1280, 720);
-        assert_eq!(views(hd, None).len(), 1);
-        assert_eq!(views(hd, Some(512)).len(), 7);
+        assert_eq!(views(hd, None).count(), 1);
+        assert_eq!(views(hd, Some(512)).count(), 7);
         // A picture no larger than a tile is searched once, an empty one never.
-        assert_eq!(views(Size::new(300, 200), Some(512)).len(), 1);
-        assert!(views(Size::new(0, 200), Some(512)).is_empty());
+        assert_eq!(views(Size::new(300, 200), Some(512)).count(), 1);
+        assert_eq!(views(Size::new(0, 200), Some(512)).count(), 0);
     }
 }

@@ -82,9 +82,10 @@ impl FaceDetector for Yunet {
         &self,
         pictures: &[&dyn Pixels],
         wanted: &Search,
-    ) -> Result<Vec<Vec<Candidate>>, InferError> {
+        found: &mut Vec<Vec<Candidate>>,
+    ) -> Result<(), InferError> {
         let width = self.0.size().width;
-        self.0.find(pictures, wanted, |answers, min_score, raw| {
+        let read = |answers: &[&[f32]], min_score, raw: &mut Vec<_>| {
             for (stride, answers) in STRIDES.iter().zip(answers.as_chunks::<4>().0) {
                 let [class, object, boxes, points] = *answers;
                 let head = Head {
@@ -96,6 +97,7 @@ impl FaceDetector for Yunet {
                 let columns = (width / stride) as usize;
                 decode_head(&head, *stride, columns, min_score, raw);
             }
-        })
+        };
+        self.0.find(pictures, wanted, read, found)
     }
 }

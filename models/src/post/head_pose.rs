@@ -49,17 +49,20 @@ const PAIRS: usize = 2 * CANONICAL.len() - 11;
 /// Head pose in degrees, by the signs of [`HeadPose`]: the face is nodded by `pitch`, then turned
 /// by `yaw`, then tilted in the image by `roll`. `yaw` is within ±90, the others within ±180.
 pub fn head_pose(mesh: &Mesh) -> HeadPose {
-    let mut from = Vec::with_capacity(PAIRS);
-    let mut to = Vec::with_capacity(PAIRS);
+    let (mut from, mut to) = ([[0.0; 3]; PAIRS], [[0.0; 3]; PAIRS]);
+    let mut pairs = 0;
+    let mut add = |canonical, index| {
+        from[pairs] = canonical;
+        to[pairs] = position(mesh.point(index));
+        pairs += 1;
+    };
     for (index, mirror, [x, y, z]) in CANONICAL {
-        from.push([x, y, z]);
-        to.push(position(mesh.point(index)));
+        add([x, y, z], index);
         if mirror != index {
-            from.push([-x, y, z]);
-            to.push(position(mesh.point(mirror)));
+            add([-x, y, z], mirror);
         }
     }
-    angles(&rotation(&from, &to))
+    angles(&rotation(&from[..pairs], &to[..pairs]))
 }
 
 fn position(p: Point3) -> [f64; 3] {

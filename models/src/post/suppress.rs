@@ -23,8 +23,8 @@ impl Overlap {
     }
 }
 
-/// Sorts `found` by falling score and drops what overlaps something better. No more than `most`
-/// stay.
+/// Sorts `found` by falling score (of equal ones the leftmost and highest first) and drops what
+/// overlaps something better. No more than `most` stay. Takes no memory.
 pub fn suppress<T>(
     found: &mut Vec<T>,
     overlap: Overlap,
@@ -32,16 +32,24 @@ pub fn suppress<T>(
     score: impl Fn(&T) -> f32,
     bbox: impl Fn(&T) -> BBox,
 ) {
-    found.sort_by(|a, b| score(b).total_cmp(&score(a)));
-    let mut kept: Vec<BBox> = Vec::new();
-    found.retain(|candidate| {
-        let own = bbox(candidate);
-        let stays = kept.len() < most && !kept.iter().any(|other| overlap.same(&own, other));
-        if stays {
-            kept.push(own);
-        }
-        stays
+    // Stable sorting would take memory; where boxes lie makes the order as certain.
+    found.sort_unstable_by(|a, b| {
+        let (at, other) = (bbox(a), bbox(b));
+        score(b)
+            .total_cmp(&score(a))
+            .then(at.x.total_cmp(&other.x))
+            .then(at.y.total_cmp(&other.y))
     });
+    let mut kept = 0;
+    for index in 0..found.len() {
+        let own = bbox(&found[index]);
+        let covered = |other: &T| overlap.same(&own, &bbox(other));
+        if kept < most && !found[..kept].iter().any(covered) {
+            found.swap(kept, index);
+            kept += 1;
+        }
+    }
+    found.truncate(kept);
 }
 
 /// As [`suppress`] by intersection over union, but things of different classes may overlap: a

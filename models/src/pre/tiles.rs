@@ -12,22 +12,22 @@ pub const MAX_TILES: usize = 64;
 /// at least a quarter of their side, so an object up to that wide lies whole in one of them. A
 /// side shorter than a tile is covered by one. Where more than [`MAX_TILES`] would be needed,
 /// the tile's side is doubled until they suffice.
-pub fn tiles(picture: Size, size: u32) -> Vec<Rect> {
-    if picture.width == 0 || picture.height == 0 {
-        return Vec::new();
-    }
+pub fn tiles(picture: Size, size: u32) -> impl Iterator<Item = Rect> {
     let mut side = size.max(MIN_TILE);
-    loop {
-        let (across, down) = (steps(picture.width, side), steps(picture.height, side));
-        if across * down <= MAX_TILES as u64 {
-            return grid(picture, side, across, down);
-        }
+    let across_down = |side| (steps(picture.width, side), steps(picture.height, side));
+    let (mut across, mut down) = across_down(side);
+    while across * down > MAX_TILES as u64 {
         side = side.saturating_mul(2);
+        (across, down) = across_down(side);
     }
+    grid(picture, side, across, down)
 }
 
-/// How many tiles of `side` cover `length` with a quarter overlap.
+/// How many tiles of `side` cover `length` with a quarter overlap; none cover nothing.
 fn steps(length: u32, side: u32) -> u64 {
+    if length == 0 {
+        return 0;
+    }
     if length <= side {
         return 1;
     }
@@ -35,23 +35,15 @@ fn steps(length: u32, side: u32) -> u64 {
     u64::from(length - overlap).div_ceil(u64::from(side - overlap))
 }
 
-fn grid(picture: Size, side: u32, across: u64, down: u64) -> Vec<Rect> {
-    let mut out = Vec::with_capacity((across * down) as usize);
-    for row in 0..down {
-        for column in 0..across {
-            let width = side.min(picture.width);
-            let height = side.min(picture.height);
-            let x = spread(picture.width - width, column, across);
-            let y = spread(picture.height - height, row, down);
-            out.push(Rect {
-                x,
-                y,
-                width,
-                height,
-            });
-        }
-    }
-    out
+fn grid(picture: Size, side: u32, across: u64, down: u64) -> impl Iterator<Item = Rect> {
+    let width = side.min(picture.width);
+    let height = side.min(picture.height);
+    (0..across * down).map(move |tile| Rect {
+        x: spread(picture.width - width, tile % across, across),
+        y: spread(picture.height - height, tile / across, down),
+        width,
+        height,
+    })
 }
 
 /// Offset `index` of `count` spread evenly over 0..=`room`.
@@ -71,9 +63,9 @@ mod tests {
     #[test]
     fn the_measured_settings_take_the_measured_number_of_runs() {
         let hd = Size::new(1280, 720);
-        assert_eq!(tiles(hd, 512).len(), 6);
-        assert_eq!(tiles(hd, 384).len(), 15);
-        assert_eq!(tiles(hd, 256).len(), 28);
+        assert_eq!(tiles(hd, 512).count(), 6);
+        assert_eq!(tiles(hd, 384).count(), 15);
+        assert_eq!(tiles(hd, 256).count(), 28);
     }
 
     proptest! {
@@ -81,7 +73,7 @@ mod tests {
         fn every_pixel_is_covered_and_no_tile_sticks_out(
             width in 1u32..5000, height in 1u32..5000, size in 0u32..2000, fx in 0.0f32..1.0, fy in 0.0f32..1.0,
         ) {
-            let all = tiles(Size::new(width, height), size);
+            let all: Vec<Rect> = tiles(Size::new(width, height), size).collect();
             prop_assert!(!all.is_empty() && all.len() <= MAX_TILES);
             for t in &all {
                 prop_assert!(t.x + t.width <= width && t.y + t.height <= height);
@@ -93,15 +85,15 @@ mod tests {
 
         #[test]
         fn a_quarter_tile_object_is_whole_somewhere(width in 300u32..4000, x in 0.0f32..1.0) {
-            let all = tiles(Size::new(width, 200), 256);
+            let mut all = tiles(Size::new(width, 200), 256);
             let left = ((width - 64) as f32 * x) as u32;
-            prop_assert!(all.iter().any(|t| t.x <= left + 1 && left + 63 <= t.x + t.width));
+            prop_assert!(all.any(|t| t.x <= left + 1 && left + 63 <= t.x + t.width));
         }
     }
 
     #[test]
     fn absurd_sizes_end() {
-        assert!(tiles(Size::new(u32::MAX, u32::MAX), 1).len() <= MAX_TILES);
-        assert!(tiles(Size::new(0, 5), 100).is_empty());
+        assert!(tiles(Size::new(u32::MAX, u32::MAX), 1).count() <= MAX_TILES);
+        assert_eq!(tiles(Size::new(0, 5), 100).count(), 0);
     }
 }

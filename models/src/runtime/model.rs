@@ -7,7 +7,7 @@ use std::{
 };
 
 use ort::{
-    session::{HasSelectedOutputs, OutputSelector, RunOptions, Session},
+    session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionOutputs},
     value::{PrimitiveTensorElementType, TensorRef},
 };
 
@@ -21,6 +21,9 @@ use crate::manifest::{Checksum, Element, ModelFileError};
 
 /// Most outputs that a family reads.
 const MOST_OUTPUTS: usize = 16;
+
+/// Largest batch whose outputs are kept from run to run.
+const MOST_KEPT: usize = 4;
 
 /// How far an answer may differ with what it is computed together with, as a share of the
 /// output's largest value: other orders of summation.
@@ -59,10 +62,56 @@ pub(crate) struct Model {
 /// A session with what is kept for it.
 struct Slot {
     session: Session,
-    /// Names the outputs that are read, so that no others are computed.
-    options: RunOptions<HasSelectedOutputs>,
+    runs: Runs,
     ints: Vec<i32>,
     bytes: Vec<u8>,
+}
+
+/// How a session is run.
+struct Runs {
+    /// Names the outputs that are read, so that no others are computed.
+    plain: RunOptions<HasSelectedOutputs>,
+    /// For batches of one, two and so on the same, with the outputs of the first such run, which
+    /// the later ones write into: a run takes no memory for its answers.
+    kept: [Option<RunOptions<HasSelectedOutputs>>; MOST_KEPT],
+}
+
+impl Runs {
+    fn new(outputs: &[TensorSpec]) -> Result<Self, ort::Error> {
+        let selected = OutputSelector::no_default();
+        let selected = outputs.iter().fold(selected, |s, o| s.with(&o.name));
+        Ok(Self {
+            plain: RunOptions::new()?.with_outputs(selected),
+            kept: Default::default(),
+        })
+    }
+
+    fn options(&self, batch: usize) -> &RunOptions<HasSelectedOutputs> {
+        let kept = batch.checked_sub(1).and_then(|at| self.kept.get(at));
+        kept.and_then(Option::as_ref).unwrap_or(&self.plain)
+    }
+
+    /// Whether the answers to a batch are still to be kept.
+    fn lacks(&self, batch: usize) -> bool {
+        let kept = batch.checked_sub(1).and_then(|at| self.kept.get(at));
+        kept.is_some_and(Option::is_none)
+    }
+}
+
+/// The same run once more, into the tensors that these answers are.
+fn again(
+    outputs: &[TensorSpec],
+    mut answers: SessionOutputs<'_>,
+) -> Result<RunOptions<HasSelectedOutputs>, ort::Error> {
+    let selected = OutputSelector::no_default();
+    let selected = outputs.iter().fold(selected, |s, output| {
+        let selected = s.with(&output.name);
+        match answers.remove(&output.name) {
+            Some(tensor) => selected.preallocate(&output.name, tensor),
+            None => selected,
+        }
+    });
+    Ok(RunOptions::new()?.with_outputs(selected))
 }
 
 impl Model {
@@ -88,11 +137,9 @@ impl Model {
             let session = runtime.session(&bytes).map_err(refused)?;
             check_input(name, session.inputs(), &file.input, file.element, any)?;
             check_outputs(name, session.outputs(), &file.outputs, any)?;
-            let read = file.outputs.iter();
-            let outputs = read.fold(OutputSelector::no_default(), |s, o| s.with(&o.name));
             free.push(Slot {
                 session,
-                options: RunOptions::new().map_err(refused)?.with_outputs(outputs),
+                runs: Runs::new(&file.outputs).map_err(refused)?,
                 ints: Vec::new(),
                 bytes: Vec::new(),
             });
@@ -190,21 +237,21 @@ impl Model {
     ) -> Result<R, InferError> {
         let Slot {
             session,
-            options,
+            runs,
             ints,
             bytes,
         } = slot;
         match self.element {
-            Element::F32 => self.feed(session, options, batch, input, read),
+            Element::F32 => self.feed(session, runs, batch, input, read),
             Element::I32 => {
                 ints.clear();
                 ints.extend(input.iter().map(|v| v.round() as i32));
-                self.feed(session, options, batch, ints, read)
+                self.feed(session, runs, batch, ints, read)
             }
             Element::U8 => {
                 bytes.clear();
                 bytes.extend(input.iter().map(|v| v.round() as u8));
-                self.feed(session, options, batch, bytes, read)
+                self.feed(session, runs, batch, bytes, read)
             }
         }
     }
@@ -212,7 +259,7 @@ impl Model {
     fn feed<T: PrimitiveTensorElementType + Clone + std::fmt::Debug + 'static, R>(
         &self,
         session: &mut Session,
-        options: &RunOptions<HasSelectedOutputs>,
+        runs: &mut Runs,
         batch: usize,
         input: &[T],
         read: impl FnOnce(&[&[f32]]) -> R,
@@ -224,7 +271,7 @@ impl Model {
         let [a, b, c] = self.sides;
         let tensor = TensorRef::from_array_view(([batch, a, b, c], input)).map_err(fail)?;
         let answers = session
-            .run_with_options(ort::inputs![tensor], options)
+            .run_with_options(ort::inputs![tensor], runs.options(batch))
             .map_err(fail)?;
         let mut slices: [&[f32]; MOST_OUTPUTS] = [&[]; MOST_OUTPUTS];
         for (spec, slice) in self.outputs.iter().zip(&mut slices) {
@@ -241,7 +288,12 @@ impl Model {
                 });
             }
         }
-        Ok(read(&slices[..self.outputs.len()]))
+        let result = read(&slices[..self.outputs.len()]);
+        if runs.lacks(batch) {
+            let again = again(&self.outputs, answers).map_err(fail)?;
+            runs.kept[batch - 1] = Some(again);
+        }
+        Ok(result)
     }
 
     fn take(&self) -> Lease<'_> {

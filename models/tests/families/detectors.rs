@@ -23,7 +23,9 @@ const SEARCH: Search = Search {
 
 fn faces(pack: &Pack, pictures: &[&dyn Pixels]) -> Vec<Vec<Candidate>> {
     let detector = pack.face_detector().unwrap();
-    detector.find(pictures, &SEARCH).unwrap()
+    let mut found = Vec::new();
+    detector.find(pictures, &SEARCH, &mut found).unwrap();
+    found
 }
 
 fn things(pack: &Pack, picture: &dyn Pixels) -> Vec<Thing> {
