@@ -17,11 +17,11 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use goshawk_models::{
-    Pack, RuntimeOptions, UsageMeter,
+    Pack, Picture, RuntimeOptions, UsageMeter,
     manifest::Role,
     role::{
-        BodyCrop, BodyDetector, Classifier, EyeMesher, FaceCrop, FaceDescriber, FaceDetector,
-        FaceMesher, MeshedFace, Poser, Search, Subject as Seen,
+        BodyCrop, BodyDetector, Candidate, Classifier, EyeMesher, FaceCrop, FaceDescriber,
+        FaceDetector, FaceMesher, MeshAnswer, MeshedFace, Poser, Search, Subject as Seen,
     },
 };
 use goshawk_proto::detection::Gender;
@@ -182,19 +182,31 @@ impl Models {
         })
     }
 
-    /// One call of each model on the subject.
-    fn calls<'a>(&'a self, subject: &'a Subject) -> Vec<Call<'a>> {
-        let frame = &subject.frame;
+    fn faces_in(&self, picture: &Picture) -> anyhow::Result<Vec<Candidate>> {
         let search = Search {
             min_score: 0.4,
             tile: None,
             most: 64,
         };
+        let mut found = Vec::new();
+        self.faces.find(&[picture], &search, &mut found)?;
+        Ok(found.remove(0))
+    }
+
+    fn meshes(&self, crops: &[FaceCrop<'_>]) -> anyhow::Result<Vec<MeshAnswer>> {
+        let mut found = Vec::with_capacity(crops.len());
+        self.mesher.meshes(crops, &mut found)?;
+        Ok(found)
+    }
+
+    /// One call of each model on the subject.
+    fn calls<'a>(&'a self, subject: &'a Subject) -> Vec<Call<'a>> {
+        let frame = &subject.frame;
         vec![
             (
                 "blazeface",
                 Box::new(move || {
-                    let found = self.faces.find(&[frame], &search)?.remove(0);
+                    let found = self.faces_in(frame)?;
                     let best = found.first().context("no face")?.bbox.center();
                     Ok(vec![
                         100.0 * found.len() as f64,
@@ -206,7 +218,7 @@ impl Models {
             (
                 "facemesh",
                 Box::new(move || {
-                    let answer = self.mesher.meshes(&[subject.crop()])?.remove(0);
+                    let answer = self.meshes(&[subject.crop()])?.remove(0);
                     let nose = answer.mesh.context("no mesh")?.landmarks()[2];
                     let is_face = 100.0 * f64::from(u8::from(answer.score > 0.5));
                     Ok(vec![is_face, nose.x.into(), nose.y.into()])
@@ -316,7 +328,7 @@ impl Models {
         let crops: Vec<FaceCrop<'_>> = (0..BATCH).map(|_| subject.crop()).collect();
         let warps = [&subject.warp; BATCH];
         let mut figures = Batches::new();
-        let meshes = per_input(|n| Ok(drop(self.mesher.meshes(&crops[..n])?)))?;
+        let meshes = per_input(|n| Ok(drop(self.meshes(&crops[..n])?)))?;
         figures.insert("facemesh", meshes);
         let described = per_input(|n| Ok(drop(self.describer.describe(&warps[..n])?)))?;
         figures.insert("faceres", described);

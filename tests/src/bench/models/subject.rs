@@ -5,7 +5,7 @@ use std::{fs::File, io::Write, path::Path};
 use anyhow::{Context, ensure};
 use goshawk_models::{
     DecodeLimits, Exif, Mesh, Picture,
-    role::{Candidate, FaceCrop, Search},
+    role::{Candidate, FaceCrop},
     warp_face,
 };
 use goshawk_proto::{
@@ -41,18 +41,13 @@ impl Subject {
     /// the peer.
     pub fn prepare(home: &Path, models: &Models, folder: &Path) -> anyhow::Result<Self> {
         let frame = frame(&home.join("clip/portraits/grace_hopper.jpg"))?;
-        let search = Search {
-            min_score: 0.4,
-            tile: None,
-            most: 64,
-        };
-        let candidate = models.faces.find(&[&frame], &search)?.remove(0);
-        let candidate = *candidate.first().context("no face in the frame")?;
+        let found = models.faces_in(&frame)?;
+        let candidate = *found.first().context("no face in the frame")?;
         let crop = FaceCrop {
             picture: &frame,
             candidate,
         };
-        let mesh = models.mesher.meshes(&[crop])?.remove(0).mesh;
+        let mesh = models.meshes(&[crop])?.remove(0).mesh;
         let mesh = mesh.context("no mesh on the face")?;
         let body = models.bodies.find(&[&frame], BODY_SCORE)?.remove(0);
         let body = body.first().context("nobody in the frame")?.bbox;
