@@ -279,7 +279,7 @@ impl FaceAnalyzer {
 /// The same list without its content, for other lifetimes: collecting in place keeps its memory.
 fn emptied<'a>(mut crops: Vec<FaceCrop<'_>>) -> Vec<FaceCrop<'a>> {
     crops.clear();
-    crops.into_iter().filter_map(|_| None).collect()
+    crops.into_iter().map_while(|_| None).collect()
 }
 
 /// Candidates that the second stage confirms, each face once.

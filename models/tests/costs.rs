@@ -1,5 +1,6 @@
 //! What each step costs on this machine, printed; run with
-//! `cargo test --release -p goshawk-models --test costs -- --ignored --nocapture`.
+//! `cargo test --release -p goshawk-models --test costs -- --ignored --nocapture costs`, and for
+//! memory with the name `memory` and a number of sessions in `GOSHAWK_SESSIONS`.
 #![expect(clippy::print_stdout, reason = "it says what it measured")]
 
 #[path = "home/pack.rs"]
@@ -8,7 +9,10 @@ mod pack;
 
 use std::time::Instant;
 
-use goshawk_models::{DetectOptions, Picture, Tiling, face_quality, warp_face};
+use goshawk_models::{
+    DetectOptions, Estimation, Given, LookLimits, Pack, Picture, RuntimeOptions, Tiling, Vision,
+    Wanted, face_quality, warp_face,
+};
 use goshawk_proto::{
     geometry::{Rect, Size},
     picture::{Pixels, Rgb},
@@ -72,4 +76,40 @@ fn costs() {
     time("describe four", || {
         drop(analyzer.describe(&[&warp; 4]).unwrap())
     });
+}
+
+/// What this process holds of the machine's memory, in MiB; 0 where that is not told.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmRSS:"));
+    let kib = line.and_then(|l| l.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kib.unwrap_or_default() / 1024.0
+}
+
+#[test]
+#[ignore = "measures, decides nothing"]
+fn memory() {
+    let (Some(home), Some(picture)) = (pack::home(), portrait("astronaut.png")) else {
+        return;
+    };
+    let sessions = std::env::var("GOSHAWK_SESSIONS").map_or(1, |n| n.parse().unwrap());
+    let mut options = RuntimeOptions::at_home(&home);
+    options.sessions = sessions;
+    let begin = resident();
+    let pack = Pack::open(&home.join("models"), &options).unwrap();
+    let vision = Vision::open(&pack).unwrap();
+    println!("{sessions} sessions, opened: {:.0} MiB", resident() - begin);
+    let wanted = Wanted::these(&Estimation::ALL);
+    std::thread::scope(|scope| {
+        for _ in 0..sessions {
+            scope.spawn(|| {
+                let limits = LookLimits::default();
+                for _ in 0..4 {
+                    let given = Given::Nothing;
+                    vision.look(&picture, given, &wanted, &limits).unwrap();
+                }
+            });
+        }
+    });
+    println!("{sessions} sessions, used: {:.0} MiB", resident() - begin);
 }

@@ -328,9 +328,13 @@ impl Models {
         let crops: Vec<FaceCrop<'_>> = (0..BATCH).map(|_| subject.crop()).collect();
         let warps = [&subject.warp; BATCH];
         let mut figures = Batches::new();
-        let meshes = per_input(|n| Ok(drop(self.meshes(&crops[..n])?)))?;
+        let meshes = per_input(|n| self.meshes(&crops[..n]).map(drop))?;
         figures.insert("facemesh", meshes);
-        let described = per_input(|n| Ok(drop(self.describer.describe(&warps[..n])?)))?;
+        let described = per_input(|n| {
+            let found = self.describer.describe(&warps[..n])?;
+            drop(found);
+            Ok(())
+        })?;
         figures.insert("faceres", described);
         Ok(figures)
     }
