@@ -46,6 +46,10 @@ goshawk_proto::settings! {
         infer_batch: usize = "inference.batch", "4";
         /// Detections a second on each stream; in between the tracker goes on without. 0: every frame.
         detect_fps: f32 = "detect.fps", "8";
+        /// Longest time without a detection while nothing moves and nobody is seen; 0s: no turn is left out.
+        detect_still: Duration = "detect.still", "1s";
+        /// Change of brightness that is motion, in levels of 255, of any cell of a grid of 64 along the longer side.
+        detect_motion: f32 = "detect.motion", "6";
         /// Smallest face side looked for, in pixels of the frame: 16 to 1000. Smaller costs more.
         detect_min_face: f32 = "detect.min_face", "40";
         /// Least detector score of a face before the second-stage filter, 0 to 1.
@@ -130,6 +134,11 @@ impl Config {
             (0.0..=1000.0).contains(&self.detect_fps),
             "detect.fps",
             "want 0 to 1000",
+        );
+        check(
+            (1.0..=255.0).contains(&self.detect_motion),
+            "detect.motion",
+            "want 1 to 255",
         );
         check(
             (16.0..=1000.0).contains(&self.detect_min_face),

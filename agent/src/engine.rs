@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use goshawk_agent_core::motion::MotionSettings;
 use goshawk_models::{DetectOptions, FaceAnalyzer, Pack, PackError, RuntimeOptions, UsageMeter};
 
 use crate::{config::Config, cpu::StageTimes, infer::InferPool, stage::StageSettings};
@@ -54,6 +55,10 @@ pub fn start(
 pub fn stage_settings(config: &Config) -> StageSettings {
     StageSettings {
         detect_fps: (config.detect_fps > 0.0).then_some(config.detect_fps),
+        motion: (!config.detect_still.is_zero()).then_some(MotionSettings {
+            threshold: config.detect_motion,
+            longest: config.detect_still,
+        }),
         detect: DetectOptions {
             min_score: config.detect_min_score,
             min_mesh_score: config.detect_min_mesh_score,

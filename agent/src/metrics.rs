@@ -140,6 +140,7 @@ mod daemon;
 pub struct Metrics {
     decoded: Family<ByStream, Counter>,
     processed: Family<ByStream, Counter>,
+    still: Family<ByStream, Counter>,
     dropped: Family<ByStreamReason, Counter>,
     source_fps: Family<ByStream, Level>,
     detection: Family<ByStream, Histogram, fn() -> Histogram>,
@@ -171,6 +172,8 @@ pub struct StreamMetrics {
     pub decoded: Counter,
     /// Frames that went through the analysis, detected or coasted.
     pub processed: Counter,
+    /// Frames that were the detector's turn and that it was spared.
+    pub still: Counter,
     /// Frames a second out of the decoder.
     pub source_fps: Level,
     /// Seconds from asking for detections to having them.
@@ -195,6 +198,7 @@ impl Metrics {
         let metrics = Self {
             decoded: Family::default(),
             processed: Family::default(),
+            still: Family::default(),
             dropped: Family::default(),
             source_fps: Family::default(),
             detection: Family::new_with_constructor(durations),
@@ -228,6 +232,11 @@ impl Metrics {
             "frames_processed",
             "Frames analysed, detected or coasted",
             self.processed.clone(),
+        );
+        to.register(
+            "frames_still",
+            "Frames without a detection because nothing moved and nobody was there",
+            self.still.clone(),
         );
         to.register(
             "frames_dropped",
@@ -309,6 +318,7 @@ impl Metrics {
         StreamMetrics {
             decoded: self.decoded.get_or_create_owned(&by),
             processed: self.processed.get_or_create_owned(&by),
+            still: self.still.get_or_create_owned(&by),
             source_fps: self.source_fps.get_or_create_owned(&by),
             detection: self.detection.get_or_create_owned(&by),
             faces: self.faces.get_or_create_owned(&by),
@@ -331,6 +341,7 @@ impl Metrics {
         for family in [
             &self.decoded,
             &self.processed,
+            &self.still,
             &self.faces,
             &self.tracks,
             &self.bestshots,

@@ -12,6 +12,7 @@ use std::{
 use goshawk_agent_core::{
     bestshot::ShotDecision,
     event::{EventDraft, FrameInfo, ShotParts},
+    motion::{self, MotionGate, MotionSettings},
     schedule::{Schedule, ScheduleSettings},
     stage::{
         AnalysisSettings, FaceObservation, FrameObservations, Output, Shot, ShotRequest,
@@ -25,7 +26,7 @@ use goshawk_pipelines::Frame;
 use goshawk_proto::{
     event::{Event, Jpeg},
     geometry::Size,
-    picture::Rgb,
+    picture::{Pixels, Rgb},
     stream::{Analytics, PartSelection, StreamSpec},
     time::Timestamp,
 };
@@ -55,6 +56,8 @@ impl EventSink for crate::outbox::Outbox {
 pub struct StageSettings {
     /// Detections a second; `None`: every frame.
     pub detect_fps: Option<f32>,
+    /// When the detector is spared because nothing moves; `None`: never.
+    pub motion: Option<MotionSettings>,
     /// What the detector looks for; its tiles are chosen by the size of the frame.
     pub detect: DetectOptions,
     /// Extract descriptors here.
@@ -99,12 +102,22 @@ pub struct StageCounters {
 pub struct Stage {
     analyses: Vec<Analysis>,
     schedule: Schedule,
+    motion: Option<Motion>,
     spec: Arc<StreamSpec>,
     tools: StageTools,
     metrics: StreamMetrics,
     holder: FrameHolder,
     options: Option<(Size, DetectOptions)>,
     counters: StageCounters,
+}
+
+/// Sparing the detector where nothing moves.
+struct Motion {
+    gate: MotionGate,
+    /// The frame's grid of brightness.
+    cells: Rgb,
+    /// Whether the last detection, or the last attempt at one, leaves open that somebody is there.
+    may_be_busy: bool,
 }
 
 /// One analysis that the stream asks for.
@@ -146,6 +159,11 @@ impl Stage {
                 .map(|analytics| Analysis::new(&spec, analytics, full_frames))
                 .collect(),
             schedule: Schedule::new(schedule),
+            motion: tools.settings.motion.map(|settings| Motion {
+                gate: MotionGate::new(settings),
+                cells: Rgb::default(),
+                may_be_busy: true,
+            }),
             spec,
             tools,
             metrics,
@@ -164,7 +182,7 @@ impl Stage {
     pub fn handle_frame(&mut self, frame: &Frame) {
         self.counters.frames += 1;
         let faces = if self.schedule.handle_frame(frame.media_time()) {
-            self.detect(frame)
+            self.look(frame)
         } else {
             None
         };
@@ -186,14 +204,13 @@ impl Stage {
             self.send_ready(index);
         }
         self.metrics.processed.inc();
-        let open: usize = self
-            .analyses
-            .iter()
-            .map(|analysis| analysis.machine.open_tracks())
-            .sum();
-        self.metrics
-            .open_tracks
-            .set(i64::try_from(open).unwrap_or(i64::MAX));
+        let open = i64::try_from(self.open_tracks()).unwrap_or(i64::MAX);
+        self.metrics.open_tracks.set(open);
+    }
+
+    fn open_tracks(&self) -> usize {
+        let open = |analysis: &Analysis| analysis.machine.open_tracks();
+        self.analyses.iter().map(open).sum()
     }
 
     /// Ends every open track and sends what they have.
@@ -205,7 +222,8 @@ impl Stage {
         self.metrics.open_tracks.set(0);
     }
 
-    fn detect(&mut self, frame: &Frame) -> Option<Vec<FaceObservation>> {
+    /// What the detector sees in a frame whose turn it is, unless it is spared.
+    fn look(&mut self, frame: &Frame) -> Option<Vec<FaceObservation>> {
         let roi = self
             .spec
             .data
@@ -213,6 +231,33 @@ impl Stage {
             .as_ref()
             .and_then(|roi| roi.resolve(frame.size()));
         let window = Window::new(frame.clone(), roi);
+        if self.is_still(&window, frame) {
+            self.metrics.still.inc();
+            return None;
+        }
+        let faces = self.detect(frame, window);
+        if let Some(motion) = &mut self.motion {
+            motion.may_be_busy = !matches!(&faces, Some(faces) if faces.is_empty());
+        }
+        faces
+    }
+
+    /// Whether nothing moves in the window and nobody is there.
+    fn is_still(&mut self, window: &Window, frame: &Frame) -> bool {
+        let tracked = self.open_tracks() > 0;
+        let Some(motion) = &mut self.motion else {
+            return false;
+        };
+        let size = window.size();
+        let metered = Metered::new(window, &self.tools.times.convert);
+        metered.region(size.into(), motion::grid(size), &mut motion.cells);
+        let busy = tracked || motion.may_be_busy;
+        !motion
+            .gate
+            .handle_picture(frame.media_time(), &motion.cells, busy)
+    }
+
+    fn detect(&mut self, frame: &Frame, window: Window) -> Option<Vec<FaceObservation>> {
         let options = self.options_for(&window);
         let started = Instant::now();
         let answer = self.tools.pool.detect(Box::new(window.clone()), &options);
@@ -240,7 +285,7 @@ impl Stage {
     }
 
     fn options_for(&mut self, window: &Window) -> DetectOptions {
-        let size = goshawk_proto::picture::Pixels::size(window);
+        let size = window.size();
         match &self.options {
             Some((known, options)) if *known == size => *options,
             _ => {

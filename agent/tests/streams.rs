@@ -20,6 +20,7 @@ use goshawk_agent::{
     source::{Failure, FrameSource, OpenSource, SourceTools, StopSource},
     stage::{EventSink, StageSettings, StageTools},
 };
+use goshawk_agent_core::motion::MotionSettings;
 use goshawk_models::{DetectOptions, Face, FaceTraits, InferError};
 use goshawk_pipelines::{Frame, SourceStats};
 use goshawk_proto::{
@@ -89,7 +90,13 @@ impl FrameSource for Scripted {
         }
         let side = if self.script == "spoilt" { 66 } else { 64 };
         let time = Duration::from_millis(40 * self.frames);
-        let rgb = Rgb::black(Size::new(side, 64));
+        let mut rgb = Rgb::black(Size::new(side, 64));
+        if self.script == "moves" {
+            // A bright column that goes from left to right, again and again.
+            let column = self.frames as usize % 64;
+            let rows = rgb.data_mut().chunks_exact_mut(64 * 3);
+            rows.for_each(|row| row[column * 3..][..3].fill(200));
+        }
         let frame = Frame::from_rgb(rgb, self.frames, time, Timestamp::from_unix_micros(0));
         self.frames += 1;
         Ok(Some(frame))
@@ -111,10 +118,15 @@ impl FrameSource for Scripted {
 /// A fleet and the references that were opened.
 struct Yard {
     fleet: Fleet,
+    metrics: Metrics,
     opened: Arc<Mutex<Vec<String>>>,
 }
 
 fn yard(max_streams: usize) -> Yard {
+    yard_that(max_streams, None)
+}
+
+fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
     let opened = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&opened);
     let open: OpenSource = Arc::new(move |request| {
@@ -136,6 +148,7 @@ fn yard(max_streams: usize) -> Yard {
     let metrics = Metrics::new().0;
     let settings = StageSettings {
         detect_fps: None,
+        motion,
         detect: DetectOptions::default(),
         describe: false,
         full_frame_side: None,
@@ -154,7 +167,8 @@ fn yard(max_streams: usize) -> Yard {
         timeout: Duration::from_secs(10),
     };
     Yard {
-        fleet: Fleet::new(tools, metrics, max_streams),
+        fleet: Fleet::new(tools, metrics.clone(), max_streams),
+        metrics,
         opened,
     }
 }
@@ -221,6 +235,29 @@ fn bad_streams_disturb_no_other() {
     yard.until(spoilt, |one| one.counters.frames > 20);
     assert_eq!(yard.of(&good).unwrap().failure, None);
     assert_eq!(yard.of(&good).unwrap().counters.restarts, 0);
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+}
+
+#[test]
+fn a_still_scene_costs_a_detection_a_second_and_a_moving_one_all_of_them() {
+    let still = MotionSettings {
+        threshold: 6.0,
+        longest: Duration::from_secs(1),
+    };
+    let mut yard = yard_that(10, Some(still));
+    let (calm, lively) = (spec("good", 1, true), spec("moves", 1, true));
+    yard.assign(&[calm.clone(), lively.clone()]);
+    yard.until(&calm, |one| one.counters.frames > 100);
+    yard.until(&lively, |one| one.counters.frames > 100);
+    let spared = |spec: &StreamSpec| {
+        let of = yard.metrics.stream(spec.stream_id);
+        (of.still.get(), of.processed.get())
+    };
+    // One of 25, and the first two: what comes first might be anything.
+    let (spared_calm, all) = spared(&calm);
+    assert!(spared_calm >= all - all / 25 - 4, "{spared_calm} of {all}");
+    assert!(spared_calm <= all - all / 25, "{spared_calm} of {all}");
+    assert_eq!(spared(&lively).0, 0);
     assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
 }
 

@@ -5,6 +5,7 @@
 //!
 //! * [`supervise`]: whether a stream is open, retried, paused or given up;
 //! * [`schedule`]: which frames the detector sees;
+//! * [`motion`]: which of them are spared because nothing moves;
 //! * [`filter`]: which detections count;
 //! * [`track`]: which detections are one person;
 //! * [`bestshot`]: which pictures of a person are kept, and when they are sent;
@@ -18,6 +19,7 @@ pub mod bestshot;
 pub mod event;
 pub mod filter;
 pub mod liveness;
+pub mod motion;
 pub mod outbox;
 pub mod schedule;
 pub mod stage;

@@ -25,7 +25,10 @@ pub struct ModelUsage {
 /// Counts what models do. Clones share the counts: who opens models gives one to
 /// [`super::RuntimeOptions`] and keeps one to read.
 #[derive(Clone, Debug, Default)]
-pub struct UsageMeter(Arc<Mutex<Vec<(String, Arc<Counter>)>>>);
+pub struct UsageMeter(Arc<Mutex<Counters>>);
+
+/// By name, in the order in which models were opened.
+type Counters = Vec<(String, Arc<Counter>)>;
 
 /// The counters of one model.
 #[derive(Debug, Default)]
