@@ -10,6 +10,14 @@
 //! models of a pack share one `Budget`, so that never more than `threads` compute at a time,
 //! however many callers there are; the others wait.
 //!
+//! Memory: a session holds its own copy of the weights and its own working memory, and nothing in
+//! the library's safe interface lets two calls run on one session or share what sessions hold
+//! (its shared pre-packed weights are for initialisers handed over one by one, most of which the
+//! optimiser replaces). So a model has one session until two calls come together, and never more
+//! than calls that ever ran together. Measured: all models of the default pack opened take
+//! 180 MiB with one session each, after use 250; each further caller of all of them takes up to
+//! 190 MiB more. A run writes its answers into tensors that are kept.
+//!
 //! Accelerators: [`Provider`]s are asked for by name and tried in order. One that the library
 //! does not have, or whose own libraries or device are missing, is an error when the first model
 //! is opened. Operations that a provider has no code for run on the CPU, which is how ONNX
@@ -29,6 +37,7 @@ use ort::{
 mod budget;
 mod error;
 mod model;
+mod pool;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod provider;
@@ -59,7 +68,8 @@ pub struct RuntimeOptions {
     /// once.
     pub intra_threads: usize,
     /// Calls of one model that may run at the same time, 1 or more; further callers wait. Each
-    /// holds its own copy of the weights.
+    /// needs a session with its own copy of the weights; sessions beyond the first are opened
+    /// when so many calls first come together.
     pub sessions: usize,
     /// Threads that may compute at the same time in all models together; 0 for what the sessions
     /// of one model need, `sessions` times `intra_threads`.

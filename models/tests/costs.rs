@@ -100,16 +100,20 @@ fn memory() {
     let vision = Vision::open(&pack).unwrap();
     println!("{sessions} sessions, opened: {:.0} MiB", resident() - begin);
     let wanted = Wanted::these(&Estimation::ALL);
+    let look = || {
+        let limits = LookLimits::default();
+        for _ in 0..4 {
+            vision
+                .look(&picture, Given::Nothing, &wanted, &limits)
+                .unwrap();
+        }
+    };
+    look();
+    println!("used by one caller: {:.0} MiB", resident() - begin);
     std::thread::scope(|scope| {
         for _ in 0..sessions {
-            scope.spawn(|| {
-                let limits = LookLimits::default();
-                for _ in 0..4 {
-                    let given = Given::Nothing;
-                    vision.look(&picture, given, &wanted, &limits).unwrap();
-                }
-            });
+            scope.spawn(look);
         }
     });
-    println!("{sessions} sessions, used: {:.0} MiB", resident() - begin);
+    println!("used by {sessions}: {:.0} MiB", resident() - begin);
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Instant,
 };
 
@@ -14,6 +14,7 @@ use ort::{
 use super::{
     InferError, ModelError, Runtime,
     budget::Budget,
+    pool::Pool,
     spec::{TensorSpec, check_input, check_outputs},
     usage::Counter,
 };
@@ -47,16 +48,33 @@ pub(crate) struct ModelFile<'a> {
     pub(crate) outputs: Vec<TensorSpec>,
 }
 
-/// A model's sessions: a fixed number, handed out one call at a time.
+/// A model's sessions: as many as calls come together, up to a number.
 pub(crate) struct Model {
     name: String,
     sides: [usize; 3],
     element: Element,
     outputs: Vec<TensorSpec>,
-    free: Mutex<Vec<Slot>>,
-    returned: Condvar,
+    source: Source,
+    slots: Pool<Slot>,
     budget: Arc<Budget>,
     counter: Arc<Counter>,
+}
+
+/// Where further sessions come from.
+struct Source {
+    runtime: Runtime,
+    path: PathBuf,
+    sha256: Checksum,
+}
+
+impl Source {
+    /// A session on the file, which must be what it was.
+    fn session(&self, model: &str) -> Result<Session, ModelError> {
+        // The bytes that are checked are the bytes that are run.
+        let bytes = read_checked(&self.path, self.sha256)?;
+        let refused = |e: ort::Error| refused(&self.runtime, model, &e);
+        self.runtime.session(&bytes).map_err(refused)
+    }
 }
 
 /// A session with what is kept for it.
@@ -65,6 +83,17 @@ struct Slot {
     runs: Runs,
     ints: Vec<i32>,
     bytes: Vec<u8>,
+}
+
+impl Slot {
+    fn new(session: Session, outputs: &[TensorSpec]) -> Result<Self, ort::Error> {
+        Ok(Self {
+            session,
+            runs: Runs::new(outputs)?,
+            ints: Vec::new(),
+            bytes: Vec::new(),
+        })
+    }
 }
 
 /// How a session is run.
@@ -115,9 +144,8 @@ fn again(
 }
 
 impl Model {
-    /// Opens as many sessions on a file as the runtime says, checks the file's checksum and its
-    /// tensors' names, types and shapes, and lets each session run once, so that the first real
-    /// call finds everything in place.
+    /// Opens a file: checks its checksum and its tensors' names, types and shapes, and lets it run
+    /// once, so that the first real call finds everything in place.
     pub(crate) fn open(runtime: &Runtime, file: ModelFile<'_>) -> Result<Self, ModelError> {
         let ModelFile { name, any, .. } = file;
         let sides: [usize; 3] = match file.input.sides.as_slice().try_into() {
@@ -129,28 +157,22 @@ impl Model {
                 });
             }
         };
-        // The bytes that are checked are the bytes that are run.
-        let bytes = read_checked(&file.path, file.sha256)?;
-        let refused = |e: ort::Error| refused(runtime, name, &e);
-        let mut free = Vec::with_capacity(runtime.sessions);
-        for _ in 0..runtime.sessions {
-            let session = runtime.session(&bytes).map_err(refused)?;
-            check_input(name, session.inputs(), &file.input, file.element, any)?;
-            check_outputs(name, session.outputs(), &file.outputs, any)?;
-            free.push(Slot {
-                session,
-                runs: Runs::new(&file.outputs).map_err(refused)?,
-                ints: Vec::new(),
-                bytes: Vec::new(),
-            });
-        }
+        let source = Source {
+            runtime: runtime.clone(),
+            path: file.path,
+            sha256: file.sha256,
+        };
+        let session = source.session(name)?;
+        check_input(name, session.inputs(), &file.input, file.element, any)?;
+        check_outputs(name, session.outputs(), &file.outputs, any)?;
+        let slot = Slot::new(session, &file.outputs).map_err(|e| refused(runtime, name, &e))?;
         let model = Self {
             name: name.to_owned(),
             sides,
             element: file.element,
             outputs: file.outputs,
-            free: Mutex::new(free),
-            returned: Condvar::new(),
+            source,
+            slots: Pool::new(slot, runtime.sessions),
             budget: Arc::clone(&runtime.budget),
             counter: runtime.meter.counter(name),
         };
@@ -158,15 +180,24 @@ impl Model {
         Ok(model)
     }
 
-    /// Runs every session once on an empty input.
+    /// Runs the first session once on an empty input.
     fn warm_up(&self) -> Result<(), ModelError> {
         let input = vec![0.0; self.sides.iter().product()];
-        let mut slots = std::mem::take(&mut *self.lock());
-        let done = slots
-            .iter_mut()
-            .try_for_each(|slot| self.run_on(slot, 1, &input, |_| ()));
-        *self.lock() = slots;
-        done.map_err(ModelError::FirstRun)
+        let mut lease = self.slots.take(|| None);
+        self.run_on(lease.get_mut(), 1, &input, |_| ())
+            .map_err(ModelError::FirstRun)
+    }
+
+    /// One more session. Where that fails, calls go on with those that are there.
+    fn another(&self) -> Option<Slot> {
+        let slot = self.source.session(&self.name).and_then(|session| {
+            let refused = |e: ort::Error| refused(&self.source.runtime, &self.name, &e);
+            Slot::new(session, &self.outputs).map_err(refused)
+        });
+        let told = |error: &ModelError| {
+            tracing::warn!(model = %self.name, %error, "calls of a model wait for each other: no further session");
+        };
+        slot.inspect_err(told).ok()
     }
 
     /// Tries it on two inputs of noise, which lie one after the other in `pair`: the answers must
@@ -215,11 +246,11 @@ impl Model {
         read: impl FnOnce(&[&[f32]]) -> R,
     ) -> Result<R, InferError> {
         // The session first: a caller who waits for one must not hold a place.
-        let mut lease = self.take();
+        let mut lease = self.slots.take(|| self.another());
         let _place = self.budget.take();
         let mut read_at = None;
         let begin = Instant::now();
-        let answer = self.run_on(lease.slot_mut(), batch, input, |answers| {
+        let answer = self.run_on(lease.get_mut(), batch, input, |answers| {
             read_at = Some(Instant::now());
             read(answers)
         });
@@ -295,30 +326,6 @@ impl Model {
         }
         Ok(result)
     }
-
-    fn take(&self) -> Lease<'_> {
-        let mut free = self.lock();
-        loop {
-            match free.pop() {
-                Some(slot) => {
-                    return Lease {
-                        model: self,
-                        slot: Some(slot),
-                    };
-                }
-                None => {
-                    free = self
-                        .returned
-                        .wait(free)
-                        .unwrap_or_else(PoisonError::into_inner)
-                }
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Why no session could be made: a provider, or the file.
@@ -332,27 +339,6 @@ fn refused(runtime: &Runtime, model: &str, error: &ort::Error) -> ModelError {
         model,
         providers: providers.join(", "),
         reason,
-    }
-}
-
-/// A session on loan; it goes back even when its user panics.
-struct Lease<'a> {
-    model: &'a Model,
-    slot: Option<Slot>,
-}
-
-impl Lease<'_> {
-    fn slot_mut(&mut self) -> &mut Slot {
-        self.slot.as_mut().expect("only drop takes the session")
-    }
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.model.lock().push(slot);
-            self.model.returned.notify_one();
-        }
     }
 }
 
