@@ -9,7 +9,10 @@ use goshawk_proto::{
     picture::{Pixels, Rgb},
 };
 
-use crate::pre::{affine::Affine, crop::crop};
+use crate::pre::{
+    affine::Affine,
+    crop::{CropScratch, crop},
+};
 
 /// A body's sample: pixels across and down.
 pub const BODY_WARP: Size = Size::new(128, 256);
@@ -27,7 +30,7 @@ pub fn warp_body(picture: &dyn Pixels, bbox: &BBox) -> Rgb {
         middle.x - width * scale / 2.0,
         middle.y - height * scale / 2.0,
     );
-    let (mut scratch, mut out) = (Rgb::default(), Rgb::default());
+    let (mut scratch, mut out) = (CropScratch::default(), Rgb::default());
     let map = Affine::similarity(scale, 0.0, corner);
     crop(picture, &map, BODY_WARP, &mut scratch, &mut out);
     out

@@ -5,7 +5,10 @@ use goshawk_proto::{geometry::Size, picture::Rgb};
 use super::{Opener, batch_limit, normalisation, scratch::Scratch};
 use crate::{
     manifest::Manifest,
-    pre::tensor::{Normalisation, append},
+    pre::{
+        crop::CropScratch,
+        tensor::{Normalisation, append},
+    },
     runtime::{InferError, Model, ModelError},
 };
 
@@ -28,7 +31,7 @@ struct Buffers {
 #[derive(Default)]
 pub(super) struct Canvas {
     /// For an intermediate picture.
-    pub(super) scratch: Rgb,
+    pub(super) scratch: CropScratch,
     /// The input itself.
     pub(super) rgb: Rgb,
 }

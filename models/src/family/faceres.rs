@@ -9,8 +9,8 @@ use goshawk_proto::{
 use super::{Opener, batch::Batcher, check_side, descriptor};
 use crate::{
     manifest::{DescriptorSpec, Manifest},
-    picture::resample,
     post::faceres::attributes,
+    pre::crop::scale,
     role::{Description, FaceDescriber},
     runtime::{InferError, ModelError},
 };
@@ -50,7 +50,7 @@ impl FaceDescriber for Faceres {
             warps,
             |warp, canvas| {
                 let size = Size::new(SIDE, SIDE);
-                resample(warp, warp.size().into(), size, &mut canvas.rgb);
+                scale(warp, size, &mut canvas.scratch, &mut canvas.rgb);
             },
             |_, answers| {
                 let [descriptors, genders, ages] = answers else {

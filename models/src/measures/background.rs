@@ -14,7 +14,10 @@ use goshawk_proto::{
 use crate::{
     colour::luminance,
     post::mesh::Mesh,
-    pre::{affine::Affine, crop::crop},
+    pre::{
+        affine::Affine,
+        crop::{CropScratch, crop},
+    },
 };
 
 /// The window's scale: pixels for a distance of the eyes, about that of OFIQ's aligned face.
@@ -54,7 +57,7 @@ pub(super) fn background(picture: &dyn Pixels, mesh: &Mesh) -> Option<Background
         (2.0 * WINDOW.0 * SCALE) as u32,
         ((WINDOW.1 + WINDOW.2) * SCALE) as u32,
     );
-    let (mut scratch, mut rgb) = (Rgb::default(), Rgb::default());
+    let (mut scratch, mut rgb) = (CropScratch::default(), Rgb::default());
     crop(picture, &map, size, &mut scratch, &mut rgb);
     measured(&rgb, &mask(size, &map, picture.size()))
 }

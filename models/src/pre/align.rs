@@ -8,7 +8,7 @@ use goshawk_proto::{
 
 use super::{
     affine::{Affine, fit_similarity},
-    crop::crop,
+    crop::{CropScratch, crop},
 };
 
 /// Sides of a face sample in pixels.
@@ -44,7 +44,7 @@ pub fn warp_face(picture: &dyn Pixels, landmarks: &Landmarks5) -> Rgb {
     let Some(map) = alignment(landmarks, WARP_SIDE) else {
         return Rgb::black(size);
     };
-    let (mut scratch, mut out) = (Rgb::default(), Rgb::default());
+    let (mut scratch, mut out) = (CropScratch::default(), Rgb::default());
     crop(picture, &map, size, &mut scratch, &mut out);
     out
 }

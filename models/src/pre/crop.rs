@@ -1,7 +1,8 @@
 //! Cutting a turned and scaled patch out of anything that has pixels.
 //!
-//! The source is asked for the upright rectangle round the patch, already reduced to about the
-//! patch's resolution (so nothing aliases and little is converted); the turn is then bilinear.
+//! The source is asked for the upright rectangle round the patch, reduced to about the patch's
+//! resolution where that is half of its own or less (so nothing aliases and little is converted);
+//! the turn is then bilinear.
 //! What lies outside the picture repeats its nearest edge pixel, which adds no false edges.
 
 use goshawk_proto::{
@@ -10,6 +11,11 @@ use goshawk_proto::{
 };
 
 use super::affine::Affine;
+use crate::picture::resample;
+
+/// Picture pixels in a patch's pixel, along a side, from which they are averaged first. Below it
+/// the samples are so near to each other that interpolation misses no pixel.
+const COARSE: f32 = 2.0;
 
 /// Most pixels of an upright intermediate, a guard against absurd maps: 2048 × 2048.
 const MAX_INTERMEDIATE: u64 = 2048 * 2048;
@@ -21,7 +27,7 @@ pub fn crop(
     picture: &dyn Pixels,
     to_picture: &Affine,
     target: Size,
-    scratch: &mut Rgb,
+    scratch: &mut CropScratch,
     out: &mut Rgb,
 ) {
     out.reshape(target);
@@ -30,8 +36,9 @@ pub fn crop(
         return;
     };
     let reduced = reduced_size(rect, to_picture.scale());
-    picture.region(rect, reduced, scratch);
-    bilinear(scratch, &into_region(to_picture, rect, reduced), out);
+    let CropScratch { region, lanes } = scratch;
+    picture.region(rect, reduced, region);
+    bilinear(region, &into_region(to_picture, rect, reduced), lanes, out);
 }
 
 /// The upright whole-pixel rectangle inside the picture that holds everything the patch shows,
@@ -60,9 +67,29 @@ fn covering_rect(picture: Size, map: &Affine, target: Size) -> Option<Rect> {
     (rect.width > 0 && rect.height > 0).then_some(rect)
 }
 
-/// `rect` at the patch's resolution: never enlarged here, and bounded.
+/// Writes all of `source` into `out`, at `target` pixels.
+pub fn scale(source: &Rgb, target: Size, scratch: &mut CropScratch, out: &mut Rgb) {
+    let size = source.size();
+    let a = size.width as f32 / target.width.max(1) as f32;
+    let d = size.height as f32 / target.height.max(1) as f32;
+    if a.max(d) >= COARSE || size.width == 0 || size.height == 0 {
+        return resample(source, size.into(), target, out);
+    }
+    out.reshape(target);
+    let map = Affine {
+        a,
+        d,
+        ..Affine::IDENTITY
+    };
+    bilinear(source, &map, &mut scratch.lanes, out);
+}
+
+/// `rect` at the patch's resolution where that is much less than its own, and bounded.
 fn reduced_size(rect: Rect, picture_px_per_patch_px: f32) -> Size {
-    let mut by = picture_px_per_patch_px.max(1.0);
+    let mut by = picture_px_per_patch_px;
+    if by < COARSE {
+        by = 1.0;
+    }
     let area = u64::from(rect.width) * u64::from(rect.height);
     if area > MAX_INTERMEDIATE {
         by = by.max((area as f32 / MAX_INTERMEDIATE as f32).sqrt());
@@ -85,29 +112,99 @@ fn into_region(map: &Affine, rect: Rect, reduced: Size) -> Affine {
     }
 }
 
+/// What is kept between crops, so that they take no memory anew.
+#[derive(Debug, Default)]
+pub struct CropScratch {
+    /// The upright rectangle round the patch.
+    region: Rgb,
+    /// Its pixels, as [`Lanes`] has them.
+    lanes: Vec<u64>,
+}
+
+/// Bits of fraction in positions. The upper [`WEIGHT`] of them weigh samples.
+const FRACTION: u32 = 16;
+/// Bits of a weight: samples are taken to a 64th of a pixel, as 8 bits of value and two weights
+/// have room in a lane.
+const WEIGHT: u32 = 6;
+/// Bits of a lane.
+const LANE: u32 = 21;
+
 /// Fills `out` from `source` by bilinear interpolation, edges repeated.
-fn bilinear(source: &Rgb, map: &Affine, out: &mut Rgb) {
-    let size = out.size();
-    let (width, height) = (source.size().width as usize, source.size().height as usize);
-    let (max_x, max_y) = ((width - 1) as f32, (height - 1) as f32);
-    let data = source.data();
-    let row_bytes = size.width as usize * 3;
+fn bilinear(source: &Rgb, map: &Affine, lanes: &mut Vec<u64>, out: &mut Rgb) {
+    let row_bytes = out.size().width as usize * 3;
+    let source = Lanes::of(source, lanes);
+    if row_bytes == 0 {
+        return;
+    }
+    // Positions go along a row in equal steps: after 2,000 of them the rounding of a step makes
+    // less than a thirtieth of a pixel.
+    let fixed = |v: f32| (v * (1 << FRACTION) as f32).round() as i64;
+    let (step_x, step_y) = (fixed(map.a), fixed(map.c));
     for (y, row) in out.data_mut().chunks_exact_mut(row_bytes).enumerate() {
-        for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            let at = map.apply(Point::new(x as f32 + 0.5, y as f32 + 0.5));
-            // 8 bits of fraction are as fine as 8-bit samples can show.
-            let fx = ((at.x - 0.5).clamp(0.0, max_x) * 256.0) as usize;
-            let fy = ((at.y - 0.5).clamp(0.0, max_y) * 256.0) as usize;
-            let (x0, y0) = (fx >> 8, fy >> 8);
-            let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
-            let (wx, wy) = ((fx & 255) as u32, (fy & 255) as u32);
-            let (top, bottom) = (y0 * width, y1 * width);
-            for (channel, value) in pixel.iter_mut().enumerate() {
-                let sample = |at: usize| u32::from(data[at * 3 + channel]);
-                let upper = sample(top + x0) * (256 - wx) + sample(top + x1) * wx;
-                let lower = sample(bottom + x0) * (256 - wx) + sample(bottom + x1) * wx;
-                *value = ((upper * (256 - wy) + lower * wy + (1 << 15)) >> 16) as u8;
-            }
+        let first = map.apply(Point::new(0.5, y as f32 + 0.5));
+        let (mut x, mut y) = (fixed(first.x - 0.5), fixed(first.y - 0.5));
+        for pixel in row.as_chunks_mut::<3>().0 {
+            *pixel = source.at(x, y);
+            x += step_x;
+            y += step_y;
+        }
+    }
+}
+
+/// A picture whose pixels are numbers with red, green and blue in a lane each, so that one
+/// multiplication weighs all three. The last column and the last row are there twice: every
+/// position has a neighbour to the right and one below.
+struct Lanes<'a> {
+    data: &'a [u64],
+    stride: usize,
+    /// The largest position in each direction.
+    most: (i64, i64),
+}
+
+impl<'a> Lanes<'a> {
+    fn of(rgb: &Rgb, data: &'a mut Vec<u64>) -> Self {
+        let Size { width, height } = rgb.size();
+        let stride = width as usize + 1;
+        data.clear();
+        data.reserve(stride * (height as usize + 1));
+        let spread = |[r, g, b]: &[u8; 3]| {
+            u64::from(*r) | u64::from(*g) << LANE | u64::from(*b) << (2 * LANE)
+        };
+        for row in rgb.data().as_chunks::<3>().0.chunks_exact(stride - 1) {
+            data.extend(row.iter().map(spread));
+            data.extend(row.last().map(spread));
+        }
+        data.extend_from_within(data.len().saturating_sub(stride)..);
+        let most = |side: u32| i64::from(side.saturating_sub(1)) << FRACTION;
+        Self {
+            data,
+            stride,
+            most: (most(width), most(height)),
+        }
+    }
+
+    /// The value at a position in fixed point, counted from the first pixel's centre.
+    #[inline]
+    fn at(&self, x: i64, y: i64) -> [u8; 3] {
+        let (x, y) = (x.clamp(0, self.most.0), y.clamp(0, self.most.1));
+        let start = (y >> FRACTION) as usize * self.stride + (x >> FRACTION) as usize;
+        let weight = |v: i64| (v >> (FRACTION - WEIGHT)) as u64 & ((1 << WEIGHT) - 1);
+        let (right, down) = (weight(x), weight(y));
+        let upper = self.across(start, right);
+        let lower = self.across(start + self.stride, right);
+        const HALF: u64 = 1 << (2 * WEIGHT - 1);
+        const HALVES: u64 = HALF | HALF << LANE | HALF << (2 * LANE);
+        let sum = upper * ((1 << WEIGHT) - down) + lower * down + HALVES;
+        [0, 1, 2].map(|lane| (sum >> (lane * LANE + 2 * WEIGHT)) as u8)
+    }
+
+    /// A pixel and its right neighbour, weighed.
+    #[inline]
+    fn across(&self, start: usize, right: u64) -> u64 {
+        match self.data.get(start..start + 2) {
+            Some([here, next]) => here * ((1 << WEIGHT) - right) + next * right,
+            // Not reached: each position has its neighbour.
+            _ => 0,
         }
     }
 }
@@ -128,7 +225,7 @@ mod tests {
     }
 
     fn cut(picture: &Picture, map: &Affine, side: u32) -> Rgb {
-        let (mut scratch, mut out) = (Rgb::default(), Rgb::default());
+        let (mut scratch, mut out) = (CropScratch::default(), Rgb::default());
         crop(picture, map, Size::new(side, side), &mut scratch, &mut out);
         out
     }
