@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use goshawk_models::Provider;
 use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret};
 
 /// Prefix of the environment variables that set keys.
@@ -42,6 +43,9 @@ goshawk_proto::settings! {
         models_home: Option<PathBuf> = "models.home", "";
         /// Inference threads for all streams together; 0: one a core.
         infer_threads: usize = "inference.threads", "0";
+        /// What models are computed on, in order of preference: `cpu`, `cuda:0`, `tensorrt:0`,
+        /// `openvino:GPU`. None: the processor alone. One that does not load ends the start.
+        execution_providers: Vec<Provider> = "inference.execution_providers", "";
         /// Most pictures of different streams that one inference call takes.
         infer_batch: usize = "inference.batch", "4";
         /// Detections a second on each stream; in between the tracker goes on without. 0: every frame.
@@ -294,6 +298,24 @@ mod tests {
         let problems = with("[detect]\nfsp = 3\n").unwrap_err();
         assert_eq!(keys(&problems), ["detect.fsp"]);
         assert!(problems.0[0].reason.contains("detect.fps"), "{problems}");
+    }
+
+    #[test]
+    fn providers_are_read_and_unknown_ones_refused() {
+        let config = with("[inference]\nexecution_providers = ['tensorrt:1', 'cuda']\n").unwrap();
+        assert_eq!(
+            config.execution_providers,
+            [
+                Provider::TensorRt { device: 1 },
+                Provider::Cuda { device: 0 }
+            ]
+        );
+        let problems = with("[inference]\nexecution_providers = ['gpu']\n").unwrap_err();
+        assert_eq!(keys(&problems), ["inference.execution_providers"]);
+        assert!(
+            problems.0[0].reason.contains("want cpu, cuda"),
+            "{problems}"
+        );
     }
 
     #[test]

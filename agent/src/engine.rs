@@ -35,6 +35,8 @@ pub fn start(
     // Each thread of the pool runs its own call on one core; that costs least a frame.
     options.intra_threads = 1;
     options.sessions = config.threads();
+    options.threads = config.threads();
+    options.providers = config.execution_providers.clone();
     let pack = |source| EngineError::Pack {
         home: home.clone(),
         source,

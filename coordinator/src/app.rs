@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use goshawk_models::PackError;
 use goshawk_proto::time::Timestamp;
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -108,6 +109,9 @@ pub enum StartError {
     /// A plugin's settings or files are wrong.
     #[error("plugins: {0}")]
     Plugins(#[from] PluginError),
+    /// The models do not load on what is configured.
+    #[error("models.execution_providers: {0}")]
+    Models(Box<PackError>),
     /// A thread of the start broke off.
     #[error("start broke off: {0}")]
     Broken(#[from] tokio::task::JoinError),
@@ -167,7 +171,7 @@ fn lay(config: &Config, metrics: &Metrics) -> Result<Foundations, StartError> {
     tracing::info!(changed, "images are ready");
     pki::take_over(dir, store.as_ref())?;
     let authority = Authority::open(dir, Arc::clone(&store) as Arc<dyn pki::Registry>)?;
-    let analyzer = vision::open(config);
+    let analyzer = vision::open(config).map_err(|source| StartError::Models(Box::new(source)))?;
     let curve = analyzer.as_ref().map(Analyzer::curve).unwrap_or_default();
     let matcher = Matcher::start(MatcherOptions {
         curve,

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use goshawk_coordinator_core::plugin::{choice::Accounts, reach::Reach};
+use goshawk_models::Provider;
 use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret, Value};
 use uuid::Uuid;
 
@@ -10,6 +11,9 @@ use crate::plugins::settings::PluginSettings;
 
 /// Prefix of the environment variables.
 pub const PREFIX: &str = "GOSHAWK_COORDINATOR";
+
+/// Most that `models.inference_threads` may be.
+const MAX_INFERENCE_THREADS: usize = 256;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +50,13 @@ goshawk_proto::settings! {
         onnxruntime: Option<PathBuf> = "models.onnxruntime", "";
         /// Pictures analysed at once.
         inference_workers: usize = "models.workers", "1";
+        /// Threads that compute in all models together; 0: one for each of `models.workers`. With
+        /// more, each picture is computed on several.
+        inference_threads: usize = "models.inference_threads", "0";
+        /// What models are computed on, in order of preference: `cpu`, `cuda:0`, `tensorrt:0`,
+        /// `openvino:GPU`. None: the processor alone. With any, models that do not load on them end
+        /// the start.
+        execution_providers: Vec<Provider> = "models.execution_providers", "";
         /// Analyses that may wait; more are refused with 503.
         inference_queue: usize = "models.queue", "64";
 
@@ -287,6 +298,12 @@ impl Config {
                 });
             }
         }
+        if self.inference_threads > MAX_INFERENCE_THREADS {
+            problems.push(Problem {
+                key: "models.inference_threads".to_owned(),
+                reason: format!("want 0 to {MAX_INFERENCE_THREADS}"),
+            });
+        }
         problems.extend(PluginSettings::read(&self).err().unwrap_or_default());
         if problems.is_empty() {
             Ok(self)
@@ -334,6 +351,25 @@ mod tests {
         let config = load("").unwrap();
         assert_eq!(config.api_listen.port(), 5000);
         assert_eq!(config.pack_dir(), PathBuf::from(".goshawk/models"));
+    }
+
+    #[test]
+    fn providers_are_read_and_unknown_ones_refused() {
+        let config = load("[models]\nexecution_providers = [\"openvino:GPU\", \"cpu\"]").unwrap();
+        let gpu = Provider::OpenVino {
+            device: "GPU".to_owned(),
+        };
+        assert_eq!(config.execution_providers, [gpu, Provider::Cpu]);
+        for (file, key) in [
+            (
+                "execution_providers = [\"cuda:x\"]",
+                "models.execution_providers",
+            ),
+            ("inference_threads = 257", "models.inference_threads"),
+        ] {
+            let problems = load(&format!("[models]\n{file}")).unwrap_err();
+            assert_eq!(problems.0[0].key, key, "{problems}");
+        }
     }
 
     #[test]

@@ -140,3 +140,67 @@ async fn a_hangup_ends_nobody() {
     wait_for(|| agent.log(), "SIGHUP");
     assert!(agent.daemon().is_running());
 }
+
+/// Starts a daemon that must end by itself, and gives its exit code and what it said.
+fn refused_start(dir: &Path, name: &str, arguments: &[(&str, &str)]) -> (Option<i32>, String) {
+    let log = dir.join(format!("{name}.log"));
+    let mut daemon = Daemon::spawn(name, &log, |command| {
+        command.arg("run");
+        for (key, value) in arguments {
+            command.arg(format!("--{key}")).arg(value);
+        }
+    })
+    .unwrap();
+    let ended = daemon.wait(PATIENCE).unwrap();
+    (ended.code(), daemon.log_text())
+}
+
+/// The runtime that set-up installs is the processor's: it has no code for any accelerator.
+#[test]
+fn an_accelerator_that_is_not_there_ends_the_start() {
+    let Some(home) = home() else { return };
+    let home = home.to_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let coordinator = |providers| {
+        let arguments = [
+            ("data_dir", data),
+            ("models.home", home),
+            ("models.execution_providers", providers),
+            ("api.listen", "127.0.0.1:0"),
+            ("sender.listen", "127.0.0.1:0"),
+            ("handlers.listen", "127.0.0.1:0"),
+            ("streams.listen", "127.0.0.1:0"),
+            ("agents.listen", "127.0.0.1:0"),
+        ];
+        refused_start(dir.path(), "goshawk-coordinator", &arguments)
+    };
+    let (code, said) = coordinator("cuda:0");
+    assert_eq!(code, Some(1), "{said}");
+    for part in [
+        "models.execution_providers: ",
+        "cannot be opened on cuda:0: ",
+    ] {
+        assert!(said.contains(part), "no `{part}` in:\n{said}");
+    }
+    let (code, said) = coordinator("gpu");
+    assert_eq!(code, Some(1), "{said}");
+    let part = "models.execution_providers: unknown execution provider \"gpu\"; want cpu, cuda";
+    assert!(said.contains(part), "{said}");
+
+    let state = dir.path().join("state");
+    let arguments = [
+        ("state_dir", state.to_str().unwrap()),
+        ("models.home", home),
+        ("inference.execution_providers", "cuda:0"),
+        ("local.listen", "127.0.0.1:0"),
+        ("coordinator.join_token", "goshawk1.none"),
+    ];
+    let (code, said) = refused_start(dir.path(), "goshawk-agent", &arguments);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("cannot be opened on cuda:0: "),
+        "no reason in:\n{said}"
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use goshawk_proto::settings::Value;
 use ort::ep::{CUDA, ExecutionProviderDispatch, OpenVINO, TensorRT};
 
 /// Something that runs models; the ONNX Runtime library must have been built with it.
@@ -57,6 +58,14 @@ impl FromStr for Provider {
             }),
             _ => Err(unknown()),
         }
+    }
+}
+
+/// As one item of a setting.
+impl Value for Provider {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: UnknownProvider| error.to_string())
     }
 }
 
