@@ -9,7 +9,6 @@ pub mod credentials;
 pub mod dead_letters;
 pub mod detector;
 pub mod disabled;
-pub mod estimations;
 pub mod events;
 pub mod extractor;
 pub mod faces;

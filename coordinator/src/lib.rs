@@ -14,6 +14,7 @@ pub mod blocking;
 pub mod bus;
 pub mod config;
 pub mod errors;
+pub mod estimations;
 pub mod files;
 pub mod ingest;
 pub mod matcher;

@@ -20,7 +20,9 @@ pub mod extract;
 pub mod generate;
 mod ids;
 pub mod models;
+mod question;
 mod stream_event;
+mod telling;
 mod worker;
 
 use std::{
@@ -46,14 +48,15 @@ use crate::{
 pub use assign::{AgentStatus, AssignOptions, Assigner};
 use execute::Executor;
 pub use extract::{
-    Analyzer, Ask, DetectedPicture, ExtractError, Extractor, MOST_FACES, PictureFace, PictureFault,
-    PictureKind, PictureOptions, Seen, SeenPerson,
+    Analyzer, Ask, ExtractError, Extractor, MOST_FACES, PictureFault, PictureKind, PictureOptions,
+    Seen, SeenPerson, applicable,
 };
 pub use generate::{
     EventDetails, FilteredFace, GenerateError, GenerateRequest, Generated, PictureError,
     PictureOutcome, SourcePicture,
 };
 pub use models::ModelExtractor;
+pub use question::{Question, estimation};
 
 /// A point between two steps of processing an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

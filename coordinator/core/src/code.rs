@@ -165,6 +165,26 @@ coded! {
 }
 
 coded! {
+    /// The most probable expression. No model of the default pack estimates it.
+    EmotionCode {
+        /// Anger.
+        Anger = 1,
+        /// Disgust.
+        Disgust = 2,
+        /// Fear.
+        Fear = 3,
+        /// Happiness.
+        Happiness = 4,
+        /// None of the others.
+        Neutral = 5,
+        /// Sadness.
+        Sadness = 6,
+        /// Surprise.
+        Surprise = 7,
+    }
+}
+
+coded! {
     /// Whether a picture was made by a face-swapping model. Not estimated by the default pack.
     DeepfakeCode {
         /// Made by a model.

@@ -11,10 +11,10 @@ use goshawk_proto::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
-    code::{GenderCode, LivenessCode},
+    code::{DeepfakeCode, EmotionCode, GenderCode, LivenessCode, MaskCode},
     face::{FaceRecord, FaceTarget, whole_years},
 };
 
@@ -72,6 +72,9 @@ pub struct StoredEvent {
     /// Liveness, when estimated.
     #[serde(default)]
     pub liveness: Option<EventLiveness>,
+    /// What else was estimated, over all detections.
+    #[serde(default)]
+    pub estimated: EventEstimations,
     /// Results of each match policy that ran, in the handler's order; `None` when none ran.
     #[serde(default)]
     pub matches: Option<Vec<LabelMatches>>,
@@ -131,6 +134,43 @@ pub struct DetectedFace {
     /// Quality, when the handler asks for it.
     #[serde(default)]
     pub quality: Option<FaceQuality>,
+    /// What else the handler asks for, in the contract's words and forms.
+    #[serde(default)]
+    pub estimated: FaceEstimations,
+}
+
+/// What was estimated of a face besides its place, in the contract's words and forms.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FaceEstimations {
+    /// By the names of attributes: `gaze`, `mouth_attributes`, …
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+    /// 68 points, pixels from the box's corner.
+    #[serde(default)]
+    pub landmarks68: Option<Value>,
+    /// The checks of portraits.
+    #[serde(default)]
+    pub face_quality: Option<Value>,
+}
+
+/// What was estimated of an event's person over all detections.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventEstimations {
+    /// The expression by its number.
+    #[serde(default)]
+    pub emotion: Option<EmotionCode>,
+    /// The mask.
+    #[serde(default)]
+    pub mask: Option<MaskCode>,
+    /// Whether a machine made the face.
+    #[serde(default)]
+    pub deepfake: Option<DeepfakeCode>,
+    /// Of the face, by the names of attributes, in the contract's words and forms.
+    #[serde(default)]
+    pub face: Map<String, Value>,
+    /// Of the body, likewise.
+    #[serde(default)]
+    pub body: Map<String, Value>,
 }
 
 /// A body in a picture.
@@ -143,6 +183,9 @@ pub struct DetectedBody {
     /// Box in source pixels.
     #[serde(default)]
     pub rect: Option<Rect>,
+    /// What the handler asks for, by the names of attributes, in the contract's words and forms.
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
 }
 
 /// What was extracted of an event's person.

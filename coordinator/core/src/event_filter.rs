@@ -1,6 +1,7 @@
 //! Which events: the filters of `/6/events` and of subscriptions, all of which must hold.
 
 mod area;
+mod estimated;
 mod parse;
 
 use goshawk_proto::{
@@ -15,6 +16,7 @@ use crate::{
     query::{OneOf, Page},
 };
 
+pub use estimated::{BodyFilter, EstimationFilters};
 pub use parse::{Subscription, Wanted};
 
 /// A box about a place on Earth, in degrees.
@@ -78,8 +80,8 @@ pub struct EventFilters {
     pub tags: Option<Vec<String>>,
     /// Part of it.
     pub user_data: Option<String>,
-    /// Something is wanted that no model estimates, so nothing passes.
-    pub impossible: bool,
+    /// What else was estimated.
+    pub estimated: EstimationFilters,
 }
 
 /// Which way listings go.
@@ -125,8 +127,7 @@ impl EventQuery {
 impl EventFilters {
     /// Whether an event meets them.
     pub fn accept(&self, event: &StoredEvent) -> bool {
-        !self.impossible
-            && self.accept_ids(event)
+        self.accept_ids(event)
             && self.accept_times(event)
             && self.accept_place(&event.location)
             && self.accept_match(event)
@@ -240,6 +241,7 @@ impl EventFilters {
                 .liveness
                 .as_ref()
                 .is_none_or(|l| l.accept(event.liveness_code().as_ref()))
+            && self.estimated.accept(&event.estimated)
     }
 }
 

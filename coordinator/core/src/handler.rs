@@ -4,6 +4,7 @@ pub mod detect;
 pub mod extract;
 pub mod filters;
 pub mod matching;
+pub mod sections;
 pub mod storage;
 pub mod tags;
 
@@ -45,10 +46,15 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// Paths of what is switched on here and cannot be done, because no model of the pack
-    /// estimates it. Empty when everything asked for will be done.
-    pub fn unsupported(&self) -> Vec<String> {
-        let mut out = self.detect_policy.unsupported();
+    /// Paths of what is switched on here and cannot be done: what of the detect policy is not
+    /// among the things that `can` be done, and what nothing here does. Empty when everything asked
+    /// for will be done.
+    pub fn unsupported(&self, can: impl Fn(&str) -> bool) -> Vec<String> {
+        let asked = self.detect_policy.asked().into_iter();
+        let mut out: Vec<String> = asked
+            .filter(|path| !can(path))
+            .map(|path| format!("detect_policy.{path}"))
+            .collect();
         if self.extract_policy.extract_body_descriptor.0 {
             out.push("extract_policy.extract_body_descriptor".into());
         }

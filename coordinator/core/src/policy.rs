@@ -17,7 +17,7 @@ pub mod screen;
 use goshawk_proto::id::ListId;
 
 use crate::{
-    code::{Flag, LivenessCode},
+    code::{DeepfakeCode, Flag, LivenessCode},
     event::LabelMatches,
     handler::{Candidates, EventConditions, Policies, filters::Seen, storage::Callback},
 };
@@ -55,6 +55,8 @@ pub struct Facts<'a> {
     pub basic: Fact<(u8, crate::code::GenderCode)>,
     /// Liveness, when estimated.
     pub liveness: Option<LivenessCode>,
+    /// Whether a machine made the face, when estimated.
+    pub deepfake: Option<DeepfakeCode>,
     /// Whether there is a whole picture that could be kept.
     pub has_image: bool,
     /// Whether the caller said where the whole picture is.
@@ -131,6 +133,7 @@ fn seen(policies: &Policies, facts: &Facts<'_>) -> Seen {
         gender: basic.map(|(_, gender)| gender),
         age: basic.map(|(age, _)| age),
         liveness: facts.liveness,
+        deepfake: facts.deepfake,
     }
 }
 

@@ -10,14 +10,14 @@ use goshawk_proto::{
     stream::{AutoRestart, GeoPosition, Location, StreamData},
     time::Timestamp,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
-    code::LivenessCode,
+    code::{EmotionCode, LivenessCode, MaskCode},
     event::{
-        DetectedFace, EventAttributes, EventDetection, EventLiveness, LabelMatches, MatchedFace,
-        StoredEvent,
+        DetectedFace, EventAttributes, EventDetection, EventEstimations, EventLiveness,
+        FaceEstimations, LabelMatches, MatchedFace, StoredEvent,
     },
     face::{Attributes, FaceRecord},
     stream::{NewStream, StreamRecord},
@@ -106,6 +106,7 @@ pub fn event(n: i64) -> StoredEvent {
                 landmarks5: None,
                 head_pose: None,
                 quality: None,
+                estimated: FaceEstimations::default(),
             }),
             body: None,
         }],
@@ -114,6 +115,13 @@ pub fn event(n: i64) -> StoredEvent {
             prediction: LivenessCode::Real,
             score: Some(0.9),
         }),
+        estimated: EventEstimations {
+            emotion: Some(EmotionCode::Happiness),
+            mask: Some(MaskCode::MedicalMask),
+            deepfake: None,
+            face: Map::new(),
+            body: body(),
+        },
         top_match: StoredEvent::best_of(&matches),
         matches: Some(matches),
         face: None,
@@ -148,4 +156,18 @@ pub fn new_stream(reference: &str) -> NewStream {
 pub fn stream(n: u128, reference: &str) -> StreamRecord {
     let new = new_stream(reference);
     StreamRecord::new(StreamId(Uuid::from_u128(n)), new, seconds(n as i64))
+}
+
+/// What was estimated of the body of [`event`].
+fn body() -> Map<String, Value> {
+    let body = json!({
+        "basic_attributes": {"apparent_age": 30, "apparent_gender": 1},
+        "upper_body": {
+            "headwear": {"state": 0, "apparent_color": "undefined"},
+            "sleeve": {"length": "long"},
+            "upper_clothing": {"colors": ["black", "red"]},
+        },
+        "accessories": {"backpack": {"state": 2}},
+    });
+    body.as_object().cloned().unwrap_or_default()
 }

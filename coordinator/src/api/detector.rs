@@ -20,10 +20,6 @@ use goshawk_proto::{
 use super::{
     Api,
     call::Call,
-    estimations::{
-        checks::{FaceChecks, Facts},
-        face::{Detection, Shown},
-    },
     operation::Operation,
     payload::Params,
     pictures::blob_error,
@@ -35,7 +31,11 @@ use super::{
 use crate::{
     blobs::{BlobKey, BlobKind},
     errors::{ApiError, Code},
-    process::{Ask, PictureKind, Seen, SeenPerson},
+    estimations::{
+        checks::{FaceChecks, Facts},
+        face::{Detection, Shown},
+    },
+    process::{Ask, PictureKind, Seen, SeenPerson, applicable},
 };
 use view::{
     AngleFilter, AngleReason, DetectedFace, DetectedImage, DetectedImages, DetectedSample,
@@ -146,7 +146,7 @@ impl Wanted {
         let mut wanted = *shown;
         wanted.add_if(self.limits_angles(), Estimation::HeadPose);
         Ask {
-            wanted: vision::applicable(wanted, self.kind()),
+            wanted: applicable(wanted, self.kind()),
             kind: self.kind(),
             use_exif: self.use_exif_info.0,
             extract_exif: self.extract_exif.0,

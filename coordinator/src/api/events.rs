@@ -37,6 +37,7 @@ use super::{
     payload::Params,
     reply::{Done, Exists, Made, Shaped},
     routes::{Access, Resource},
+    sdk::view::{PeopleView, WholeEstimations},
     upload::{self, Pictures, Purpose, Upload},
     vision,
 };
@@ -46,7 +47,7 @@ use crate::{
     errors::{self, ApiError, Code},
     process::{
         EventDetails, FilteredFace, GenerateError, GenerateRequest, Generated, PictureError,
-        PictureOptions, PictureOutcome, SourcePicture,
+        PictureKind, PictureOptions, PictureOutcome, Question, SourcePicture,
     },
     store::{Store, Stored},
 };
@@ -105,7 +106,12 @@ fn generator(template: &'static str, access: Access) -> Resource {
 }
 
 /// Errors of one picture, told beside it.
-const OF_PICTURES: [Code; 3] = [Code::ManyFaces, Code::BadImage, Code::UnsupportedImage];
+const OF_PICTURES: [Code; 4] = [
+    Code::ManyFaces,
+    Code::BadImage,
+    Code::UnsupportedImage,
+    Code::InvalidImageSize,
+];
 
 /// Headers that say when an event happened.
 fn times() -> [Parameter; 2] {
@@ -222,7 +228,7 @@ async fn generate(
     let (caller, id) = (call.caller()?, call.id::<HandlerId>("handler_id")?);
     caller.may_emit(id)?;
     let account = caller.account_id;
-    let (aggregate, options) = (given.aggregate_attributes.0, options(&given)?);
+    let (aggregate, options) = (given.aggregate_attributes.0, options(&given));
     let details = details(&call, given)?;
     let handler = call
         .api
@@ -230,17 +236,23 @@ async fn generate(
         .run(move |store| store.handler(account, id))
         .await?;
     runnable(&handler)?;
-    call.api.analyzer()?;
+    let can = call.api.analyzer()?.can();
+    let question = Question::of(&handler.policies, options, can);
+    call.api.possible(&question.ask.wanted)?;
+    let samples = match options.kind {
+        PictureKind::BodySample => BlobKind::BodySample,
+        PictureKind::Scene | PictureKind::FaceSample => BlobKind::FaceSample,
+    };
     let uploads = match upload::read(&call, Purpose::Events).await? {
         Pictures::Given(uploads) => uploads,
-        Pictures::Samples(ids) => {
-            upload::samples(&call.api, account, BlobKind::FaceSample, &ids).await?
-        }
+        Pictures::Samples(ids) => upload::samples(&call.api, account, samples, &ids).await?,
         Pictures::Addresses(addresses) => {
             let first = addresses.first().map_or("", |address| &address.url);
             return Err(upload::unreachable(first));
         }
     };
+    let count = &handler.policies.detect_policy.estimate_people_count;
+    let with_coordinates = count.people_coordinates.0;
     let request = GenerateRequest {
         account_id: account,
         handler,
@@ -257,7 +269,7 @@ async fn generate(
         .generate(request)
         .await
         .map_err(refused)?;
-    answer(&made).map(Made)
+    answer(&made, with_coordinates).map(Made)
 }
 
 fn runnable(handler: &Handler) -> Result<(), ApiError> {
@@ -267,15 +279,15 @@ fn runnable(handler: &Handler) -> Result<(), ApiError> {
     }
 }
 
-fn options(given: &Details) -> Result<PictureOptions, ApiError> {
-    let kind = given.image_type.get();
-    if kind == 2 {
-        return Err(Code::FeatureDisabled.with("Body detection"));
-    }
-    Ok(PictureOptions {
-        warp: kind == 1,
+fn options(given: &Details) -> PictureOptions {
+    PictureOptions {
+        kind: match given.image_type.get() {
+            1 => PictureKind::FaceSample,
+            2 => PictureKind::BodySample,
+            _ => PictureKind::Scene,
+        },
         use_exif: given.use_exif_info.0,
-    })
+    }
 }
 
 fn source(upload: Upload, options: PictureOptions) -> SourcePicture {
@@ -350,18 +362,22 @@ fn refused(error: GenerateError) -> ApiError {
     }
 }
 
-fn answer(made: &Generated) -> Result<GeneratedEvents, ApiError> {
+fn answer(made: &Generated, with_coordinates: bool) -> Result<GeneratedEvents, ApiError> {
     let events = made.events.iter().map(|event| Shaped::new(event.emitted()));
     Ok(GeneratedEvents {
         events: events.collect(),
-        images: made.pictures.iter().map(image).collect::<Result<_, _>>()?,
+        images: made
+            .pictures
+            .iter()
+            .map(|picture| image(picture, with_coordinates))
+            .collect::<Result<_, _>>()?,
         filtered_detections: FilteredDetections {
             face_detections: made.filtered.iter().map(filtered).collect(),
         },
     })
 }
 
-fn image(picture: &PictureOutcome) -> Result<ImageOutcome, ApiError> {
+fn image(picture: &PictureOutcome, with_coordinates: bool) -> Result<ImageOutcome, ApiError> {
     let (status, error) = match &picture.result {
         Ok(_) => (1, errors::success()),
         Err(PictureError::ManyFaces(_)) => (0, Code::ManyFaces.plain().body()),
@@ -371,6 +387,10 @@ fn image(picture: &PictureOutcome) -> Result<ImageOutcome, ApiError> {
         filename: picture.filename.clone(),
         status,
         error: Shaped::new(error),
+        exif: picture.exif.clone().map(Into::into),
+        image_estimations: picture.people.as_ref().map(|places| WholeEstimations {
+            people: Some(PeopleView::of(places, with_coordinates)),
+        }),
     })
 }
 
@@ -380,12 +400,8 @@ fn filtered(face: &FilteredFace) -> FilteredDetection {
         object_value: json!(reason.value),
         threshold_value: json!(reason.threshold),
     });
-    let mut detection = json!({"attributes": {}});
-    if let Some(rect) = face.rect {
-        detection["rect"] = json!(rect);
-    }
     FilteredDetection {
         filter_reasons: reasons.collect(),
-        detection: json!({"filename": face.filename, "sample": {"detection": detection}}),
+        detection: json!({"filename": face.filename, "sample": {"detection": face.detection}}),
     }
 }

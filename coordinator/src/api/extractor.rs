@@ -23,7 +23,6 @@ use super::{
     Api,
     attributes::{Seconds, life, life_schema},
     call::Call,
-    estimations::traits::EstimatedAttributes,
     media::JSON,
     openapi::Schemas,
     operation::Operation,
@@ -36,6 +35,7 @@ use crate::{
     blobs::BlobKind,
     blocking,
     errors::{ApiError, Code},
+    estimations::traits::EstimatedAttributes,
     process::extract::SampleTraits,
 };
 

@@ -1,6 +1,5 @@
 //! `/6/handlers`, and the same under `/1` on the Handlers service.
 
-mod defaults;
 mod view;
 
 use std::cmp::Reverse;
@@ -20,6 +19,7 @@ use utoipa::ToSchema;
 
 use self::view::HandlerView;
 use super::{
+    Api,
     call::Call,
     lists::lists_exist,
     operation::Operation,
@@ -31,6 +31,8 @@ use super::{
 use crate::{
     auth::Scope,
     errors::{ApiError, Code},
+    estimations::checks::chosen::Chosen,
+    process::estimation,
     store::{Store, Stored},
 };
 
@@ -128,18 +130,23 @@ impl Body for NewHandler {
 /// Checks whether policies can be carried out here, and whether the lists they name exist.
 async fn check(call: &Call, account: AccountId, new: &NewHandler) -> Result<(), ApiError> {
     if let Some(policies) = &new.policies {
-        can_do(policies)?;
+        can_do(&call.api, policies)?;
         lists_exist(&call.api, account, lists_of(policies)).await?;
     }
     Ok(())
 }
 
-fn can_do(policies: &Policies) -> Result<(), ApiError> {
-    if let Some(path) = policies.unsupported().into_iter().next() {
+fn can_do(api: &Api, policies: &Policies) -> Result<(), ApiError> {
+    let can = |path: &str| estimation(path).is_some_and(|estimation| api.can(estimation));
+    if let Some(path) = policies.unsupported(can).into_iter().next() {
         let named = |segment: &&str| !segment.bytes().all(|b| b.is_ascii_digit());
         let feature = path.rsplit('.').find(named).unwrap_or_default().to_owned();
         let detail = format!("License problem: {feature} feature disabled (policies.{path})");
         return Err(ApiError::new(Code::FeatureDisabled, detail));
+    }
+    if let Err(invalid) = Chosen::of(&policies.detect_policy.face_quality) {
+        let path = format!("policies.detect_policy.face_quality.{}", invalid.path);
+        return Err(Code::BadPolicies.at(&path, invalid.message));
     }
     let most = 30;
     if policies.match_policy.len() > most {

@@ -15,11 +15,6 @@ use utoipa::ToSchema;
 use super::{
     Api,
     call::Call,
-    estimations::{
-        Rectangle,
-        checks::{Facts, IsoChecks},
-        exif::ExifView,
-    },
     openapi::ErrorBody,
     operation::Operation,
     payload::{Packed, Params},
@@ -31,7 +26,12 @@ use super::{
 use crate::{
     blobs::BlobKind,
     errors::{self, ApiError, Code},
-    process::{Ask, PictureKind, Seen},
+    estimations::{
+        Rectangle,
+        checks::{Facts, IsoChecks},
+        exif::ExifView,
+    },
+    process::{Ask, PictureKind, Seen, applicable},
 };
 
 /// The resources.
@@ -137,7 +137,7 @@ async fn check(
         false => PictureKind::Scene,
     };
     let ask = Ask {
-        wanted: vision::applicable(question, kind),
+        wanted: applicable(question, kind),
         kind,
         use_exif: true,
         extract_exif: wanted.extract_exif.0,

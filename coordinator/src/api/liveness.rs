@@ -18,7 +18,6 @@ use utoipa::ToSchema;
 use super::{
     Api,
     call::Call,
-    estimations::{aggregate, traits::liveness},
     openapi::ErrorBody,
     operation::Operation,
     payload::Params,
@@ -30,6 +29,7 @@ use super::{
 use crate::{
     blobs::BlobKind,
     errors::{self, ApiError, Code},
+    estimations::{aggregate, genuine::liveness},
     process::{Ask, PictureKind, Seen},
 };
 

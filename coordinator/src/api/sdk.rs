@@ -13,13 +13,6 @@ use goshawk_models::estimate::{Estimation, FaceReport, Wanted as Question};
 use super::{
     Api,
     call::Call,
-    estimations::{
-        Rectangle,
-        aggregate::{self, Aggregated},
-        body::{BodyAttributes, BodyEstimations, FoundBody},
-        face::{FaceEstimations, FaceTraits, FoundFace, Shown},
-        traits::{MaskView, deepfake, liveness},
-    },
     operation::Operation,
     payload::{Packed, Params},
     routes::{Access, Resource},
@@ -29,7 +22,15 @@ use super::{
 use crate::{
     blobs::BlobKind,
     errors::{ApiError, Code},
-    process::{Ask, PictureKind, Seen, SeenPerson},
+    estimations::{
+        Rectangle,
+        aggregate::{self, Aggregated},
+        body::{BodyAttributes, BodyEstimations, FoundBody},
+        face::{FaceEstimations, FaceTraits, FoundFace, Shown},
+        genuine::{deepfake, liveness},
+        worn::MaskView,
+    },
+    process::{Ask, PictureKind, Seen, SeenPerson, applicable},
 };
 use query::{More, Wanted, WantedOfApi, WantedOfHandlers};
 use view::{ImageEstimation, PersonEstimation, SdkReply};
@@ -142,7 +143,7 @@ impl Sdk {
         }
         api.possible(&wanted)?;
         Ok(Ask {
-            wanted: self.wanted.found(vision::applicable(wanted, self.kind)),
+            wanted: self.wanted.found(applicable(wanted, self.kind)),
             kind: self.kind,
             use_exif: self.wanted.use_exif_info.0,
             extract_exif: self.wanted.extract_exif.0,

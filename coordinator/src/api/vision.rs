@@ -5,21 +5,12 @@ use std::time::Duration;
 use goshawk_models::estimate::{Estimation, Wanted};
 use goshawk_proto::id::AccountId;
 
-use super::{Api, call::Call, estimations::feature, named, upload::Upload};
+use super::{Api, call::Call, named, upload::Upload};
 use crate::{
     errors::{ApiError, Code},
-    process::{Analyzer, Ask, ExtractError, PictureFault, PictureKind, Seen},
+    estimations::feature,
+    process::{Analyzer, Ask, ExtractError, PictureFault, Seen},
 };
-
-/// Estimations that cannot be made of samples and are left out there, as the contract says.
-const OF_SCENES: [Estimation; 6] = [
-    Estimation::Landmarks68,
-    Estimation::HeadPose,
-    Estimation::Gaze,
-    Estimation::Eyes,
-    Estimation::Liveness,
-    Estimation::Deepfake,
-];
 
 impl Api {
     /// The models, or the contract's error when none are installed.
@@ -51,29 +42,6 @@ pub fn account(call: &Call) -> Result<AccountId, ApiError> {
         Some(caller) => Ok(caller.account_id),
         None => named(&call.headers),
     }
-}
-
-/// A question without what does not apply to pictures of that kind.
-pub fn applicable(mut wanted: Wanted, kind: PictureKind) -> Wanted {
-    if kind != PictureKind::Scene {
-        wanted.landmarks5 = false;
-        OF_SCENES.iter().for_each(|one| wanted.remove(*one));
-        wanted.remove(Estimation::PeopleCount);
-    }
-    let of_others = |estimation: &Estimation| match kind {
-        PictureKind::Scene => false,
-        PictureKind::FaceSample => estimation.of_body(),
-        PictureKind::BodySample => estimation.of_face(),
-    };
-    for estimation in Estimation::ALL.into_iter().filter(of_others) {
-        wanted.remove(estimation);
-    }
-    match kind {
-        PictureKind::Scene => {}
-        PictureKind::FaceSample => wanted.body_warp = false,
-        PictureKind::BodySample => wanted.face_warp = false,
-    }
-    wanted
 }
 
 /// Asks about a picture. The inner error is that of the picture, to be put beside the others.
@@ -123,22 +91,5 @@ fn at_fault(fault: PictureFault, message: String) -> ApiError {
         PictureFault::Empty | PictureFault::Broken => Code::BadImage.plain(),
         PictureFault::NoSample => Code::InvalidImageSize.plain(),
         PictureFault::BoxOutside => Code::BadRectangle.plain(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_does_not_apply_to_samples_is_left_out() {
-        let all = Wanted::these(&Estimation::ALL);
-        let face = applicable(all, PictureKind::FaceSample);
-        assert!(face.has(Estimation::Basic) && face.has(Estimation::FaceDescriptor));
-        assert!(!face.has(Estimation::Gaze) && !face.has(Estimation::PeopleCount));
-        assert!(!face.bodies());
-        let body = applicable(all, PictureKind::BodySample);
-        assert!(body.has(Estimation::UpperBody) && !body.faces());
-        assert_eq!(applicable(all, PictureKind::Scene), all);
     }
 }

@@ -8,6 +8,7 @@ use goshawk_coordinator_core::{
         StoredEvent, view::face_sample_url,
     },
     face::{Attributes, FaceRecord, TemporaryAttribute},
+    handler::DetectPolicy,
     policy::Effect,
 };
 use goshawk_proto::{
@@ -18,9 +19,8 @@ use goshawk_proto::{
 };
 
 use super::{
-    draft::{Draft, Shot},
+    draft::{BodyView, Draft, Shot},
     ids::derived,
-    stream_event::RAW_IMAGE,
 };
 
 /// The effects, sorted.
@@ -86,6 +86,7 @@ pub(super) fn assemble(
         detections: detections(draft, plan),
         attributes: event_attributes(draft, plan),
         liveness: draft.liveness,
+        estimated: draft.estimated.clone(),
         top_match: matches.as_deref().and_then(StoredEvent::best_of),
         matches,
         face: event_face(draft, plan),
@@ -99,43 +100,67 @@ fn sample_id(draft: &Draft, index: usize) -> SampleId {
 }
 
 fn detections(draft: &Draft, plan: &Plan) -> Vec<EventDetection> {
-    let detect = &draft.handler.policies.detect_policy;
+    let mut bodies = 0..;
+    let mut body = |view: &BodyView| DetectedBody {
+        sample_id: SampleId(derived(
+            draft.event_id,
+            "body-sample",
+            bodies.next().unwrap_or_default(),
+        )),
+        stored: plan.body_samples,
+        rect: view.rect,
+        attributes: view.attributes.clone(),
+    };
+    let image = |number: Option<usize>| {
+        let kept = number.filter(|_| plan.images);
+        kept.map(|number| ImageId(derived(draft.event_id, "image", number)))
+    };
     let mut out = Vec::with_capacity(draft.shots.len() + draft.bodies.len());
     for (index, shot) in draft.shots.iter().enumerate() {
-        let image = shot.image.filter(|_| plan.images);
         out.push(EventDetection {
             filename: shot.filename.clone(),
             detect_time: shot.detect_time,
             detect_ts: shot.detect_ts,
-            image_id: image.map(|image| ImageId(derived(draft.event_id, "image", image))),
+            image_id: image(shot.image),
             image_reference: shot.reference.clone(),
-            face: Some(DetectedFace {
-                sample_id: sample_id(draft, index),
-                stored: plan.face_samples,
-                rect: shot.rect,
-                landmarks5: relative_landmarks(shot),
-                head_pose: shot.head_pose.filter(|_| detect.estimate_head_pose.0),
-                quality: Some(shot.quality).filter(|_| detect.estimate_quality.0),
-            }),
-            body: None,
+            face: Some(detected_face(draft, plan, shot, sample_id(draft, index))),
+            body: shot.body.as_ref().map(&mut body),
         });
     }
-    for (index, body) in draft.bodies.iter().enumerate() {
+    for view in &draft.bodies {
         out.push(EventDetection {
-            filename: RAW_IMAGE.into(),
-            detect_time: body.detect_time,
-            detect_ts: None,
-            image_id: None,
-            image_reference: None,
+            filename: view.filename.clone(),
+            detect_time: view.detect_time,
+            detect_ts: view.detect_ts,
+            image_id: image(view.image),
+            image_reference: view.reference.clone(),
             face: None,
-            body: Some(DetectedBody {
-                sample_id: SampleId(derived(draft.event_id, "body-sample", index)),
-                stored: plan.body_samples,
-                rect: Some(body.rect),
-            }),
+            body: Some(body(view)),
         });
     }
     out
+}
+
+fn detected_face(draft: &Draft, plan: &Plan, shot: &Shot, sample_id: SampleId) -> DetectedFace {
+    DetectedFace {
+        stored: plan.face_samples,
+        ..shot.detected(&draft.handler.policies.detect_policy, sample_id)
+    }
+}
+
+impl Shot {
+    /// The face as it is told of: a sample that is not kept.
+    pub fn detected(&self, detect: &DetectPolicy, sample_id: SampleId) -> DetectedFace {
+        DetectedFace {
+            sample_id,
+            stored: false,
+            rect: self.rect,
+            landmarks5: relative_landmarks(self),
+            head_pose: self.head_pose.filter(|_| detect.estimate_head_pose.0),
+            quality: Some(self.quality).filter(|_| detect.estimate_quality.0),
+            estimated: self.estimated.clone(),
+        }
+    }
 }
 
 /// Landmarks in whole pixels from the box's corner, as the contract has them.
@@ -188,11 +213,15 @@ fn samples(draft: &Draft) -> Vec<SampleId> {
 
 fn event_face(draft: &Draft, plan: &Plan) -> Option<EventFace> {
     let (avatar, lists) = plan.face.clone()?;
+    if draft.shots.is_empty() {
+        // A body alone makes no face.
+        return None;
+    }
     Some(EventFace {
         face_id: FaceId(derived(draft.event_id, "face", 0)),
         external_id: draft.details.external_id.clone(),
         user_data: draft.details.user_data.clone(),
-        avatar: if avatar && !draft.shots.is_empty() {
+        avatar: if avatar {
             face_sample_url(sample_id(draft, 0))
         } else {
             String::new()

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use goshawk_coordinator_core::{
     code::GenderCode,
-    event::{EventLiveness, LabelMatches},
+    event::{EventEstimations, EventLiveness, FaceEstimations, LabelMatches},
     face::whole_years,
     handler::Handler,
     policy::{FaceFacts, Fact, Facts},
@@ -17,6 +17,7 @@ use goshawk_proto::{
     score::Score,
     time::Timestamp,
 };
+use serde_json::{Map, Value};
 
 use super::generate::EventDetails;
 
@@ -39,14 +40,29 @@ pub(super) struct Shot {
     pub image: Option<usize>,
     /// Where the caller said the whole picture is.
     pub reference: Option<String>,
+    /// What else is told of the face.
+    pub estimated: FaceEstimations,
+    /// What filters look at besides angles and fitness.
+    pub states: FaceFacts,
+    /// The body of the same person in the same picture.
+    pub body: Option<BodyView>,
 }
 
 /// One picture of the body.
 #[derive(Clone, Debug)]
 pub(super) struct BodyView {
+    pub filename: String,
     pub detect_time: Timestamp,
-    pub rect: Rect,
+    pub detect_ts: Option<f64>,
+    /// `None` for a picture that was given as a sample.
+    pub rect: Option<Rect>,
     pub warp: Jpeg,
+    /// What is told of it.
+    pub attributes: Map<String, Value>,
+    /// Which of the draft's images it was taken from.
+    pub image: Option<usize>,
+    /// Where the caller said the whole picture is.
+    pub reference: Option<String>,
 }
 
 /// An event in the making.
@@ -60,9 +76,12 @@ pub(super) struct Draft {
     pub end_time: Timestamp,
     /// Best first.
     pub shots: Vec<Shot>,
+    /// Bodies without a face.
     pub bodies: Vec<BodyView>,
     pub images: Vec<Bytes>,
     pub liveness: Option<EventLiveness>,
+    /// What all pictures tell together.
+    pub estimated: EventEstimations,
     /// The version of descriptors that counts; `None`: whichever the shots have.
     pub version: Option<DescriptorVersion>,
     /// Whether the models have been asked.
@@ -83,11 +102,18 @@ impl Shot {
         FaceFacts {
             head_pose: self.head_pose,
             fitness: Some(self.fitness),
+            ..self.states.clone()
         }
     }
 }
 
 impl Draft {
+    /// All bodies, those with a face first. Samples are named by the place in this order.
+    pub fn all_bodies(&self) -> impl Iterator<Item = &BodyView> {
+        let with_face = self.shots.iter().filter_map(|shot| shot.body.as_ref());
+        with_face.chain(&self.bodies)
+    }
+
     /// The descriptor of the person: the mean of its shots' unit vectors, of one version.
     pub fn descriptor(&self) -> Option<Descriptor> {
         let all = self
@@ -146,6 +172,7 @@ impl Draft {
             descriptor: fact(self.descriptor().map(|_| ()), asked),
             basic: fact(basic, asked),
             liveness: self.liveness.map(|liveness| liveness.prediction),
+            deepfake: self.estimated.deepfake,
             has_image: !self.images.is_empty(),
             has_reference: self.shots.iter().any(|shot| shot.reference.is_some()),
             matches,

@@ -133,11 +133,10 @@ impl Executor {
     /// Leaves out what the handler's filters do not let through; says whether anything is left.
     fn keep_what_counts(&self, draft: &mut Draft) -> bool {
         let had_faces = !draft.shots.is_empty();
-        let liveness = draft.liveness.map(|liveness| liveness.prediction);
         let policies = &draft.handler.policies;
         draft
             .shots
-            .retain(|shot| screen(policies, shot.facts(), liveness).is_empty());
+            .retain(|shot| screen(policies, &shot.facts()).is_empty());
         !had_faces || !draft.shots.is_empty()
     }
 
@@ -185,6 +184,9 @@ impl Executor {
             .filter(|(_, s)| lacks(s))
             .map(|(n, _)| n)
             .collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
         let warps = lacking
             .iter()
             .map(|n| draft.shots[*n].warp.clone())
@@ -266,7 +268,7 @@ impl Executor {
             }));
         }
         if plan.body_samples {
-            puts.extend(draft.bodies.iter().enumerate().map(|(index, body)| {
+            puts.extend(draft.all_bodies().enumerate().map(|(index, body)| {
                 let bytes = body.warp.bytes.clone().into();
                 (BlobKind::BodySample, id("body-sample", index), bytes)
             }));

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use goshawk_models::{
     ExifTags, PictureFormat,
-    estimate::{BodyReport, Capabilities, FaceReport, Wanted},
+    estimate::{BodyReport, Capabilities, Estimation, FaceReport, Wanted},
 };
 use goshawk_proto::{
     descriptor::{Descriptor, DescriptorVersion, SimilarityCurve},
-    detection::{BasicAttributes, FaceQuality, HeadPose, Landmarks5},
+    detection::BasicAttributes,
     event::Jpeg,
-    geometry::{BBox, Point, Rect, Size},
-    score::Score,
+    geometry::{BBox, Point, Size},
 };
 
 use crate::matcher::pool::{Pool, PoolError};
@@ -20,8 +19,8 @@ use crate::matcher::pool::{Pool, PoolError};
 /// How a picture is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PictureOptions {
-    /// It is a sample already: one face, aligned.
-    pub warp: bool,
+    /// What it shows.
+    pub kind: PictureKind,
     /// Turn it as its EXIF says.
     pub use_exif: bool,
 }
@@ -29,36 +28,10 @@ pub struct PictureOptions {
 impl Default for PictureOptions {
     fn default() -> Self {
         Self {
-            warp: false,
+            kind: PictureKind::Scene,
             use_exif: true,
         }
     }
-}
-
-/// A picture and its faces.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DetectedPicture {
-    /// Size in pixels, after turning.
-    pub size: Size,
-    /// The faces, best score first.
-    pub faces: Vec<PictureFace>,
-}
-
-/// A face in a picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PictureFace {
-    /// Box in pixels; `None` in a sample.
-    pub rect: Option<Rect>,
-    /// Five points in pixels; `None` in a sample.
-    pub landmarks: Option<Landmarks5>,
-    /// The detector's certainty; 1 in a sample.
-    pub score: Score,
-    /// Where the head looks; `None` in a sample.
-    pub head_pose: Option<HeadPose>,
-    /// How fit it is for recognition.
-    pub quality: FaceQuality,
-    /// The aligned face.
-    pub warp: Jpeg,
 }
 
 /// What a descriptor network says of a sample.
@@ -82,6 +55,16 @@ pub enum PictureKind {
     BodySample,
 }
 
+/// Estimations that cannot be made of samples and are left out there, as the contract says.
+const OF_SCENES: [Estimation; 6] = [
+    Estimation::Landmarks68,
+    Estimation::HeadPose,
+    Estimation::Gaze,
+    Estimation::Eyes,
+    Estimation::Liveness,
+    Estimation::Deepfake,
+];
+
 /// Most faces that are estimated in one picture.
 pub const MOST_FACES: usize = 64;
 
@@ -102,6 +85,29 @@ pub struct Ask {
     pub extract_exif: bool,
     /// Only the largest face, and no bodies without a face.
     pub best_only: bool,
+}
+
+/// A question without what does not apply to pictures of that kind.
+pub fn applicable(mut wanted: Wanted, kind: PictureKind) -> Wanted {
+    if kind != PictureKind::Scene {
+        wanted.landmarks5 = false;
+        OF_SCENES.iter().for_each(|one| wanted.remove(*one));
+        wanted.remove(Estimation::PeopleCount);
+    }
+    let of_others = |estimation: &Estimation| match kind {
+        PictureKind::Scene => false,
+        PictureKind::FaceSample => estimation.of_body(),
+        PictureKind::BodySample => estimation.of_face(),
+    };
+    for estimation in Estimation::ALL.into_iter().filter(of_others) {
+        wanted.remove(estimation);
+    }
+    match kind {
+        PictureKind::Scene => {}
+        PictureKind::FaceSample => wanted.body_warp = false,
+        PictureKind::BodySample => wanted.face_warp = false,
+    }
+    wanted
 }
 
 /// What was found out about a picture.
@@ -181,12 +187,6 @@ impl From<PoolError> for ExtractError {
 
 /// The models. Calls block.
 pub trait Extractor: Send + Sync + 'static {
-    /// Finds the faces of a picture.
-    fn detect(
-        &self,
-        picture: &[u8],
-        options: PictureOptions,
-    ) -> Result<DetectedPicture, ExtractError>;
     /// Finds out about a picture.
     fn look(&self, picture: &[u8], ask: &Ask) -> Result<Seen, ExtractError>;
     /// What [`Self::look`] can find out.
@@ -213,18 +213,6 @@ impl Analyzer {
             extractor,
             pool: Arc::new(Pool::start("analyzer", threads, queue)),
         }
-    }
-
-    /// Finds the faces of a picture.
-    pub async fn detect(
-        &self,
-        picture: Bytes,
-        options: PictureOptions,
-    ) -> Result<DetectedPicture, ExtractError> {
-        let extractor = self.extractor.clone();
-        self.pool
-            .run(move |_| extractor.detect(&picture, options))
-            .await?
     }
 
     /// Finds out about a picture.
@@ -270,5 +258,22 @@ impl Analyzer {
     /// How their cosines become similarities.
     pub fn curve(&self) -> SimilarityCurve {
         self.extractor.curve()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_apply_to_samples_is_left_out() {
+        let all = Wanted::these(&Estimation::ALL);
+        let face = applicable(all, PictureKind::FaceSample);
+        assert!(face.has(Estimation::Basic) && face.has(Estimation::FaceDescriptor));
+        assert!(!face.has(Estimation::Gaze) && !face.has(Estimation::PeopleCount));
+        assert!(!face.bodies());
+        let body = applicable(all, PictureKind::BodySample);
+        assert!(body.has(Estimation::UpperBody) && !body.faces());
+        assert_eq!(applicable(all, PictureKind::Scene), all);
     }
 }

@@ -2,13 +2,17 @@
 
 use bytes::Bytes;
 use goshawk_coordinator_core::{
-    code::{LivenessCode, Multiface},
-    event::{EventLiveness, StoredEvent},
-    handler::Handler,
-    policy::{FilterReason, screen},
+    code::Multiface,
+    event::StoredEvent,
+    handler::{Handler, Policies},
+    policy::FilterReason,
+};
+use goshawk_models::{
+    ExifTags,
+    estimate::{BodyReport, Capabilities, FaceReport},
 };
 use goshawk_proto::{
-    geometry::Rect,
+    geometry::Point,
     id::{AccountId, EventId, StreamId},
     stream::Location,
     time::Timestamp,
@@ -16,13 +20,14 @@ use goshawk_proto::{
 use serde_json::Value;
 
 use super::{
-    ProcessError, Processor, Verdict, count,
-    draft::{Draft, Shot, fitness},
+    ProcessError, Processor, Question, Verdict, count,
+    draft::{BodyView, Draft, Shot},
     execute::Outcome,
-    extract::{Analyzer, ExtractError, PictureFace, PictureOptions},
+    extract::{Analyzer, ExtractError, PictureKind, PictureOptions, Seen},
     now,
+    telling::{Sighting, Teller},
 };
-use crate::blobs::media_type;
+use crate::estimations::{checks::chosen::Chosen, event};
 
 /// What the caller says about an event besides its pictures.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,8 +104,12 @@ pub enum PictureError {
 pub struct PictureOutcome {
     /// Its name.
     pub filename: String,
-    /// How many faces the handler takes from it.
+    /// How many faces were found that the handler's rule for several faces leaves.
     pub result: Result<usize, PictureError>,
+    /// How it was taken, where the handler asks for that.
+    pub exif: Option<ExifTags>,
+    /// Where people are, where the handler has them counted.
+    pub people: Option<Vec<Point>>,
 }
 
 /// A face that the handler's filters did not let through.
@@ -108,8 +117,8 @@ pub struct PictureOutcome {
 pub struct FilteredFace {
     /// Name of its picture.
     pub filename: String,
-    /// Where it is.
-    pub rect: Option<Rect>,
+    /// Where it is and what was estimated of it, as the contract writes it.
+    pub detection: Value,
     /// Why.
     pub reasons: Vec<FilterReason>,
 }
@@ -156,43 +165,34 @@ impl Processor {
             .analyzer()
             .ok_or(GenerateError::NoModels)?
             .clone();
+        let policies = &request.handler.policies;
+        let checks = checks(policies)?;
         let mut out = Generated::default();
-        let mut shots = Vec::new();
+        let mut sightings = Vec::new();
         for (number, picture) in request.pictures.iter().enumerate() {
-            let found = look(&analyzer, &request.handler, picture).await;
-            if let Err(PictureError::Extract(ExtractError::Busy)) = &found {
+            let question = Question::of(policies, picture.options, analyzer.can());
+            let teller = Teller {
+                policies,
+                checks: checks.as_ref(),
+                picture,
+                number,
+                shown: &question.shown,
+            };
+            let seen = look(&analyzer, policies, &question, picture).await;
+            if let Err(PictureError::Extract(ExtractError::Busy)) = &seen {
                 return Err(GenerateError::Busy(ExtractError::Busy.to_string()));
             }
-            let result = found.map(|faces| {
-                let count = faces.len();
-                shots.extend(faces.into_iter().map(|face| shot(picture, number, face)));
-                count
-            });
-            out.pictures.push(PictureOutcome {
-                filename: picture.filename.clone(),
-                result,
-            });
-        }
-        let liveness = liveness(&request.handler);
-        shots.retain(|shot| {
-            let reasons = screen(
-                &request.handler.policies,
-                shot.facts(),
-                liveness.map(|liveness| liveness.prediction),
-            );
-            let counts = reasons.is_empty();
-            if !counts {
-                let filename = shot.filename.clone();
-                out.filtered.push(FilteredFace {
-                    filename,
-                    rect: shot.rect,
-                    reasons,
-                });
+            out.pictures.push(outcome(picture, &seen));
+            let Ok(mut seen) = seen else { continue };
+            for person in std::mem::take(&mut seen.people) {
+                match teller.person(person, &seen) {
+                    Ok(sighting) => sightings.push(sighting),
+                    Err(filtered) => out.filtered.push(*filtered),
+                }
             }
-            counts
-        });
-        for group in groups(shots, request.aggregate) {
-            let draft = draft(&request, group, liveness);
+        }
+        for group in groups(sightings, request.aggregate) {
+            let draft = draft(&request, group, analyzer.can());
             if let Outcome::Done(event) = self.executor.run(draft, None).await? {
                 count(&self.counters.generated);
                 out.events.push(*event);
@@ -202,84 +202,89 @@ impl Processor {
     }
 }
 
-/// The faces of a picture that the handler takes.
+/// The checks of face quality that a handler asks for. They were looked at when it was made.
+fn checks(policies: &Policies) -> Result<Option<Chosen>, GenerateError> {
+    let policy = &policies.detect_policy.face_quality;
+    match policy.estimate.0 {
+        true => match Chosen::of(policy) {
+            Ok(chosen) => Ok(Some(chosen)),
+            Err(invalid) => Err(GenerateError::Failed(format!(
+                "{}: {}",
+                invalid.path, invalid.message
+            ))),
+        },
+        false => Ok(None),
+    }
+}
+
+/// The people of a picture that the handler takes.
 async fn look(
     analyzer: &Analyzer,
-    handler: &Handler,
+    policies: &Policies,
+    question: &Question,
     picture: &SourcePicture,
-) -> Result<Vec<PictureFace>, PictureError> {
-    let detect = &handler.policies.detect_policy;
-    if !detect.detect_face.0 {
-        return Ok(Vec::new());
+) -> Result<Seen, PictureError> {
+    let detect = &policies.detect_policy;
+    let mut seen = analyzer
+        .look(picture.bytes.clone(), question.ask.clone())
+        .await?;
+    let faces = seen.people.iter().filter(|one| one.face.is_some()).count();
+    if detect.multiface_policy == Multiface::Refuse && faces > 1 {
+        return Err(PictureError::ManyFaces(faces));
     }
-    let mut faces = analyzer
-        .detect(picture.bytes.clone(), picture.options)
-        .await?
-        .faces;
-    match detect.multiface_policy {
-        Multiface::Refuse if faces.len() > 1 => return Err(PictureError::ManyFaces(faces.len())),
-        // They come best first.
-        Multiface::Best => faces.truncate(1),
-        Multiface::Refuse | Multiface::All => {}
+    let by_face =
+        picture.options.kind == PictureKind::Scene && detect.multiface_policy != Multiface::All;
+    if by_face {
+        // Under these policies bodies count only with their faces.
+        seen.people.retain(|person| person.face.is_some());
     }
-    Ok(faces)
+    Ok(seen)
 }
 
-fn shot(picture: &SourcePicture, number: usize, face: PictureFace) -> Shot {
-    Shot {
+fn outcome(picture: &SourcePicture, seen: &Result<Seen, PictureError>) -> PictureOutcome {
+    let (exif, people) = match seen {
+        Ok(seen) => (seen.exif.clone(), seen.count.clone()),
+        Err(_) => (None, None),
+    };
+    let faces = |seen: &Seen| seen.people.iter().filter(|one| one.face.is_some()).count();
+    PictureOutcome {
         filename: picture.filename.clone(),
-        detect_time: picture.detect_time.unwrap_or_else(now),
-        detect_ts: picture.detect_ts,
-        rect: face.rect,
-        landmarks: face.landmarks,
-        head_pose: face.head_pose,
-        fitness: fitness(&face.quality),
-        quality: face.quality,
-        warp: face.warp,
-        descriptor: None,
-        basic: None,
-        image: media_type(&picture.bytes).map(|_| number),
-        reference: picture.reference.clone(),
+        result: seen.as_ref().map(faces).map_err(Clone::clone),
+        exif,
+        people,
     }
 }
 
-/// No model of the pack may decide liveness from one picture, so where it is asked for the answer
-/// is that it is unknown.
-fn liveness(handler: &Handler) -> Option<EventLiveness> {
-    let asked = handler.policies.detect_policy.estimate_liveness.estimate.0;
-    asked.then_some(EventLiveness {
-        prediction: LivenessCode::Unknown,
-        score: None,
-    })
+fn groups(sightings: Vec<Sighting>, aggregate: bool) -> Vec<Vec<Sighting>> {
+    let mut people: Vec<Sighting> = sightings;
+    people.retain(|one| one.face.is_some() || one.body.is_some());
+    if aggregate && !people.is_empty() {
+        return vec![people];
+    }
+    people.into_iter().map(|one| vec![one]).collect()
 }
 
-fn groups(shots: Vec<Shot>, aggregate: bool) -> Vec<Vec<Shot>> {
-    if aggregate && !shots.is_empty() {
-        return vec![shots];
+fn draft(request: &GenerateRequest, group: Vec<Sighting>, can: &Capabilities) -> Draft {
+    let detect = &request.handler.policies.detect_policy;
+    let options = request.pictures.first().map(|picture| picture.options);
+    let shown = Question::of(&request.handler.policies, options.unwrap_or_default(), can).shown;
+    let faces: Vec<&FaceReport> = group
+        .iter()
+        .filter_map(|one| one.face.as_ref().map(|(_, report)| report))
+        .collect();
+    let bodies: Vec<&BodyReport> = group
+        .iter()
+        .filter_map(|one| one.body.as_ref().map(|(_, report)| report))
+        .collect();
+    let estimated = event::together(&faces, &bodies, &shown, detect);
+    let live = detect.estimate_liveness.estimate.0;
+    let liveness = live.then(|| event::liveness(faces.iter().copied(), detect));
+    let (mut shots, mut bodies) = (Vec::new(), Vec::new());
+    for one in group {
+        shots.extend(one.face.map(|(shot, _)| shot));
+        bodies.extend(one.body.and_then(|(view, _)| view));
     }
-    shots.into_iter().map(|shot| vec![shot]).collect()
-}
-
-fn draft(
-    request: &GenerateRequest,
-    mut shots: Vec<Shot>,
-    liveness: Option<EventLiveness>,
-) -> Draft {
-    // Only the pictures that this event was seen in, numbered anew.
-    let mut images: Vec<Bytes> = Vec::new();
-    let mut numbers: Vec<usize> = Vec::new();
-    for shot in &mut shots {
-        let Some(number) = shot.image else { continue };
-        let place = numbers
-            .iter()
-            .position(|known| *known == number)
-            .unwrap_or_else(|| {
-                numbers.push(number);
-                images.push(request.pictures[number].bytes.clone());
-                numbers.len() - 1
-            });
-        shot.image = Some(place);
-    }
+    let images = images(request, &mut shots, &mut bodies);
     let create_time = request.details.create_time.unwrap_or_else(now);
     Draft {
         event_id: EventId(uuid::Uuid::now_v7()),
@@ -289,10 +294,27 @@ fn draft(
         create_time,
         end_time: request.details.end_time.unwrap_or(create_time),
         shots,
-        bodies: Vec::new(),
+        bodies,
         images,
         liveness,
+        estimated,
         version: None,
         extracted: false,
     }
+}
+
+/// Only the pictures that this event was seen in, numbered anew.
+fn images(request: &GenerateRequest, shots: &mut [Shot], bodies: &mut [BodyView]) -> Vec<Bytes> {
+    let (mut images, mut numbers) = (Vec::new(), Vec::new());
+    let of_shots = shots.iter_mut().map(|shot| &mut shot.image);
+    for image in of_shots.chain(bodies.iter_mut().map(|body| &mut body.image)) {
+        let Some(number) = *image else { continue };
+        let known = numbers.iter().position(|known| *known == number);
+        *image = Some(known.unwrap_or_else(|| {
+            numbers.push(number);
+            images.push(request.pictures[number].bytes.clone());
+            numbers.len() - 1
+        }));
+    }
+    images
 }

@@ -12,12 +12,11 @@ use goshawk_proto::{
     event::Jpeg,
     geometry::{BBox, Size},
     picture::{Pixels, Rgb},
-    score::Score,
 };
 
 use super::extract::{
-    Ask, DetectedPicture, ExtractError, Extractor, MOST_FACES, PictureFace, PictureFault,
-    PictureKind, PictureOptions, SampleTraits, Seen, SeenPerson,
+    Ask, ExtractError, Extractor, MOST_FACES, PictureFault, PictureKind, SampleTraits, Seen,
+    SeenPerson,
 };
 
 /// A face may be too small for the whole picture at the detector's input size: where there seems
@@ -69,75 +68,9 @@ impl ModelExtractor {
             .look(picture, given, &ask.wanted, &limits)
             .map_err(failed)
     }
-
-    /// A sample that was given as a picture: no detection, and its own pixels where it has the
-    /// right size.
-    fn sample(&self, picture: Picture) -> Result<PictureFace, ExtractError> {
-        let side = Size::new(WARP_SIDE, WARP_SIDE);
-        let mut warp = Rgb::default();
-        if picture.size() == side {
-            warp = picture.into_rgb();
-        } else {
-            picture.region(picture.size().into(), side, &mut warp);
-        }
-        Ok(PictureFace {
-            rect: None,
-            landmarks: None,
-            score: Score::ONE,
-            head_pose: None,
-            quality: self.vision.faces().quality(&warp),
-            warp: jpeg(&warp)?,
-        })
-    }
-
-    fn face(
-        &self,
-        picture: &Picture,
-        face: &goshawk_models::Face,
-    ) -> Result<PictureFace, ExtractError> {
-        let warp = self.vision.faces().warp(picture, &face.detection.landmarks);
-        Ok(PictureFace {
-            rect: Some(face.detection.bbox.to_rect(picture.size())),
-            landmarks: Some(face.detection.landmarks),
-            score: face.detection.score,
-            head_pose: Some(face.head_pose),
-            quality: self.vision.faces().quality(&warp),
-            warp: jpeg(&warp)?,
-        })
-    }
 }
 
 impl Extractor for ModelExtractor {
-    fn detect(
-        &self,
-        bytes: &[u8],
-        options: PictureOptions,
-    ) -> Result<DetectedPicture, ExtractError> {
-        let picture = self.decode(bytes, options.use_exif)?;
-        let size = picture.size();
-        if options.warp {
-            return Ok(DetectedPicture {
-                size,
-                faces: vec![self.sample(picture)?],
-            });
-        }
-        let options = DetectOptions {
-            tiles: TWICE,
-            ..DetectOptions::default()
-        };
-        let found = self
-            .vision
-            .faces()
-            .detect(&[&picture as &dyn Pixels], &options)
-            .map_err(failed)?;
-        let faces = found
-            .iter()
-            .flatten()
-            .map(|face| self.face(&picture, face))
-            .collect::<Result<_, _>>()?;
-        Ok(DetectedPicture { size, faces })
-    }
-
     fn look(&self, bytes: &[u8], ask: &Ask) -> Result<Seen, ExtractError> {
         let is_scene = ask.kind == PictureKind::Scene;
         let picture = self.decode(bytes, ask.use_exif && is_scene)?;

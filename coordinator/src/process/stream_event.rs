@@ -1,11 +1,18 @@
 //! Events of agents as drafts.
 
-use goshawk_coordinator_core::{event::EventLiveness, handler::Handler, stream::StreamRecord};
+use goshawk_coordinator_core::{
+    code::LivenessCode,
+    event::{EventEstimations, EventLiveness, FaceEstimations},
+    handler::Handler,
+    policy::FaceFacts,
+    stream::StreamRecord,
+};
 use goshawk_proto::{
     event::{Event, FaceShot},
     id::{EventId, HandlerId},
     time::Timestamp,
 };
+use serde_json::Map;
 
 use super::{
     draft::{BodyView, Draft, Shot},
@@ -29,21 +36,27 @@ pub(super) fn handler_of(stream: &StreamRecord) -> Option<HandlerId> {
 /// An agent's event as a draft.
 pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Draft {
     let has_image = event.full_frame.is_some();
+    let verdict = event.liveness.verdict.into();
     let shots = event.faces.into_iter().enumerate();
     let shots = shots
-        .map(|(index, shot)| face(shot, has_image && index == 0))
+        .map(|(index, shot)| face(shot, has_image && index == 0, verdict))
         .collect();
     let bodies = event
         .bodies
         .into_iter()
         .map(|b| BodyView {
+            filename: RAW_IMAGE.into(),
             detect_time: b.detect_time,
-            rect: b.rect,
+            detect_ts: None,
+            rect: Some(b.rect),
             warp: b.warp,
+            attributes: Map::new(),
+            image: None,
+            reference: None,
         })
         .collect();
     let liveness = EventLiveness {
-        prediction: event.liveness.verdict.into(),
+        prediction: verdict,
         score: event.liveness.score.map(|score| score.get()),
     };
     let source = if event.source.is_empty() {
@@ -78,6 +91,7 @@ pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Dr
             .into_iter()
             .collect(),
         liveness: Some(liveness),
+        estimated: EventEstimations::default(),
         version: None,
         extracted: false,
     }
@@ -91,7 +105,7 @@ fn request_id(at: Timestamp, event: EventId) -> String {
     )
 }
 
-fn face(shot: FaceShot, has_image: bool) -> Shot {
+fn face(shot: FaceShot, has_image: bool, liveness: LivenessCode) -> Shot {
     Shot {
         filename: RAW_IMAGE.into(),
         detect_time: shot.detect_time,
@@ -106,5 +120,11 @@ fn face(shot: FaceShot, has_image: bool) -> Shot {
         basic: shot.attributes,
         image: has_image.then_some(0),
         reference: None,
+        estimated: FaceEstimations::default(),
+        states: FaceFacts {
+            liveness: Some(liveness),
+            ..FaceFacts::default()
+        },
+        body: None,
     }
 }

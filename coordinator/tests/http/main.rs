@@ -17,6 +17,7 @@ mod bad_values;
 mod crossing;
 mod dead_letters;
 mod events;
+mod events_vision;
 mod faces;
 mod front;
 mod guessing;

@@ -47,7 +47,7 @@ pub async fn sdk(c: &Coordinator, query: &str, jpeg: &[u8]) -> Reply {
 }
 
 /// A picture with several people from the shared data.
-fn two_people() -> Option<Vec<u8>> {
+pub fn two_people() -> Option<Vec<u8>> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let shared = std::env::var_os("GOSHAWK_SHARED").map_or(default, Into::into);
     let path = shared.join("data/faces/two_people.jpg");

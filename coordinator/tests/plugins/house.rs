@@ -18,7 +18,10 @@ use goshawk_coordinator::{
     },
 };
 use goshawk_coordinator_core::{
-    event::{DetectedFace, EventDetection, LabelMatches, MatchedFace, StoredEvent},
+    event::{
+        DetectedFace, EventDetection, EventEstimations, FaceEstimations, LabelMatches, MatchedFace,
+        StoredEvent,
+    },
     face::{Attributes, FaceRecord},
 };
 use goshawk_proto::{
@@ -82,6 +85,7 @@ pub fn sighting() -> StoredEvent {
             landmarks5: None,
             head_pose: None,
             quality: None,
+            estimated: FaceEstimations::default(),
         }),
         body: None,
     };
@@ -102,6 +106,7 @@ pub fn sighting() -> StoredEvent {
         detections: vec![seen],
         attributes: None,
         liveness: None,
+        estimated: EventEstimations::default(),
         top_match: StoredEvent::best_of(&matches),
         matches: Some(matches),
         face: None,

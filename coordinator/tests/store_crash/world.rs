@@ -7,7 +7,7 @@ use goshawk_coordinator::store::{
     StoreError, sled::SledStore,
 };
 use goshawk_coordinator_core::{
-    event::StoredEvent,
+    event::{EventEstimations, StoredEvent},
     event_filter::EventQuery,
     face::{Attributes, FaceList, FacePatch, FaceRecord, TemporaryAttribute},
     query::Page,
@@ -207,6 +207,7 @@ fn event(account: AccountId, id: EventId) -> StoredEvent {
         detections: Vec::new(),
         attributes: None,
         liveness: None,
+        estimated: EventEstimations::default(),
         matches: None,
         top_match: None,
         face: None,

@@ -105,18 +105,18 @@ impl StoredEvent {
             "attach_result": self.face.as_ref().map(|face| face.lists.clone()).unwrap_or_default(),
             "gender": self.gender(),
             "age": self.age(),
-            "emotion": null,
-            "mask": null,
+            "emotion": self.estimated.emotion,
+            "mask": self.estimated.mask,
             "ethnic_group": null,
             "liveness": self.liveness_code(),
-            "deepfake": null,
+            "deepfake": self.estimated.deepfake,
             "tags": self.tags,
             "meta": self.meta,
             "location": self.location,
-            "body_basic_attributes": null,
-            "upper_body": null,
-            "lower_body": null,
-            "accessories": null,
+            "body_basic_attributes": self.estimated.body.get("basic_attributes"),
+            "upper_body": self.estimated.body.get("upper_body"),
+            "lower_body": self.estimated.body.get("lower_body"),
+            "accessories": self.estimated.body.get("accessories"),
         });
         match fields {
             Value::Object(map) => map,
@@ -147,7 +147,7 @@ impl StoredEvent {
             "body_attributes": null,
             "aggregate_estimations": {
                 "face": {"attributes": self.emitted_estimations()},
-                "body": {"attributes": {}},
+                "body": {"attributes": self.estimated.body},
             },
             "detections": self.detections.iter().map(|d| self.emitted_detection(d)).collect::<Vec<_>>(),
         })
@@ -194,6 +194,12 @@ impl StoredEvent {
     }
 
     fn emitted_estimations(&self) -> Value {
+        let mut out = self.emitted_liveness();
+        put_all(&mut out, &self.estimated.face);
+        out
+    }
+
+    fn emitted_liveness(&self) -> Value {
         let Some(liveness) = self.liveness else {
             return json!({});
         };
@@ -217,29 +223,49 @@ impl StoredEvent {
     }
 
     fn emitted_face_sample(&self, face: &DetectedFace) -> Value {
-        let mut attributes = self.emitted_estimations();
-        if let Some(pose) = face.head_pose {
+        json!({
+            "sample_id": face.sample_id,
+            "url": face.stored.then(|| face_sample_url(face.sample_id)),
+            "detection": face.detection(self.emitted_liveness()),
+        })
+    }
+}
+
+impl DetectedFace {
+    /// Where it is and what was estimated of it, `attributes` among it.
+    pub fn detection(&self, mut attributes: Value) -> Value {
+        put_all(&mut attributes, &self.estimated.attributes);
+        if let Some(pose) = self.head_pose {
             attributes["head_pose"] =
                 json!({"yaw": pose.yaw, "pitch": pose.pitch, "roll": pose.roll});
         }
         let mut detection = json!({"attributes": attributes});
-        if let Some(rect) = face.rect {
+        if let Some(rect) = self.rect {
             detection["rect"] = json!(rect);
         }
-        if let Some(points) = face.landmarks5 {
+        if let Some(points) = self.landmarks5 {
             detection["landmarks5"] = json!(points);
         }
-        if let Some(q) = face.quality {
+        if let Some(points) = &self.estimated.landmarks68 {
+            detection["landmarks68"] = points.clone();
+        }
+        if let Some(checks) = &self.estimated.face_quality {
+            detection["face_quality"] = checks.clone();
+        }
+        if let Some(q) = self.quality {
             detection["quality"] = json!({
                 "blurriness": q.sharpness, "dark": q.dark, "light": q.light,
                 "illumination": q.illumination, "specularity": q.specularity,
             });
         }
-        json!({
-            "sample_id": face.sample_id,
-            "url": face.stored.then(|| face_sample_url(face.sample_id)),
-            "detection": detection,
-        })
+        detection
+    }
+}
+
+/// Puts fields into an object, over those of the same names.
+fn put_all(object: &mut Value, fields: &Map<String, Value>) {
+    for (name, value) in fields {
+        object[name] = value.clone();
     }
 }
 
@@ -261,7 +287,7 @@ fn image_origin(detection: &EventDetection) -> Option<String> {
 }
 
 fn emitted_body_sample(body: &DetectedBody) -> Value {
-    let mut detection = json!({"attributes": {}});
+    let mut detection = json!({"attributes": body.attributes});
     if let Some(rect) = body.rect {
         detection["rect"] = json!(rect);
     }

@@ -9,9 +9,10 @@ use utoipa::{
 use super::{
     Direction, EventFilters, EventQuery,
     area::{Area, AreaList},
+    estimated::{BodyFilter, EstimationFilters},
 };
 use crate::{
-    code::{DeepfakeCode, EthnicityCode, GenderCode, LivenessCode, MaskCode},
+    code::{DeepfakeCode, EmotionCode, EthnicityCode, GenderCode, LivenessCode, MaskCode},
     event::view::EventTarget,
     formats::{Real, Slug, Tag, Whole},
     parameters,
@@ -117,38 +118,37 @@ parameters! {
 }
 
 parameters! {
-    /// Filters that can only ever meet an absent value here, as no model estimates it: an event
-    /// passes only where `null` is wanted.
-    pub struct NeverEstimated {
-        /// One of these emotions; nothing estimates them here, so only `null` finds events.
-        optional emotions: OneOf<Whole<1, 7>> => listed("list of integer and null (1, 2, 3, 4, 5, 6, 7, null)"),
-        /// One of these states of masks; only `null` finds events.
+    /// Filters by what was estimated besides age, gender and liveness; `null` means that it was not.
+    pub struct Estimated {
+        /// One of these emotions.
+        optional emotions: OneOf<EmotionCode> => listed("list of integer and null (1, 2, 3, 4, 5, 6, 7, null)"),
+        /// One of these states of masks.
         optional masks: OneOf<MaskCode> => listed("list of integer and null (1, 2, 3, null)"),
-        /// One of these ethnic groups; only `null` finds events.
+        /// One of these ethnic groups; nothing estimates them here, so only `null` finds events.
         optional ethnic_groups: OneOf<EthnicityCode> => listed("list of integer and null (1, 2, 3, 4, null)"),
-        /// One of these outcomes of a deepfake check; only `null` finds events.
+        /// One of these outcomes of a deepfake check.
         optional deepfake: OneOf<DeepfakeCode> => listed("list of integer and null (0, 1, null)"),
-        /// One of these genders of a body; only `null` finds events.
+        /// One of these genders of a body.
         optional apparent_gender: OneOf<Whole<0, 2>>,
-        /// A body at least this old; finds no events.
+        /// A body at least this old.
         optional apparent_age__gte: Whole<0, 100>,
-        /// A body younger than this; finds no events.
+        /// A body younger than this.
         optional apparent_age__lt: Whole<0, 100>,
-        /// With or without headwear; only `null` finds events.
+        /// With or without headwear.
         optional headwear_states: OneOf<Whole<0, 2>>,
-        /// With headwear of one of these colours; only `null` finds events.
+        /// With headwear of one of these colours.
         optional headwear_apparent_colors: OneOf<Shade>,
-        /// With sleeves of one of these lengths; only `null` finds events.
+        /// With sleeves of one of these lengths.
         optional sleeve_lengths: OneOf<Sleeve>,
-        /// In one of these colours above; only `null` finds events.
+        /// In one of these colours above.
         optional upper_clothing_colors: OneOf<Colour>,
-        /// In one of these colours below; only `null` finds events.
+        /// In one of these colours below.
         optional lower_garment_colors: OneOf<Colour>,
-        /// In one of these garments; only `null` finds events.
+        /// In one of these garments.
         optional lower_garment_types: OneOf<Garment>,
-        /// In shoes of one of these colours; only `null` finds events.
+        /// In shoes of one of these colours.
         optional shoes_apparent_colors: OneOf<Shade>,
-        /// With or without a backpack; only `null` finds events.
+        /// With or without a backpack.
         optional backpack_states: OneOf<Whole<0, 2>>,
     }
 }
@@ -267,7 +267,7 @@ impl Parameters for EventQuery {
     fn describe() -> Vec<Parameter> {
         let mut all = Listing::describe();
         all.extend(Common::describe());
-        all.extend(NeverEstimated::describe());
+        all.extend(Estimated::describe());
         all.extend(Area::describe());
         all.extend(Wanted::describe().into_iter().take(1));
         all.extend(Page::describe());
@@ -294,7 +294,7 @@ impl Parameters for Subscription {
 
     fn describe() -> Vec<Parameter> {
         let mut all = Common::describe();
-        all.extend(NeverEstimated::describe());
+        all.extend(Estimated::describe());
         all.extend(Subscribed::describe());
         all.extend(AreaList::describe());
         all
@@ -304,7 +304,7 @@ impl Parameters for Subscription {
 /// What both kinds of query share.
 fn common(query: Pairs<'_>) -> Result<EventFilters, BadParameter> {
     let common = Common::read(query)?;
-    let impossible = NeverEstimated::read(query)?.wants_something();
+    let estimated = Estimated::read(query)?.filters();
     let years = |age: Whole<0, 100>| u8::try_from(age.get()).unwrap_or(u8::MAX);
     Ok(EventFilters {
         handler_ids: common.handler_ids.map(|ids| ids.0),
@@ -323,31 +323,45 @@ fn common(query: Pairs<'_>) -> Result<EventFilters, BadParameter> {
             .tags
             .map(|tags| tags.0.into_iter().map(String::from).collect()),
         user_data: common.user_data,
-        impossible,
+        estimated,
         ..EventFilters::default()
     })
 }
 
-impl NeverEstimated {
-    /// Whether something is asked for that no event has.
-    fn wants_something(&self) -> bool {
-        fn some<T>(wanted: &Option<OneOf<T>>) -> bool {
-            wanted.as_ref().is_some_and(|wanted| !wanted.absent)
+impl Estimated {
+    fn filters(self) -> EstimationFilters {
+        let years = |age: Whole<0, 100>| u8::try_from(age.get()).unwrap_or(u8::MAX);
+        let body = [
+            BodyFilter::of("/basic_attributes/apparent_gender", self.apparent_gender),
+            BodyFilter::of("/upper_body/headwear/state", self.headwear_states),
+            BodyFilter::of(
+                "/upper_body/headwear/apparent_color",
+                self.headwear_apparent_colors,
+            ),
+            BodyFilter::of("/upper_body/sleeve/length", self.sleeve_lengths),
+            BodyFilter::of(
+                "/upper_body/upper_clothing/colors",
+                self.upper_clothing_colors,
+            ),
+            BodyFilter::of(
+                "/lower_body/lower_garment/colors",
+                self.lower_garment_colors,
+            ),
+            BodyFilter::of("/lower_body/lower_garment/type", self.lower_garment_types),
+            BodyFilter::of(
+                "/lower_body/shoes/apparent_color",
+                self.shoes_apparent_colors,
+            ),
+            BodyFilter::of("/accessories/backpack/state", self.backpack_states),
+        ];
+        EstimationFilters {
+            emotions: self.emotions,
+            masks: self.masks,
+            ethnic_groups: self.ethnic_groups,
+            deepfake: self.deepfake,
+            apparent_age_gte: self.apparent_age__gte.map(years),
+            apparent_age_lt: self.apparent_age__lt.map(years),
+            body: body.into_iter().flatten().collect(),
         }
-        self.apparent_age__gte.is_some()
-            || self.apparent_age__lt.is_some()
-            || some(&self.emotions)
-            || some(&self.masks)
-            || some(&self.ethnic_groups)
-            || some(&self.deepfake)
-            || some(&self.apparent_gender)
-            || some(&self.headwear_states)
-            || some(&self.headwear_apparent_colors)
-            || some(&self.sleeve_lengths)
-            || some(&self.upper_clothing_colors)
-            || some(&self.lower_garment_colors)
-            || some(&self.lower_garment_types)
-            || some(&self.shoes_apparent_colors)
-            || some(&self.backpack_states)
     }
 }

@@ -59,8 +59,29 @@ fn each_query_filter_can_pass_and_fail() {
     check("end_time__lt=1970-01-01T00:00:02Z", false);
     check("track_ids=track-1", true);
     check("track_ids=null", false);
-    check("masks=1", false);
-    check("masks=1,null", true);
+    check("masks=2", true);
+    check("masks=1,null", false);
+    check("emotions=4", true);
+    check("emotions=1,null", false);
+    check("deepfake=0", false);
+    check("deepfake=0,null", true);
+    check("ethnic_groups=1", false);
+    check("ethnic_groups=null", true);
+    check("apparent_gender=1,2", true);
+    check("apparent_gender=0", false);
+    check("apparent_age__gte=30&apparent_age__lt=31", true);
+    check("apparent_age__gte=31", false);
+    check("apparent_age__lt=30", false);
+    check("upper_clothing_colors=red", true);
+    check("upper_clothing_colors=white,null", false);
+    check("sleeve_lengths=long", true);
+    check("headwear_states=1", false);
+    check("headwear_apparent_colors=undefined", true);
+    check("lower_garment_types=null", true);
+    check("lower_garment_colors=blue", false);
+    check("shoes_apparent_colors=black", false);
+    check("backpack_states=2", true);
+    check("backpack_states=1", false);
     check("origin_longitude=24.1&origin_latitude=56.9", true);
     check("origin_longitude=25.1&origin_latitude=56.9", false);
     check(
@@ -85,7 +106,8 @@ fn each_subscription_filter_can_pass_and_fail() {
         "geo_position=origin_longitude,20,origin_latitude,56.9,longitude_delta,1",
         false,
     );
-    subscribed("emotions=4", false);
+    subscribed("emotions=4", true);
+    subscribed("emotions=5", false);
 }
 
 #[test]

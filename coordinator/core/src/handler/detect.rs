@@ -1,9 +1,12 @@
 //! The detect policy: what is looked for, what is estimated, which detections count.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::sections::{
+    BodyAttributesPolicy, EstimateDeepfake, EstimateFaceOcclusion, EstimatePeopleCount, FaceArea,
+    FaceQualityPolicy,
+};
 use crate::{
     bounds::{self, Check, Invalid},
     code::{DeepfakeCode, Flag, LivenessCode, MaskCode, Multiface},
@@ -23,21 +26,21 @@ pub struct DetectPolicy {
     pub multiface_policy: Multiface,
     /// Put the head's angles into answers.
     pub estimate_head_pose: Flag,
-    /// Not supported by the default pack.
+    /// Tell expressions; needs a model for them.
     pub estimate_emotions: Flag,
-    /// Not supported by the default pack.
+    /// Tell medical masks; needs a model for them.
     pub estimate_mask: Flag,
     /// Put picture quality into answers.
     pub estimate_quality: Flag,
-    /// Not supported by the default pack.
+    /// Tell where eyes look.
     pub estimate_gaze: Flag,
-    /// Not supported by the default pack.
+    /// Tell glasses; needs a model for them.
     pub estimate_glasses: Flag,
-    /// Not supported by the default pack.
+    /// Tell of eyes whether they are open, and where the irises are.
     pub estimate_eyes_attributes: Flag,
-    /// Not supported by the default pack.
+    /// Tell of mouths whether they smile or are open.
     pub estimate_mouth_attributes: Flag,
-    /// Not supported by the default pack.
+    /// Tell 68 points of each face.
     pub detect_landmarks68: Flag,
     /// Put the picture's EXIF tags into answers.
     pub extract_exif: Flag,
@@ -50,7 +53,7 @@ pub struct DetectPolicy {
     /// Largest pitch either way.
     #[schema(maximum = 180)]
     pub pitch_threshold: Option<u16>,
-    /// Mask states that count. Not supported by the default pack.
+    /// Mask states that count; needs a model for masks.
     #[schema(min_items = 1)]
     pub mask_states: Option<Vec<MaskCode>>,
     /// Liveness of single pictures.
@@ -58,32 +61,22 @@ pub struct DetectPolicy {
     /// Liveness states that count.
     #[schema(min_items = 1)]
     pub liveness_states: Option<Vec<LivenessCode>>,
-    /// Not supported by the default pack; kept as given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub estimate_deepfake: Option<Value>,
-    /// Not supported by the default pack.
+    /// Telling faces that a machine made.
+    pub estimate_deepfake: EstimateDeepfake,
+    /// Deepfake states that count.
     #[schema(min_items = 1)]
     pub deepfake_states: Option<Vec<DeepfakeCode>>,
-    /// Not supported by the default pack; kept as given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub estimate_face_occlusion: Option<Value>,
-    /// Not supported by the default pack; kept as given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub face_occlusion_states: Option<Vec<String>>,
-    /// Not supported by the default pack; kept as given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub face_quality: Option<Value>,
-    /// Not supported by the default pack; kept as given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub estimate_people_count: Option<Value>,
-    /// Not supported by the default pack; kept as given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub body_attributes: Option<Value>,
+    /// Telling which parts of faces are covered.
+    pub estimate_face_occlusion: EstimateFaceOcclusion,
+    /// Parts that must not be covered.
+    #[schema(min_items = 1)]
+    pub face_occlusion_states: Option<Vec<FaceArea>>,
+    /// The checks of portraits.
+    pub face_quality: FaceQualityPolicy,
+    /// Counting people.
+    pub estimate_people_count: EstimatePeopleCount,
+    /// What to tell of bodies.
+    pub body_attributes: BodyAttributesPolicy,
 }
 
 impl Default for DetectPolicy {
@@ -108,13 +101,13 @@ impl Default for DetectPolicy {
             mask_states: None,
             estimate_liveness: EstimateLiveness::default(),
             liveness_states: None,
-            estimate_deepfake: None,
+            estimate_deepfake: EstimateDeepfake::default(),
             deepfake_states: None,
-            estimate_face_occlusion: None,
+            estimate_face_occlusion: EstimateFaceOcclusion::default(),
             face_occlusion_states: None,
-            face_quality: None,
-            estimate_people_count: None,
-            body_attributes: None,
+            face_quality: FaceQualityPolicy::default(),
+            estimate_people_count: EstimatePeopleCount::default(),
+            body_attributes: BodyAttributesPolicy::default(),
         }
     }
 }
@@ -153,6 +146,10 @@ impl Check for DetectPolicy {
         bounds::maybe_items("mask_states", self.mask_states.as_ref(), 1, most)?;
         bounds::maybe_items("liveness_states", self.liveness_states.as_ref(), 1, most)?;
         bounds::maybe_items("deepfake_states", self.deepfake_states.as_ref(), 1, most)?;
+        let areas = self.face_occlusion_states.as_ref();
+        bounds::maybe_items("face_occlusion_states", areas, 1, most)?;
+        bounds::part("estimate_deepfake", &self.estimate_deepfake)?;
+        bounds::part("estimate_face_occlusion", &self.estimate_face_occlusion)?;
         let liveness = &self.estimate_liveness;
         bounds::number(
             "estimate_liveness.liveness_threshold",
@@ -170,57 +167,58 @@ impl Check for DetectPolicy {
 }
 
 impl DetectPolicy {
-    /// Paths of what is switched on and cannot be estimated.
-    pub fn unsupported(&self) -> Vec<String> {
-        let flags = [
-            ("detect_body", self.detect_body),
-            ("estimate_emotions", self.estimate_emotions),
-            ("estimate_mask", self.estimate_mask),
-            ("estimate_gaze", self.estimate_gaze),
-            ("estimate_glasses", self.estimate_glasses),
-            ("estimate_eyes_attributes", self.estimate_eyes_attributes),
-            ("estimate_mouth_attributes", self.estimate_mouth_attributes),
-            ("detect_landmarks68", self.detect_landmarks68),
-        ];
-        let sections = [
-            ("estimate_deepfake", &self.estimate_deepfake),
-            ("estimate_face_occlusion", &self.estimate_face_occlusion),
-            ("face_quality", &self.face_quality),
-            ("estimate_people_count", &self.estimate_people_count),
-            ("body_attributes", &self.body_attributes),
-        ];
-        let mut out: Vec<&str> = flags
-            .iter()
-            .filter(|(_, on)| on.0)
-            .map(|(name, _)| *name)
-            .collect();
-        out.extend(
-            sections
-                .iter()
-                .filter(|(_, s)| switched_on(s.as_ref()))
-                .map(|(name, _)| *name),
-        );
-        if self.mask_states.is_some() {
-            out.push("mask_states");
-        }
-        if self.deepfake_states.is_some() {
-            out.push("deepfake_states");
-        }
-        if self.face_occlusion_states.is_some() {
-            out.push("face_occlusion_states");
-        }
-        out.into_iter()
-            .map(|name| format!("detect_policy.{name}"))
-            .collect()
+    /// What is switched on here and needs something that may not be installed, by its path within
+    /// the policy. Liveness is not among it: there is a word for what is not known of it.
+    pub fn asked(&self) -> Vec<&'static str> {
+        let body = &self.body_attributes;
+        [
+            ("detect_body", self.detect_body.0),
+            ("estimate_emotions", self.estimate_emotions.0),
+            ("estimate_mask", self.estimate_mask.0),
+            ("estimate_gaze", self.estimate_gaze.0),
+            ("estimate_glasses", self.estimate_glasses.0),
+            ("estimate_eyes_attributes", self.estimate_eyes_attributes.0),
+            (
+                "estimate_mouth_attributes",
+                self.estimate_mouth_attributes.0,
+            ),
+            ("detect_landmarks68", self.detect_landmarks68.0),
+            ("estimate_deepfake", self.estimate_deepfake.estimate.0),
+            (
+                "estimate_face_occlusion",
+                self.estimate_face_occlusion.estimate.0,
+            ),
+            ("face_quality", self.face_quality.estimate.0),
+            (
+                "estimate_people_count",
+                self.estimate_people_count.estimate.0,
+            ),
+            (
+                "body_attributes.estimate_basic_attributes",
+                body.estimate_basic_attributes.0,
+            ),
+            (
+                "body_attributes.estimate_upper_body",
+                body.estimate_upper_body.0,
+            ),
+            (
+                "body_attributes.estimate_lower_body",
+                body.estimate_lower_body.0,
+            ),
+            (
+                "body_attributes.estimate_accessories",
+                body.estimate_accessories.0,
+            ),
+            ("mask_states", self.mask_states.is_some()),
+            ("deepfake_states", self.deepfake_states.is_some()),
+            (
+                "face_occlusion_states",
+                self.face_occlusion_states.is_some(),
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, on)| *on)
+        .map(|(path, _)| path)
+        .collect()
     }
-}
-
-/// Whether a section's `estimate` (or any `estimate_…`) is 1.
-fn switched_on(section: Option<&Value>) -> bool {
-    let Some(Value::Object(fields)) = section else {
-        return false;
-    };
-    fields
-        .iter()
-        .any(|(name, value)| name.starts_with("estimate") && *value == 1)
 }

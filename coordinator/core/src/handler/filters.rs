@@ -103,6 +103,8 @@ pub struct Seen {
     pub age: Option<u8>,
     /// Liveness, when estimated.
     pub liveness: Option<LivenessCode>,
+    /// Whether a machine made the face, when estimated.
+    pub deepfake: Option<DeepfakeCode>,
 }
 
 impl ExtractConditions {
@@ -120,7 +122,10 @@ impl ExtractConditions {
                 .as_ref()
                 .is_none_or(|states| seen.liveness.is_some_and(|state| states.contains(&state)))
             && self.ethnicities.is_none()
-            && self.deepfake.is_none()
+            && self
+                .deepfake
+                .as_ref()
+                .is_none_or(|states| seen.deepfake.is_some_and(|state| states.contains(&state)))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::code::{Flag, LivenessCode, Multiface};
+use crate::code::{DeepfakeCode, Flag, LivenessCode, Multiface};
 use filters::Seen;
 
 #[test]
@@ -26,7 +26,7 @@ fn an_empty_body_takes_the_contracts_defaults() {
     assert_eq!(storage.event_policy.store_event, Flag::ON);
     assert_eq!(storage.notification_policy.send_notification, Flag::ON);
     assert!(policies.check().is_ok());
-    assert!(policies.unsupported().is_empty());
+    assert!(policies.unsupported(|_| false).is_empty());
 }
 
 #[test]
@@ -110,15 +110,20 @@ fn what_is_out_of_bounds_is_named() {
 #[test]
 fn what_no_model_estimates_is_said() {
     let policies: Policies = serde_json::from_value(json!({
-        "detect_policy": {"estimate_mask": 1, "face_quality": {"estimate": 1}, "estimate_deepfake": {"estimate": 0}},
+        "detect_policy": {
+            "estimate_mask": 1, "face_quality": {"estimate": 1}, "estimate_deepfake": {"estimate": 0},
+            "detect_body": 1, "body_attributes": {"estimate_upper_body": 1}, "face_occlusion_states": ["nose"],
+        },
         "match_policy": [{"candidates": {"origin": "events"}}],
     }))
     .unwrap();
     assert_eq!(
-        policies.unsupported(),
+        policies.unsupported(|path| path == "detect_body"),
         [
             "detect_policy.estimate_mask",
             "detect_policy.face_quality",
+            "detect_policy.body_attributes.estimate_upper_body",
+            "detect_policy.face_occlusion_states",
             "match_policy.0.candidates.origin"
         ]
     );
@@ -135,6 +140,7 @@ fn conditions_on_what_was_not_estimated_do_not_hold() {
         gender: None,
         age: Some(30),
         liveness: Some(LivenessCode::Real),
+        deepfake: Some(DeepfakeCode::Real),
     };
     assert!(holds(json!({}), Seen::default(), None));
     assert!(holds(json!({"age__gte": 30, "age__lt": 31}), known, None));
@@ -144,6 +150,9 @@ fn conditions_on_what_was_not_estimated_do_not_hold() {
     assert!(holds(json!({"liveness": [1, 2]}), known, None));
     assert!(!holds(json!({"liveness": [0]}), known, None));
     assert!(!holds(json!({"ethnicities": [1]}), known, None));
+    assert!(holds(json!({"deepfake": [1]}), known, None));
+    assert!(!holds(json!({"deepfake": [0]}), known, None));
+    assert!(!holds(json!({"deepfake": [0, 1]}), Seen::default(), None));
 }
 
 #[test]

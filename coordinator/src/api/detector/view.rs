@@ -7,12 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    api::{
-        estimations::{exif::ExifView, face::Detection},
-        openapi::ErrorBody,
-        reply::Shaped,
-    },
+    api::{openapi::ErrorBody, reply::Shaped},
     errors::{self, ApiError},
+    estimations::{exif::ExifView, face::Detection},
 };
 
 /// A face that was kept as a sample.

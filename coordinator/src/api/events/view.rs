@@ -15,7 +15,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::api::{openapi::ErrorBody, reply::Shaped};
+use crate::{
+    api::{openapi::ErrorBody, reply::Shaped, sdk::view::WholeEstimations},
+    estimations::exif::ExifView,
+};
 
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
@@ -283,6 +286,14 @@ pub struct ImageOutcome {
     pub status: u8,
     /// Why not.
     pub error: Shaped<ErrorBody>,
+    /// What the camera noted, where the handler asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub exif: Option<ExifView>,
+    /// What is told of it as a whole, where the handler asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub image_estimations: Option<WholeEstimations>,
 }
 
 /// What was seen and left aside.

@@ -4,15 +4,14 @@ use std::borrow::Cow;
 
 use goshawk_coordinator_core::{formats::document, handler::Handler};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::{
     __dev::ComposeSchema,
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
 
-use super::defaults;
-use crate::errors::ApiError;
+use crate::{errors::ApiError, estimations::checks::table::CHECKS};
 
 /// A [`Handler`] with all of its policies, without secrets.
 #[derive(Debug, Clone, Serialize)]
@@ -57,15 +56,26 @@ impl HandlerView {
         let mut view =
             serde_json::to_value(handler).map_err(|error| ApiError::internal("handler", &error))?;
         hide_passwords(&mut view);
-        if let Some(policy) = view
-            .pointer_mut("/policies/detect_policy")
+        if let Some(checks) = view
+            .pointer_mut("/policies/detect_policy/face_quality/checks")
             .and_then(Value::as_object_mut)
         {
-            for (name, value) in defaults::switched_off() {
-                policy.entry(name).or_insert(value);
-            }
+            fill(checks);
         }
         Ok(Self(view))
+    }
+}
+
+/// Every check of face quality with what passes, which is the contract's default where the handler
+/// sets nothing. Each is on by itself, but counts only where `face_quality.estimate` is.
+fn fill(checks: &mut Map<String, Value>) {
+    for check in &CHECKS {
+        let own = checks
+            .entry(check.name)
+            .or_insert_with(|| json!({"estimate": 1}));
+        if let Some(own) = own.as_object_mut() {
+            own.entry("threshold").or_insert_with(|| json!(check.limit));
+        }
     }
 }
 

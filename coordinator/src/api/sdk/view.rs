@@ -5,15 +5,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    api::{
-        estimations::{
-            Offset, aggregate::Aggregated, body::BodyEstimations, exif::ExifView,
-            face::FaceEstimations,
-        },
-        openapi::ErrorBody,
-        reply::Shaped,
-    },
+    api::{openapi::ErrorBody, reply::Shaped},
     errors::ApiError,
+    estimations::{
+        Offset, aggregate::Aggregated, body::BodyEstimations, exif::ExifView, face::FaceEstimations,
+    },
     process::Seen,
 };
 
@@ -89,6 +85,16 @@ fn place(point: &Point) -> Option<Offset> {
     Offset::new(vec![whole(point.x), whole(point.y)]).ok()
 }
 
+impl PeopleView {
+    /// People at these places.
+    pub fn of(places: &[Point], with_coordinates: bool) -> Self {
+        Self {
+            count: i64::try_from(places.len()).unwrap_or(i64::MAX),
+            coordinates: with_coordinates.then(|| places.iter().filter_map(place).collect()),
+        }
+    }
+}
+
 impl ImageEstimation {
     /// A picture and its people.
     pub fn found(
@@ -97,10 +103,8 @@ impl ImageEstimation {
         estimations: Vec<PersonEstimation>,
         with_coordinates: bool,
     ) -> Self {
-        let people = seen.count.map(|places| PeopleView {
-            count: i64::try_from(places.len()).unwrap_or(i64::MAX),
-            coordinates: with_coordinates.then(|| places.iter().filter_map(place).collect()),
-        });
+        let count = seen.count.as_deref();
+        let people = count.map(|places| PeopleView::of(places, with_coordinates));
         Self::Found(PictureEstimation {
             filename,
             exif: seen.exif.map(Into::into),

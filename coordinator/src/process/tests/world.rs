@@ -17,12 +17,12 @@ use goshawk_coordinator_core::{
     query::Page,
     stream::{NewStream, StreamRecord, lifecycle::Input},
 };
-use goshawk_models::Capabilities;
+use goshawk_models::estimate::{Capabilities, FaceReport};
 use goshawk_proto::{
     descriptor::{Descriptor, DescriptorVersion, SimilarityCurve},
     detection::{BasicAttributes, FaceQuality, Gender, HeadPose, Liveness},
     event::{ENVELOPE_VERSION, Event, FaceShot, Jpeg, SendReason, ShotReason},
-    geometry::{Point, Rect, Size},
+    geometry::{BBox, Point, Rect, Size},
     id::{HandlerId, StreamId, TrackId},
     score::Score,
 };
@@ -64,7 +64,7 @@ pub struct Models {
 }
 
 impl Extractor for Models {
-    fn detect(&self, picture: &[u8], _: PictureOptions) -> Result<DetectedPicture, ExtractError> {
+    fn look(&self, picture: &[u8], _: &Ask) -> Result<Seen, ExtractError> {
         if !picture.starts_with(&[0xff, 0xd8, 0xff]) {
             let message = "no picture".into();
             return Err(ExtractError::Picture {
@@ -72,32 +72,27 @@ impl Extractor for Models {
                 message,
             });
         }
-        let faces = picture[3..].iter().map(|person| PictureFace {
-            rect: Some(Rect {
-                x: 10,
-                y: 10,
-                width: 50,
-                height: 60,
+        let people = picture[3..].iter().map(|person| SeenPerson {
+            face: Some(FaceReport {
+                bbox: Some(BBox::new(10.0, 10.0, 50.0, 60.0)),
+                score: Score::ONE,
+                landmarks5: Some([Point::new(20.0, 25.0); 5]),
+                head_pose: Some(HeadPose {
+                    yaw: f32::from(*person),
+                    pitch: 0.0,
+                    roll: 0.0,
+                }),
+                quality: Some(good()),
+                ..FaceReport::default()
             }),
-            landmarks: Some([Point::new(20.0, 25.0); 5]),
-            score: Score::ONE,
-            head_pose: Some(HeadPose {
-                yaw: f32::from(*person),
-                pitch: 0.0,
-                roll: 0.0,
-            }),
-            quality: good(),
-            warp: warp(*person),
+            face_warp: Some(warp(*person)),
+            ..SeenPerson::default()
         });
-        Ok(DetectedPicture {
+        Ok(Seen {
             size: Size::new(100, 100),
-            faces: faces.collect(),
+            people: people.collect(),
+            ..Seen::default()
         })
-    }
-
-    /// Nobody asks: handlers find faces by [`Extractor::detect`].
-    fn look(&self, _: &[u8], _: &Ask) -> Result<Seen, ExtractError> {
-        Err(ExtractError::Model("no such network".into()))
     }
 
     fn can(&self) -> &Capabilities {

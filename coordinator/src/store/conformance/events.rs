@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use goshawk_coordinator_core::{
-    event::{EventFace, StoredEvent},
+    event::{EventEstimations, EventFace, StoredEvent},
     event_filter::{Direction, EventFilters, EventQuery},
     query::{Pairs, Parameters},
 };
@@ -33,6 +33,7 @@ pub(crate) fn event(n: u128) -> StoredEvent {
         detections: Vec::new(),
         attributes: None,
         liveness: None,
+        estimated: EventEstimations::default(),
         matches: None,
         top_match: None,
         face: None,

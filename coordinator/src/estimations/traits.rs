@@ -1,14 +1,12 @@
 //! Single estimations of a face, as answers write them.
 
 use goshawk_coordinator_core::{
-    code::{DeepfakeCode, GenderCode, LivenessCode, MaskCode},
+    code::GenderCode,
     face::whole_years,
     formats::{Items, Probability},
     words,
 };
-use goshawk_models::estimate::{
-    Emotions, Ethnicity, Eye, EyeState, Gaze, Glasses, Mask, Mouth, StillLiveness,
-};
+use goshawk_models::estimate::{Emotions, Ethnicity, Eye, EyeState, Gaze, Mouth};
 use goshawk_proto::{
     detection::{BasicAttributes, FaceQuality, HeadPose},
     score::Score,
@@ -17,10 +15,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Offset, offsets};
-
-/// Least probability of a live person that counts as one, and of a genuine face that counts as
-/// one: half, as the contracts say.
-pub const EVEN: f32 = 0.5;
 
 /// Where a head looks, in degrees.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
@@ -231,7 +225,7 @@ fn probability(score: Score) -> Probability {
 }
 
 /// The word with the highest score.
-fn most<T: Copy>(all: &[(T, Score)], otherwise: T) -> T {
+pub(super) fn most<T: Copy>(all: &[(T, Score)], otherwise: T) -> T {
     let best = all.iter().max_by(|a, b| a.1.get().total_cmp(&b.1.get()));
     best.map_or(otherwise, |(word, _)| *word)
 }
@@ -259,237 +253,6 @@ impl From<Emotions> for EmotionsView {
             },
             predominant_emotion: most(&words, EmotionWord::Neutral),
         }
-    }
-}
-
-words! {
-    /// States of medical masks.
-    pub enum MaskWord: "masks" {
-        /// Worn.
-        MedicalMask = "medical_mask",
-        /// Not there.
-        Missing = "missing",
-        /// The face is covered by something else.
-        Occluded = "occluded",
-    }
-}
-
-/// How probable each state of a mask is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct MaskScores {
-    /// Worn.
-    #[schema(minimum = 0, maximum = 1)]
-    pub medical_mask: f32,
-    /// Not there.
-    #[schema(minimum = 0, maximum = 1)]
-    pub missing: f32,
-    /// The face is covered by something else.
-    #[schema(minimum = 0, maximum = 1)]
-    pub occluded: f32,
-}
-
-/// Whether a face wears a medical mask.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct MaskView {
-    /// How probable each state is.
-    pub estimations: MaskScores,
-    /// The most probable one.
-    #[schema(inline)]
-    pub predominant_mask: MaskWord,
-}
-
-impl From<Mask> for MaskView {
-    fn from(mask: Mask) -> Self {
-        let words = [
-            (MaskWord::MedicalMask, mask.medical_mask),
-            (MaskWord::Missing, mask.missing),
-            (MaskWord::Occluded, mask.occluded),
-        ];
-        Self {
-            estimations: MaskScores {
-                medical_mask: mask.medical_mask.get(),
-                missing: mask.missing.get(),
-                occluded: mask.occluded.get(),
-            },
-            predominant_mask: most(&words, MaskWord::Missing),
-        }
-    }
-}
-
-impl MaskWord {
-    /// The number that filters give it.
-    pub fn code(self) -> MaskCode {
-        match self {
-            Self::Missing => MaskCode::Missing,
-            Self::MedicalMask => MaskCode::MedicalMask,
-            Self::Occluded => MaskCode::Occluded,
-        }
-    }
-}
-
-/// As [`MaskView`], with how the mask is worn.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct WornMask {
-    /// How probable each state is.
-    pub estimations: MaskScores,
-    /// The most probable one.
-    #[schema(inline)]
-    pub predominant_mask: MaskWord,
-    /// Null: nothing here tells how masks are worn.
-    #[schema(value_type = Option<Object>, required)]
-    pub face_occlusion: Option<()>,
-}
-
-impl From<Mask> for WornMask {
-    fn from(mask: Mask) -> Self {
-        let view = MaskView::from(mask);
-        Self {
-            estimations: view.estimations,
-            predominant_mask: view.predominant_mask,
-            face_occlusion: None,
-        }
-    }
-}
-
-words! {
-    /// Kinds of glasses.
-    pub enum GlassesWord: "glasses" {
-        /// None.
-        None = "no_glasses",
-        /// Clear ones.
-        Eyeglasses = "eyeglasses",
-        /// Dark ones.
-        Sunglasses = "sunglasses",
-    }
-}
-
-impl From<Glasses> for GlassesWord {
-    fn from(glasses: Glasses) -> Self {
-        let words = [
-            (Self::None, glasses.no_glasses),
-            (Self::Eyeglasses, glasses.eyeglasses),
-            (Self::Sunglasses, glasses.sunglasses),
-        ];
-        most(&words, Self::None)
-    }
-}
-
-/// Glasses of a face.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct GlassesView {
-    /// Which.
-    #[schema(inline)]
-    pub glasses: GlassesWord,
-}
-
-words! {
-    /// What a picture shows of liveness.
-    pub enum LivenessWord: "states" {
-        /// A photograph, screen or mask.
-        Spoof = "spoof",
-        /// A live person.
-        Real = "real",
-        /// Not enough evidence, or no model.
-        Unknown = "unknown",
-    }
-}
-
-impl From<LivenessCode> for LivenessWord {
-    fn from(code: LivenessCode) -> Self {
-        match code {
-            LivenessCode::Spoof => Self::Spoof,
-            LivenessCode::Real => Self::Real,
-            LivenessCode::Unknown => Self::Unknown,
-        }
-    }
-}
-
-/// The verdict of a probability that the person is live, and that probability where there is one.
-pub fn liveness(found: Option<StillLiveness>) -> (LivenessCode, Option<Score>) {
-    match found {
-        Some(StillLiveness::Probability(live)) if live.get() >= EVEN => {
-            (LivenessCode::Real, Some(live))
-        }
-        Some(StillLiveness::Probability(live)) => (LivenessCode::Spoof, Some(live)),
-        Some(StillLiveness::TooSmall) | None => (LivenessCode::Unknown, None),
-    }
-}
-
-/// What the verdict rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct LivenessScores {
-    /// Always 1; null where nothing was estimated.
-    #[schema(minimum = 0, maximum = 1, required)]
-    pub quality: Option<f32>,
-    /// How surely the person is live; null where nothing was estimated.
-    #[schema(minimum = 0, maximum = 1, required)]
-    pub score: Option<f32>,
-}
-
-/// Whether a picture was taken of a live person.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct LivenessView {
-    /// The verdict; unknown where no model for it is installed or the face is too small.
-    #[schema(inline)]
-    pub prediction: LivenessWord,
-    /// What it rests on.
-    pub estimations: LivenessScores,
-}
-
-impl LivenessView {
-    /// What was found, if anything.
-    pub fn of(found: Option<StillLiveness>) -> Self {
-        let (code, score) = liveness(found);
-        Self {
-            prediction: code.into(),
-            estimations: LivenessScores {
-                quality: score.map(|_| 1.0),
-                score: score.map(Score::get),
-            },
-        }
-    }
-}
-
-words! {
-    /// Whether a face was made by a machine.
-    pub enum DeepfakeWord: "states" {
-        /// It was.
-        Fake = "fake",
-        /// It was not.
-        Real = "real",
-    }
-}
-
-/// Whether a face was made by a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct DeepfakeView {
-    /// The verdict.
-    #[schema(inline)]
-    pub prediction: DeepfakeWord,
-    /// How surely the face is genuine.
-    #[schema(minimum = 0, maximum = 1)]
-    pub score: f32,
-}
-
-impl DeepfakeView {
-    /// From how surely the face is genuine.
-    pub fn of(genuine: Score) -> Self {
-        let prediction = match deepfake(genuine) {
-            DeepfakeCode::Real => DeepfakeWord::Real,
-            DeepfakeCode::Fake => DeepfakeWord::Fake,
-        };
-        Self {
-            prediction,
-            score: genuine.get(),
-        }
-    }
-}
-
-/// The number that filters give to a face that is genuine with this probability.
-pub fn deepfake(genuine: Score) -> DeepfakeCode {
-    match genuine.get() >= EVEN {
-        true => DeepfakeCode::Real,
-        false => DeepfakeCode::Fake,
     }
 }
 

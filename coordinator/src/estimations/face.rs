@@ -9,11 +9,13 @@ use utoipa::ToSchema;
 use super::{
     ExtractedDescriptor, Offset, Rectangle,
     checks::FaceChecks,
+    genuine::{DeepfakeView, LivenessView},
     offsets,
     traits::{
-        DeepfakeView, EmotionsView, EstimatedAttributes, EyesAttributes, GazeAngles, GlassesView,
-        HeadAngles, LivenessView, MaskView, MouthAttributes, Quality, WornMask,
+        EmotionsView, EstimatedAttributes, EyesAttributes, GazeAngles, HeadAngles, MouthAttributes,
+        Quality,
     },
+    worn::{GlassesView, MaskView, WornMask},
 };
 use crate::api::attributes::bytes::Base64;
 
@@ -29,7 +31,8 @@ pub struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    fn when<T>(&self, estimation: Estimation, value: Option<T>) -> Option<T> {
+    /// A value, if it was asked for.
+    pub fn when<T>(&self, estimation: Estimation, value: Option<T>) -> Option<T> {
         value.filter(|_| self.wanted.has(estimation))
     }
 
@@ -44,7 +47,8 @@ impl Shown<'_> {
         offsets(&points, (rect.x, rect.y))
     }
 
-    fn landmarks68(&self) -> Option<Items<Offset, 68, 68>> {
+    /// The 68 points, if they were asked for.
+    pub fn landmarks68(&self) -> Option<Items<Offset, 68, 68>> {
         let rect = self.rect()?;
         let points = self.when(Estimation::Landmarks68, self.face.landmarks68.as_deref())?;
         offsets(points, (rect.x, rect.y))

@@ -15,7 +15,7 @@ use super::{
     Facts,
     limit::{Ends, Found, Limit},
 };
-use crate::api::estimations::traits::GlassesWord;
+use crate::estimations::worn::GlassesWord;
 
 /// Farthest distance from natural skin that still passes for natural light: where the quality of
 /// OFIQ (the reference software of ISO/IEC 29794-5) is one half.

@@ -1,5 +1,5 @@
 //! What models and formulas say of a picture, in the words of the contracts: the types of the
-//! answers of `/6/detector`, `/6/sdk`, `/6/iso` and `/6/liveness`.
+//! answers of `/6/detector`, `/6/sdk`, `/6/iso` and `/6/liveness`, and what events tell.
 //!
 //! A field that is absent was not asked for, does not apply to the picture, or could not be told
 //! of it; nothing is made up. Null stands where the contract demands a field that nothing here
@@ -8,9 +8,13 @@
 pub mod aggregate;
 pub mod body;
 pub mod checks;
+pub mod event;
 pub mod exif;
 pub mod face;
+pub mod genuine;
+pub mod occlusion;
 pub mod traits;
+pub mod worn;
 
 use goshawk_coordinator_core::formats::Items;
 use goshawk_models::estimate::Estimation;
@@ -22,7 +26,7 @@ use goshawk_proto::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::attributes::{bytes::Base64, sdk};
+use crate::api::attributes::{bytes::Base64, sdk};
 
 /// A box in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

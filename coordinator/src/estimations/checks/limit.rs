@@ -43,8 +43,18 @@ pub enum Limit {
     Whole(u64, Option<u64>),
     /// One of these words.
     Words(&'static [&'static str]),
+    /// Those of these words whose bits are set.
+    Chosen(&'static [&'static str], u16),
     /// Whether something has to be so.
     Is(bool),
+}
+
+/// The words whose bits are set.
+fn chosen(words: &'static [&'static str], set: u16) -> impl Iterator<Item = &'static str> {
+    let numbered = words.iter().enumerate();
+    numbered
+        .filter(move |(place, _)| set & (1 << place) != 0)
+        .map(|(_, word)| *word)
 }
 
 impl Limit {
@@ -61,6 +71,9 @@ impl Limit {
                 min <= value && max.is_none_or(|max| value <= max)
             }
             (Self::Words(words), Found::Word(word)) => words.contains(&word),
+            (Self::Chosen(words, set), Found::Word(word)) => {
+                chosen(words, set).any(|known| known == word)
+            }
             (Self::Is(wanted), Found::Is(is)) => wanted == is,
             _ => false,
         }
@@ -96,6 +109,7 @@ impl Serialize for Limit {
             Self::Range(min, max, _) => range(serializer, min, max.as_ref()),
             Self::Whole(min, max) => range(serializer, min, max.as_ref()),
             Self::Words(words) => words.serialize(serializer),
+            Self::Chosen(words, set) => serializer.collect_seq(chosen(words, *set)),
             Self::Is(is) => serializer.serialize_u8(u8::from(*is)),
         }
     }

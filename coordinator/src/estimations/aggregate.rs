@@ -18,7 +18,9 @@ use utoipa::ToSchema;
 use super::{
     ExtractedDescriptor,
     body::BodyAttributes,
-    traits::{DeepfakeView, EmotionsView, EstimatedAttributes, LivenessView, WornMask},
+    genuine::{DeepfakeView, LivenessView},
+    traits::{EmotionsView, EstimatedAttributes},
+    worn::WornMask,
 };
 
 /// Most colours of one garment.

@@ -7,6 +7,7 @@
 //! A check whose value nothing here can tell is not passed: its value is null and its result 0.
 //! Where the contract does not allow null, the check is left out and the whole is not passed.
 
+pub mod chosen;
 pub mod limit;
 mod schema;
 pub mod table;
@@ -70,7 +71,7 @@ pub struct FaceChecks {
 impl FaceChecks {
     /// All checks of a face.
     pub fn of(facts: &Facts<'_>) -> Self {
-        let (checks, passed) = judged(CHECKS.iter(), facts);
+        let (checks, passed) = judged(all().map(|check| (check, check.limit)), facts);
         Self {
             status: Flag(passed),
             checks: QualityList(checks),
@@ -90,7 +91,12 @@ pub struct IsoChecks {
 impl IsoChecks {
     /// The checks of a face that `/6/iso` makes.
     pub fn of(facts: &Facts<'_>) -> Self {
-        let (checks, passed) = judged(CHECKS.iter().filter(|check| check.iso), facts);
+        let (checks, passed) = judged(
+            all()
+                .filter(|check| check.iso)
+                .map(|check| (check, check.limit)),
+            facts,
+        );
         Self {
             status: Flag(passed),
             checks: IsoList(checks),
@@ -98,12 +104,19 @@ impl IsoChecks {
     }
 }
 
+fn all() -> impl Iterator<Item = &'static Check> {
+    CHECKS.iter()
+}
+
 /// The checks that apply, and whether all of them are passed.
-fn judged<'a>(checks: impl Iterator<Item = &'a Check>, facts: &Facts<'_>) -> (Vec<Checked>, bool) {
+fn judged(
+    checks: impl Iterator<Item = (&'static Check, Limit)>,
+    facts: &Facts<'_>,
+) -> (Vec<Checked>, bool) {
     let (mut told, mut passed) = (Vec::new(), true);
-    for check in checks.filter(|check| !facts.is_sample || check.of_samples) {
+    for (check, limit) in checks.filter(|(check, _)| !facts.is_sample || check.of_samples) {
         let value = (check.read)(facts);
-        let result = value.is_some_and(|value| check.limit.admits(&value));
+        let result = value.is_some_and(|value| limit.admits(&value));
         passed &= result;
         if value.is_none() && !check.form.takes_null() {
             continue;
@@ -111,7 +124,7 @@ fn judged<'a>(checks: impl Iterator<Item = &'a Check>, facts: &Facts<'_>) -> (Ve
         told.push(Checked {
             name: check.name,
             object_value: value,
-            threshold_value: check.limit,
+            threshold_value: limit,
             result: Flag(result),
         });
     }
