@@ -1,5 +1,7 @@
 //! Face and body descriptors: unit vectors whose scalar product says how alike two people are.
 
+mod bytes8;
+
 use serde::{Deserialize, Serialize};
 
 /// Which model made a descriptor. Only descriptors of one version can be compared.

@@ -25,7 +25,6 @@ use self::body::{
 };
 use super::{
     Api,
-    attributes::sdk,
     call::Call,
     lists::lists_exist,
     operation::Operation,
@@ -130,7 +129,7 @@ async fn wanted(
         Reference::RawDescriptor { data, .. } => raw(api, &data)?,
         Reference::SdkDescriptor { data, .. } => {
             let bytes = STANDARD.decode(data).map_err(|_| Code::BadBase64.plain())?;
-            sdk::unpack(&bytes).ok_or_else(|| Code::BadSdkDescriptor.plain())?
+            current(api, api.sdk_descriptor(&bytes)?)?
         }
         Reference::XpkFile { .. } => return Err(Code::BadXpk.plain()),
     };
@@ -143,10 +142,15 @@ fn raw(api: &Api, data: &RawDescriptor) -> Result<Descriptor, ApiError> {
         .decode(&data.descriptor)
         .map_err(|_| Code::BadBase64.plain())?;
     let version = DescriptorVersion(u32::try_from(data.version.get()).unwrap_or(u32::MAX));
-    let descriptor = Descriptor::from_le_bytes(version, &bytes)
-        .map_err(|_| Code::DescriptorLength.with(bytes.len()))?;
+    current(api, api.raw_descriptor(version, &bytes)?)
+}
+
+/// A descriptor, if it is of the version that this installation compares.
+fn current(api: &Api, descriptor: Descriptor) -> Result<Descriptor, ApiError> {
     match api.descriptor_version() {
-        Some(current) if current != version => Err(Code::MatchVersionUnknown.with(version)),
+        Some(current) if current != descriptor.version() => {
+            Err(Code::MatchVersionUnknown.with(descriptor.version()))
+        }
         _ => Ok(descriptor),
     }
 }

@@ -195,6 +195,8 @@ pub trait Extractor: Send + Sync + 'static {
     fn describe(&self, warps: &[Jpeg]) -> Result<Vec<SampleTraits>, ExtractError>;
     /// The version of its descriptors.
     fn version(&self) -> DescriptorVersion;
+    /// How many values they have.
+    fn length(&self) -> usize;
     /// How their cosines become similarities.
     fn curve(&self) -> SimilarityCurve;
 }
@@ -253,6 +255,11 @@ impl Analyzer {
     /// The version of its descriptors.
     pub fn version(&self) -> DescriptorVersion {
         self.extractor.version()
+    }
+
+    /// How many values they have.
+    pub fn length(&self) -> usize {
+        self.extractor.length()
     }
 
     /// How their cosines become similarities.

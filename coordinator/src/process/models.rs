@@ -111,6 +111,10 @@ impl Extractor for ModelExtractor {
         self.vision.faces().descriptor_version()
     }
 
+    fn length(&self) -> usize {
+        self.vision.faces().descriptor_length()
+    }
+
     fn curve(&self) -> SimilarityCurve {
         self.vision.faces().similarity_curve().clone()
     }

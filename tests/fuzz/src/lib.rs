@@ -183,7 +183,8 @@ pub fn image(bytes: &[u8]) {
     }
 }
 
-/// Packed descriptors: of unit length, and the same when written and read again.
+/// Packed descriptors: of unit length, and when written and read again as much the same as one byte
+/// a value allows.
 pub fn descriptor(bytes: &[u8]) {
     let Some(read) = sdk::unpack(bytes) else {
         return;
@@ -191,7 +192,10 @@ pub fn descriptor(bytes: &[u8]) {
     let alike = |one: &Descriptor| read.cosine(one).expect("of one version and length");
     assert!((alike(&read) - 1.0).abs() < 1e-3, "{read:?}");
     let again = sdk::unpack(&sdk::pack(&read)).expect("what was written can be read");
-    assert!((alike(&again) - 1.0).abs() < 1e-3, "{again:?}");
+    let largest = read.values().map(f32::abs).fold(0.0, f32::max);
+    let off = largest * (read.length() as f32).sqrt() / 254.0;
+    let least = (1.0 - off * off).max(0.0).sqrt();
+    assert!(alike(&again) > least - 1e-3, "{again:?}");
 }
 
 fn key() -> &'static SigningKey {

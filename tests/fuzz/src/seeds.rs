@@ -33,6 +33,8 @@ const SHORT: &[(&str, &[u8])] = &[
     ("image", br#"{"urls":[{"url":"http://user:secret@10.0.0.1/x"}]}"#),
     ("image", b"{\"image\":\"\xff\",\"mimetype\":\"image/x-png-base64\"}"),
     ("descriptor", b"GHd1\x2e\0\0\0\0\0\x80\x3f\0\0\0\x40"),
+    ("descriptor", b"dp\0\0\x2e\0\0\0\x74\x93\x84\x80\x01\xff"),
+    ("descriptor", b"dp\0\0\x2e\0\0\0\x80\x80"),
     ("descriptor", b"GHd1\x2e\0\0\0\0\0\xc0\x7f\0\0\x80\x7f"),
     ("token", b"eyJhbGciOiJub25lIiwia2lkIjoiYSJ9"),
     ("token", b"eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6ImEifQ"),

@@ -24,10 +24,7 @@ use utoipa::{
     openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type},
 };
 
-use super::{
-    bytes::{self, Base64},
-    sdk,
-};
+use super::bytes::{self, Base64};
 use crate::{
     api::{Api, payload::Body},
     errors::{ApiError, Code},
@@ -88,7 +85,7 @@ pub struct GivenBasic {
 /// The values of a descriptor and its version.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct RawDescriptor {
-    /// The values as little-endian 32-bit numbers.
+    /// The values as little-endian 32-bit numbers, or one byte each.
     pub descriptor: Base64,
     /// The version.
     pub version: KnownVersion,
@@ -96,10 +93,8 @@ pub struct RawDescriptor {
 
 impl RawDescriptor {
     /// The descriptor, of whatever version.
-    pub fn read(&self) -> Result<Descriptor, ApiError> {
-        let bytes = &self.descriptor.0;
-        Descriptor::from_le_bytes(self.version.0, bytes)
-            .map_err(|_| Code::DescriptorLength.with(bytes.len()))
+    pub fn read(&self, api: &Api) -> Result<Descriptor, ApiError> {
+        api.raw_descriptor(self.version.0, &self.descriptor.0)
     }
 }
 
@@ -108,15 +103,15 @@ impl RawDescriptor {
 pub enum GivenDescriptor {
     /// Beside it.
     Raw(RawDescriptor),
-    /// Within it, as [`sdk`] writes it.
+    /// Within it, as [`super::sdk`] writes it.
     Sdk(Base64),
 }
 
 impl GivenDescriptor {
-    fn read(&self) -> Result<Descriptor, ApiError> {
+    fn read(&self, api: &Api) -> Result<Descriptor, ApiError> {
         match self {
-            Self::Raw(raw) => raw.read(),
-            Self::Sdk(bytes) => sdk::unpack(&bytes.0).ok_or_else(|| Code::BadSdkDescriptor.plain()),
+            Self::Raw(raw) => raw.read(api),
+            Self::Sdk(bytes) => api.sdk_descriptor(&bytes.0),
         }
     }
 
@@ -370,7 +365,7 @@ fn usable(api: &Api, given: &[GivenDescriptor]) -> Result<Option<Descriptor>, Ap
     let current = api.descriptor_version();
     let mut chosen = None;
     for one in given {
-        let descriptor = one.read()?;
+        let descriptor = one.read(api)?;
         if current.is_none_or(|version| descriptor.version() != version) {
             return Err(Code::DescriptorVersionUnknown.with(descriptor.version()));
         }

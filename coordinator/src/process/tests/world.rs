@@ -127,6 +127,10 @@ impl Extractor for Models {
         VERSION
     }
 
+    fn length(&self) -> usize {
+        8
+    }
+
     fn curve(&self) -> SimilarityCurve {
         SimilarityCurve::default()
     }
