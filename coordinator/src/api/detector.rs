@@ -61,13 +61,7 @@ fn at(template: &'static str, access: Access) -> Resource {
             .fails(&upload::errors(Purpose::Detection))
             .fails(&[Code::FeatureDisabled])
             .fails_as(http::StatusCode::BAD_REQUEST, &[Code::ImageNotFound])
-            .tells(&[
-                Code::ManyFaces,
-                Code::BadImage,
-                Code::UnsupportedImage,
-                Code::InvalidImageSize,
-                Code::BadRectangle,
-            ]),
+            .tells(&vision::OF_PICTURES),
     )
 }
 
@@ -184,6 +178,12 @@ impl Wanted {
     }
 }
 
+/// Whether this is a box that the client gave and in which no face is seen: there is nothing to
+/// align, and so no sample that could be kept.
+fn is_empty_box(person: &SeenPerson) -> bool {
+    person.face.is_some() && person.face_warp.is_none()
+}
+
 /// Whether a head is turned farther than the limit, if there is one.
 pub fn turned_too_far(limit: Option<Angle>, angle: f32) -> bool {
     limit.is_some_and(|limit| f64::from(angle.abs()) > limit.get() as f64)
@@ -228,6 +228,10 @@ impl Detector<'_> {
             Ok(seen) => seen,
             Err(error) => return Ok(DetectedImage::failed(filename, &error)),
         };
+        if seen.people.iter().any(is_empty_box) {
+            let error = Code::BadRectangle.plain();
+            return Ok(DetectedImage::failed(filename, &error));
+        }
         if self.wanted.multiface_policy == Multiface::Refuse && seen.people.len() > 1 {
             let error = Code::ManyFaces.plain();
             return Ok(DetectedImage::failed(filename, &error));

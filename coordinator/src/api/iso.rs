@@ -55,13 +55,7 @@ fn described(operation: Operation) -> Operation {
         .fails(&upload::errors(Purpose::Iso))
         .fails(&[Code::FeatureDisabled, Code::OneRectangle])
         .fails_as(StatusCode::NOT_FOUND, &[Code::ImageNotFound])
-        .tells(&[
-            Code::ManyFaces,
-            Code::BadImage,
-            Code::UnsupportedImage,
-            Code::InvalidImageSize,
-            Code::BadRectangle,
-        ])
+        .tells(&vision::OF_PICTURES)
 }
 
 parameters! {

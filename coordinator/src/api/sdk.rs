@@ -58,13 +58,7 @@ fn described(operation: Operation) -> Operation {
         .fails(&upload::errors(Purpose::Sdk))
         .fails(&[Code::FeatureDisabled])
         .fails_as(http::StatusCode::BAD_REQUEST, &[Code::ImageNotFound])
-        .tells(&[
-            Code::ManyFaces,
-            Code::BadImage,
-            Code::UnsupportedImage,
-            Code::InvalidImageSize,
-            Code::BadRectangle,
-        ])
+        .tells(&vision::OF_PICTURES)
 }
 
 async fn of_api(

@@ -22,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use warp::{filters::BoxedFilter, reply::Response};
 
 use crate::{
+    audit::Audit,
     metrics::{HttpMetrics, ListenerMetrics},
     tls::Tls,
 };
@@ -67,6 +68,8 @@ pub struct Server {
     pub limits: ServerLimits,
     /// Its rule for web pages.
     pub pages: Pages,
+    /// Where it notes the web pages that it refused.
+    pub audit: Audit,
     /// Whether every request is logged.
     pub log_access: bool,
     /// The counters of all services.

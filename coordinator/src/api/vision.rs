@@ -12,6 +12,15 @@ use crate::{
     process::{Analyzer, Ask, ExtractError, PictureFault, Seen},
 };
 
+/// What can be wrong with one picture of several, told beside it.
+pub const OF_PICTURES: [Code; 5] = [
+    Code::ManyFaces,
+    Code::BadImage,
+    Code::UnsupportedImage,
+    Code::InvalidImageSize,
+    Code::BadRectangle,
+];
+
 impl Api {
     /// The models, or the contract's error when none are installed.
     pub fn analyzer(&self) -> Result<&Analyzer, ApiError> {

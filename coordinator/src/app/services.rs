@@ -142,6 +142,7 @@ pub async fn listen(
             tree: router::filter(service, api),
             limits: limits(config),
             pages: pages(service, config),
+            audit: api.audit.clone(),
             log_access: config.log_access,
             metrics: Arc::clone(metrics),
         };

@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Coordinator, PASSWORD};
+use crate::{
+    harness::{Coordinator, PASSWORD},
+    hostile::talk,
+};
 
 #[tokio::test]
 async fn changes_are_written_down_without_secrets() {
@@ -207,5 +210,23 @@ async fn a_flood_of_guesses_stays_bounded_and_out_of_the_changes() {
         refusals.iter().any(|line| line["retry_after_s"].is_u64()),
         "it was locked out"
     );
+    c.stop().await;
+}
+
+#[tokio::test]
+async fn web_pages_that_were_turned_away_are_written_down() {
+    let c = Coordinator::start().await;
+    let head = "GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n";
+    let request = format!("{head}Connection: close\r\n\r\n");
+    let answer = talk(&c.handlers, request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let (c, lines) = restarted(c, "refused.jsonl").await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = &lines[0];
+    assert_eq!(
+        (&line["status"], &line["error_code"], &line["peer"]),
+        (&json!(403), &json!(11064), &json!("127.0.0.1"))
+    );
+    assert_eq!(line["route"], "(unknown)");
     c.stop().await;
 }

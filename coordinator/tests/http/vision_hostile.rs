@@ -48,6 +48,7 @@ async fn bodies_that_do_not_fit_are_refused_by_name() {
             json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64", "face_bounding_boxes": [{"x": 1}]}),
             json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64", "face_bounding_boxes": vec![&rect; 33]}),
             json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64", "face_bounding_boxes": "1"}),
+            json!({"image": "aGk=", "mimetype": "image/x-jpeg-base64", "trusted_detections": 2}),
             json!({"surprise": 1}),
         ] {
             refused(&c, operation, &body, 12022).await;
@@ -205,5 +206,43 @@ async fn queries_out_of_bounds_are_refused() {
         let told = c.send(operation, bare).await;
         assert!([401, 403].contains(&told.status.as_u16()), "{path}");
     }
+    c.stop().await;
+}
+
+/// A sample cannot be made of a box in which no face is seen, and that is said.
+#[tokio::test]
+async fn a_box_without_a_face_is_told_to_be_wrong() {
+    let Some((c, photo)) = start().await else {
+        return;
+    };
+    let jpeg = STANDARD.encode(encoded(&photo, ImageFormat::Jpeg));
+    let detect = async |rect: Value, trusted: u8| {
+        let body = json!({
+            "image": jpeg, "mimetype": "image/x-jpeg-base64",
+            "face_bounding_boxes": [rect], "trusted_detections": trusted,
+        });
+        let told = c.post("detectFaces", "/6/detector", body).await;
+        told.expect(201).body["images"][0].clone()
+    };
+    // The corner of the astronaut's picture shows a flag's stripes.
+    let corner = json!({"x": 0, "y": 0, "width": 60, "height": 60});
+    let face = json!({"x": 170, "y": 60, "width": 110, "height": 140});
+    for trusted in [0, 1] {
+        let wrong = detect(corner.clone(), trusted).await;
+        assert_eq!(wrong["status"], 0, "{wrong}");
+        assert_eq!(wrong["error"]["error_code"], 100_016);
+        let right = detect(face.clone(), trusted).await;
+        let samples = right["detections"]["samples"].as_array().unwrap();
+        assert_eq!(samples[0]["face"]["detection"]["rect"], face);
+    }
+    let mut image = part("image", Some("a.jpg"), "image/jpeg", b"x");
+    let at = image
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
+    image.splice(at..at, *b"\r\nX-Luna-Trusted-Detections: yes");
+    let body = [image, b"--xx--\r\n".to_vec()].concat();
+    let refused = send(&c, ("detectFaces", "/6/detector"), MULTIPART, body).await;
+    refused.refused(400, 11049);
     c.stop().await;
 }

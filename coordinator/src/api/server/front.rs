@@ -27,6 +27,8 @@ use crate::{
         call::{self, Origin, RequestId, Scheme},
         routes::RouteLabel,
     },
+    audit::{Audit, AuditEntry},
+    auth::Claim,
     errors::{ApiError, Code},
     metrics::HttpMetrics,
 };
@@ -46,6 +48,7 @@ pub struct Front {
     inner: Inner,
     processing: Duration,
     pages: Pages,
+    audit: Audit,
     log_access: bool,
     metrics: Arc<HttpMetrics>,
 }
@@ -68,6 +71,7 @@ impl Front {
             inner,
             processing: server.limits.processing,
             pages: server.pages,
+            audit: server.audit.clone(),
             log_access: server.log_access,
             metrics: Arc::clone(&server.metrics),
         }
@@ -141,7 +145,9 @@ impl Front {
     fn check(&self, request: &Request<Incoming>) -> Result<(), ApiError> {
         if self.pages.refuses(request.headers()) {
             let detail = "Requests of web pages are not served here";
-            return Err(Code::AccessDenied.with(detail));
+            let error = Code::AccessDenied.with(detail);
+            self.note(request, &error);
+            return Err(error);
         }
         if request.method() == Method::CONNECT {
             return Err(Code::MethodNotAllowed.plain());
@@ -151,6 +157,27 @@ impl Front {
             return Err(ApiError::new(Code::NotAcceptable, detail));
         }
         Ok(())
+    }
+
+    /// Writes down a request that was refused before any operation was looked for.
+    fn note(&self, request: &Request<Incoming>, error: &ApiError) {
+        let Some(origin) = request.extensions().get::<Origin>() else {
+            return;
+        };
+        self.audit.record(AuditEntry {
+            time: now(),
+            request_id: origin.request_id.0.clone(),
+            account_id: None,
+            token_id: None,
+            claimed: Claim::of(request.headers()),
+            peer: origin.peer,
+            operation: UNKNOWN,
+            route: UNKNOWN,
+            object: None,
+            status: error.status().as_u16(),
+            error_code: Some(error.code().number()),
+            retry_after_s: None,
+        });
     }
 
     /// Puts the id and what browsers want to know on an answer.
@@ -208,9 +235,12 @@ impl Front {
     }
 }
 
+fn now() -> Timestamp {
+    Timestamp::from_system(std::time::SystemTime::now())
+}
+
 fn now_s() -> u64 {
-    let now = Timestamp::from_system(std::time::SystemTime::now());
-    u64::try_from(now.unix_micros() / 1_000_000).unwrap_or(0)
+    u64::try_from(now().unix_micros() / 1_000_000).unwrap_or(0)
 }
 
 fn expects_continue(request: &Request<Incoming>) -> bool {

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
+use goshawk_coordinator_core::code::Flag;
 use goshawk_proto::{id::SampleId, time::Timestamp};
 use serde::{
     Deserialize, Deserializer,
@@ -39,9 +40,9 @@ pub struct JsonBody<'a> {
     meta: Given,
     #[serde(default)]
     x_meta: Given,
-    /// Boxes are looked at closely, whoever they are from.
+    /// Boxes are looked at closely, whoever they are from: it only has to be 0 or 1.
     #[serde(default, rename = "trusted_detections")]
-    _trusted_detections: Given,
+    _trusted_detections: Flag,
 }
 
 /// Null is the same as nothing.
@@ -88,6 +89,8 @@ pub struct FullUrl {
     face_bounding_boxes: Boxes,
     #[serde(default, deserialize_with = "maybe")]
     body_bounding_boxes: Boxes,
+    #[serde(default, rename = "trusted_detections")]
+    _trusted_detections: Flag,
 }
 
 impl Url {

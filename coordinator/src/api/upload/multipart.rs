@@ -77,11 +77,23 @@ pub async fn pictures(
     Ok(uploads)
 }
 
+/// The header that says whether the boxes of a picture come from a detector of this make. They are
+/// looked at closely in any case, so it only has to be 0 or 1.
+fn check_trust(part: &Field<'_>) -> Result<(), ApiError> {
+    match part.headers().get("x-luna-trusted-detections") {
+        Some(value) if !["0", "1"].iter().any(|known| value == known) => {
+            Err(Code::BadMultipart.with("X-Luna-Trusted-Detections is neither 0 nor 1"))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn picture(part: Field<'_>) -> Result<Upload, ApiError> {
     let media = part
         .content_type()
         .map(|media| media.essence_str().to_owned())
         .unwrap_or_default();
+    check_trust(&part)?;
     let filename = part
         .file_name()
         .unwrap_or(UNNAMED)
