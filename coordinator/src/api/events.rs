@@ -15,6 +15,7 @@ use goshawk_coordinator_core::{
     query::{CommaList, Moment, QueryValue, Switch},
 };
 use goshawk_proto::{
+    descriptor::Descriptor,
     id::{EventId, HandlerId, StreamId},
     stream::{GeoPosition, Location},
     time::Timestamp,
@@ -101,6 +102,10 @@ fn generator(template: &'static str, access: Access) -> Resource {
                 Code::BadQuery,
                 Code::PayloadTooLarge,
                 Code::ImageNotFound,
+                Code::BadSdkDescriptor,
+                Code::BadXpk,
+                Code::DescriptorVersionUnsupported,
+                Code::RawAggregation,
             ]),
     )
 }
@@ -243,8 +248,13 @@ async fn generate(
         PictureKind::BodySample => BlobKind::BodySample,
         PictureKind::Scene | PictureKind::FaceSample => BlobKind::FaceSample,
     };
+    let mut descriptor = None;
     let uploads = match upload::read(&call, Purpose::Events).await? {
         Pictures::Given(uploads) => uploads,
+        Pictures::Descriptor(bytes) => {
+            descriptor = Some(usable(&call, &bytes, aggregate)?);
+            Vec::new()
+        }
         Pictures::Samples(ids) => upload::samples(&call.api, account, samples, &ids).await?,
         Pictures::Addresses(addresses) => {
             let first = addresses.first().map_or("", |address| &address.url);
@@ -260,16 +270,34 @@ async fn generate(
             .into_iter()
             .map(|upload| source(upload, options))
             .collect(),
+        descriptor,
         details,
         aggregate,
     };
+    let is_descriptor = request.descriptor.is_some();
     let made = call
         .api
         .processor
         .generate(request)
         .await
         .map_err(refused)?;
-    answer(&made, with_coordinates).map(Made)
+    let mut answer = answer(&made, with_coordinates)?;
+    if is_descriptor {
+        answer.images.push(ImageOutcome::fine(upload::UNNAMED));
+    }
+    Ok(Made(answer))
+}
+
+/// An SDK descriptor of the version that is compared here.
+fn usable(call: &Call, bytes: &[u8], aggregate: bool) -> Result<Descriptor, ApiError> {
+    if aggregate {
+        return Err(Code::RawAggregation.plain());
+    }
+    let descriptor = call.api.sdk_descriptor(bytes)?;
+    match call.api.descriptor_version() {
+        Some(current) if current == descriptor.version() => Ok(descriptor),
+        _ => Err(Code::DescriptorVersionUnsupported.with(descriptor.version())),
+    }
 }
 
 fn runnable(handler: &Handler) -> Result<(), ApiError> {

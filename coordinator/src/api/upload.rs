@@ -117,8 +117,9 @@ pub enum Pictures {
     Given(Vec<Upload>),
     /// Stored samples.
     Samples(Vec<SampleId>),
-    /// Pictures by their addresses.
     Addresses(Vec<Address>),
+    /// An SDK descriptor in place of pictures.
+    Descriptor(Bytes),
 }
 
 /// Media types of pictures.
@@ -136,6 +137,18 @@ pub const BASE64_IMAGES: [&str; 5] = [
     "image/x-bmp-base64",
     "image/x-tiff-base64",
     "image/x-portable-pixmap-base64",
+];
+
+/// Media type of a descriptor in place of a picture.
+pub const SDK_DESCRIPTOR: &str = "application/x-sdk-descriptor";
+/// The same as base64 text.
+pub const SDK_DESCRIPTOR_BASE64: &str = "application/x-sdk-descriptor-base64";
+/// Media types of files that nothing specifies: known, and refused. One is spelt as the contract
+/// spells it.
+const XPK: [&str; 3] = [
+    "application/x-vl-xpk",
+    "application/x-vl-xpk-base64",
+    "applicaition/x-vl-xpk-base64",
 ];
 
 /// Whether `media` is the type of a picture.
@@ -176,6 +189,13 @@ pub async fn read(call: &Call, purpose: Purpose) -> Result<Pictures, ApiError> {
             let read = multipart::pictures(boundary, whole, purpose, call.api.max_pictures);
             read.await.map(Pictures::Given)
         }
+        SDK_DESCRIPTOR if purpose == Purpose::Events => {
+            Ok(Pictures::Descriptor(call.bytes().await?))
+        }
+        SDK_DESCRIPTOR_BASE64 if purpose == Purpose::Events => {
+            Ok(Pictures::Descriptor(from_base64(&call.bytes().await?)?))
+        }
+        media if XPK.contains(&media) && purpose == Purpose::Events => Err(Code::BadXpk.plain()),
         "application/json" => from_json(&call.bytes().await?, purpose, call.api.max_pictures),
         _ => Err(Code::BadContentType.plain()),
     }
@@ -190,6 +210,8 @@ pub async fn gather(
 ) -> Result<Vec<Upload>, ApiError> {
     match read(call, purpose).await? {
         Pictures::Given(uploads) => Ok(uploads),
+        // Only events are made of them.
+        Pictures::Descriptor(_) => Err(Code::BadContentType.plain()),
         Pictures::Samples(ids) => {
             samples(&call.api, super::vision::account(call)?, kind, &ids).await
         }

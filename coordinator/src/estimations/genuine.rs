@@ -138,7 +138,7 @@ pub fn deepfake(genuine: Score) -> DeepfakeCode {
 
 /// As [`deepfake`], where `least` is the least probability that counts as genuine.
 pub fn deepfake_at(genuine: Score, least: f64) -> DeepfakeCode {
-    match f64::from(genuine.get()) >= least {
+    match genuine.get() >= least as f32 {
         true => DeepfakeCode::Real,
         false => DeepfakeCode::Fake,
     }

@@ -67,7 +67,8 @@ pub struct OcclusionView {
 }
 
 fn over(share: Score, threshold: f64) -> Flag {
-    Flag(f64::from(share.get()) > threshold)
+    // Shares are of single precision: what is at the threshold shall be so here.
+    Flag(share.get() > threshold as f32)
 }
 
 impl OcclusionView {

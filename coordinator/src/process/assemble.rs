@@ -213,7 +213,7 @@ fn samples(draft: &Draft) -> Vec<SampleId> {
 
 fn event_face(draft: &Draft, plan: &Plan) -> Option<EventFace> {
     let (avatar, lists) = plan.face.clone()?;
-    if draft.shots.is_empty() {
+    if !draft.has_face() {
         // A body alone makes no face.
         return None;
     }
@@ -221,7 +221,7 @@ fn event_face(draft: &Draft, plan: &Plan) -> Option<EventFace> {
         face_id: FaceId(derived(draft.event_id, "face", 0)),
         external_id: draft.details.external_id.clone(),
         user_data: draft.details.user_data.clone(),
-        avatar: if avatar {
+        avatar: if avatar && !draft.shots.is_empty() {
             face_sample_url(sample_id(draft, 0))
         } else {
             String::new()

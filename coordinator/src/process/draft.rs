@@ -76,6 +76,8 @@ pub(super) struct Draft {
     pub end_time: Timestamp,
     /// Best first.
     pub shots: Vec<Shot>,
+    /// The descriptor, where that is all that was given of the face.
+    pub given: Option<Descriptor>,
     /// Bodies without a face.
     pub bodies: Vec<BodyView>,
     pub images: Vec<Bytes>,
@@ -114,13 +116,22 @@ impl Draft {
         with_face.chain(&self.bodies)
     }
 
-    /// The descriptor of the person: the mean of its shots' unit vectors, of one version.
+    /// Whether it is about a face, and not a body alone.
+    pub fn has_face(&self) -> bool {
+        !self.shots.is_empty() || self.given.is_some()
+    }
+
+    /// The descriptor of the person: the one given, or the mean of its shots' unit vectors, of one version.
     pub fn descriptor(&self) -> Option<Descriptor> {
         let all = self
             .shots
             .iter()
             .filter_map(|shot| shot.descriptor.as_ref());
-        let mut all = all.filter(|d| self.version.is_none_or(|version| d.version() == version));
+        let mut all = self
+            .given
+            .iter()
+            .chain(all)
+            .filter(|d| self.version.is_none_or(|version| d.version() == version));
         let first = all.next()?;
         let mut sum: Vec<f32> = first.values().collect();
         for other in all.filter(|d| d.version() == first.version() && d.length() == first.length())

@@ -12,6 +12,7 @@ use goshawk_models::{
     estimate::{BodyReport, Capabilities, FaceReport},
 };
 use goshawk_proto::{
+    descriptor::Descriptor,
     geometry::Point,
     id::{AccountId, EventId, StreamId},
     stream::Location,
@@ -82,6 +83,8 @@ pub struct GenerateRequest {
     pub handler: Handler,
     /// The pictures.
     pub pictures: Vec<SourcePicture>,
+    /// A descriptor in place of pictures, of the version in use.
+    pub descriptor: Option<Descriptor>,
     /// What else is said.
     pub details: EventDetails,
     /// Make one event of all faces, as pictures of one person.
@@ -191,7 +194,11 @@ impl Processor {
                 }
             }
         }
-        for group in groups(sightings, request.aggregate) {
+        let mut groups = groups(sightings, request.aggregate);
+        if request.descriptor.is_some() {
+            groups.push(Vec::new());
+        }
+        for group in groups {
             let draft = draft(&request, group, analyzer.can());
             if let Outcome::Done(event) = self.executor.run(draft, None).await? {
                 count(&self.counters.generated);
@@ -294,6 +301,7 @@ fn draft(request: &GenerateRequest, group: Vec<Sighting>, can: &Capabilities) ->
         create_time,
         end_time: request.details.end_time.unwrap_or(create_time),
         shots,
+        given: request.descriptor.clone(),
         bodies,
         images,
         liveness,

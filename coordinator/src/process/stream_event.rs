@@ -84,6 +84,7 @@ pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Dr
         create_time: event.track_start,
         end_time: event.track_end.max(event.track_start),
         shots,
+        given: None,
         bodies,
         images: event
             .full_frame

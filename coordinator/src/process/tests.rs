@@ -325,6 +325,7 @@ fn request(policies: Value, pictures: &[&[u8]], aggregate: bool) -> GenerateRequ
                 reference: None,
             })
             .collect(),
+        descriptor: None,
         details: EventDetails {
             external_id: "ext".into(),
             ..EventDetails::default()
@@ -406,4 +407,23 @@ async fn pictures_that_do_not_count_say_why() {
         made.pictures[0].result,
         Err(PictureError::Extract(_))
     ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_descriptor_alone_becomes_an_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path(), None);
+    world.furnish(everything());
+    let mut only = request(everything(), &[], false);
+    only.descriptor = Some(descriptor_of(1));
+    let made = world.processor.generate(only).await.unwrap();
+    let event = &made.events[0];
+    assert_eq!(made.events.len(), 1);
+    assert_eq!(
+        event.top_match.as_ref().map(|t| t.face_id),
+        Some(face_id(1))
+    );
+    assert!(event.detections.is_empty() && event.face.is_some());
+    let attributes = event.attributes.as_ref().unwrap();
+    assert!(attributes.basic.is_none() && attributes.samples.is_empty());
 }

@@ -1,5 +1,6 @@
 //! What a handler's detect policy asks of pictures, in the events made of them.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use image::ImageFormat;
 use serde_json::{Value, json};
 
@@ -220,6 +221,70 @@ async fn what_no_model_tells_is_refused_by_name() {
         let body = json!({"policies": {"detect_policy": {"face_quality": quality}}});
         let refused = c.post("createHandler", "/6/handlers", body).await;
         assert!(refused.detail().contains(path), "{}", refused.detail());
+    }
+    c.stop().await;
+}
+
+#[tokio::test]
+async fn an_sdk_descriptor_is_an_event_of_the_face_that_it_is_of() {
+    let Some((c, photo)) = start().await else {
+        return;
+    };
+    let jpeg = encoded(&photo, ImageFormat::Jpeg);
+    let made_of = json!({"storage_policy": {"face_policy": {"store_face": 1}}});
+    let id = handler(&c, made_of).await;
+    let made = generate(&c, &id, "", jpeg.clone()).await;
+    let face_id = &made.body["events"][0]["face"]["face_id"];
+
+    let path = "/6/sdk?detect_face=1&estimate_face_descriptor=1";
+    let told = send(&c, ("sdk", path), "image/jpeg", jpeg).await;
+    let face = &told.expect(200).body["images_estimations"][0]["estimations"][0]["face"];
+    let text = &face["detection"]["attributes"]["descriptor"]["sdk_descriptor"];
+    let bytes = STANDARD.decode(text.as_str().unwrap()).unwrap();
+    assert!(bytes.starts_with(b"dp\0\0"));
+
+    let matching = json!({"match_policy": [{"label": "known", "candidates": {"origin": "faces"}}]});
+    let id = handler(&c, matching).await;
+    let path = format!("/6/handlers/{id}/events");
+    let events = ("generateEvents", path.as_str());
+    for (media, body) in [
+        ("application/x-sdk-descriptor", bytes.clone()),
+        (
+            "application/x-sdk-descriptor-base64",
+            text.as_str().unwrap().as_bytes().to_vec(),
+        ),
+    ] {
+        let made = send(&c, events, media, body).await.expect(201);
+        assert_eq!(made.body["images"][0]["status"], 1);
+        let event = &made.body["events"][0];
+        assert_eq!(event["detections"], json!([]));
+        let best = &event["matches"][0]["candidates"][0];
+        assert_eq!(&best["face"]["face_id"], face_id);
+        // What one byte a value loses does not show.
+        assert!(best["similarity"].as_f64().unwrap() > 0.99, "{best}");
+    }
+    let mut foreign = bytes.clone();
+    foreign[4..8].copy_from_slice(&62u32.to_le_bytes());
+    for (query, media, body, code) in [
+        ("", "application/x-sdk-descriptor", b"x".to_vec(), 12_038),
+        (
+            "",
+            "application/x-sdk-descriptor",
+            bytes[..40].to_vec(),
+            12_038,
+        ),
+        ("", "application/x-sdk-descriptor", foreign, 34_001),
+        (
+            "?aggregate_attributes=1",
+            "application/x-sdk-descriptor",
+            bytes,
+            34_003,
+        ),
+        ("", "application/x-vl-xpk", b"x".to_vec(), 12_035),
+    ] {
+        let path = format!("{path}{query}");
+        let refused = send(&c, ("generateEvents", &path), media, body).await;
+        refused.refused(400, code);
     }
     c.stop().await;
 }

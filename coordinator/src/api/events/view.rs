@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::{openapi::ErrorBody, reply::Shaped, sdk::view::WholeEstimations},
+    errors,
     estimations::exif::ExifView,
 };
 
@@ -294,6 +295,19 @@ pub struct ImageOutcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub image_estimations: Option<WholeEstimations>,
+}
+
+impl ImageOutcome {
+    /// Nothing was wrong with it.
+    pub fn fine(filename: &str) -> Self {
+        Self {
+            filename: filename.to_owned(),
+            status: 1,
+            error: Shaped::new(errors::success()),
+            exif: None,
+            image_estimations: None,
+        }
+    }
 }
 
 /// What was seen and left aside.

@@ -11,7 +11,10 @@ use utoipa::{
     },
 };
 
-use super::{BASE64_IMAGES, IMAGES, MAX_DETECT_TS, Purpose, json_body::MAX_ITEMS};
+use super::{
+    BASE64_IMAGES, IMAGES, MAX_DETECT_TS, Purpose, SDK_DESCRIPTOR, SDK_DESCRIPTOR_BASE64,
+    json_body::MAX_ITEMS,
+};
 use crate::{
     api::{media::JSON, openapi::Schemas, operation::Forms},
     errors::Code,
@@ -86,9 +89,14 @@ fn forms(parts: Parts, base64: &str) -> Forms {
     forms
 }
 
-/// Bodies that [`super::read`] takes for [`Purpose::Events`]: a picture may come with its time.
+/// Bodies that [`super::read`] takes for [`Purpose::Events`]: a picture may come with its time, and
+/// a descriptor in its place.
 pub fn event_forms(_: &mut Schemas) -> Forms {
-    forms(Parts::Timed, "base64")
+    let mut forms = forms(Parts::Timed, "base64");
+    let text = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Byte)));
+    forms.push((SDK_DESCRIPTOR, binary().into()));
+    forms.push((SDK_DESCRIPTOR_BASE64, text.into()));
+    forms
 }
 
 fn timed(picture: ObjectBuilder) -> ObjectBuilder {

@@ -64,7 +64,7 @@ pub struct Models {
 }
 
 impl Extractor for Models {
-    fn look(&self, picture: &[u8], _: &Ask) -> Result<Seen, ExtractError> {
+    fn look(&self, picture: &[u8], ask: &Ask) -> Result<Seen, ExtractError> {
         if !picture.starts_with(&[0xff, 0xd8, 0xff]) {
             let message = "no picture".into();
             return Err(ExtractError::Picture {
@@ -72,7 +72,8 @@ impl Extractor for Models {
                 message,
             });
         }
-        let people = picture[3..].iter().map(|person| SeenPerson {
+        let most = if ask.best_only { 1 } else { usize::MAX };
+        let people = picture[3..].iter().take(most).map(|person| SeenPerson {
             face: Some(FaceReport {
                 bbox: Some(BBox::new(10.0, 10.0, 50.0, 60.0)),
                 score: Score::ONE,
