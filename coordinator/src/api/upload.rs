@@ -117,6 +117,7 @@ pub enum Pictures {
     Given(Vec<Upload>),
     /// Stored samples.
     Samples(Vec<SampleId>),
+    /// Pictures by their addresses.
     Addresses(Vec<Address>),
     /// An SDK descriptor in place of pictures.
     Descriptor(Bytes),

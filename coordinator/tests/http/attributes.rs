@@ -5,7 +5,10 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::harness::{Coordinator, Reply, models_home};
+use crate::{
+    harness::{Coordinator, Reply, models_home},
+    matcher::LENGTH,
+};
 
 const NOBODY: &str = "7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
 const SAMPLE: &str = "0d1cc36e-d719-4f54-8abe-4e5e0cb1f43c";
@@ -190,7 +193,9 @@ async fn descriptors_suit_the_form() {
     let Some(home) = models_home() else { return };
     let c = Coordinator::start_with(&[("models.home", home.to_str().unwrap())]).await;
     let versions = [46u32, 52, 54, 56, 57, 58, 59, 60, 62, 64];
-    let values: Vec<u8> = [1.0f32, 0.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let mut values = [0.0f32; LENGTH];
+    values[0] = 1.0;
+    let values: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let mut made = None;
     for version in versions {
         let raw = json!({"descriptor": STANDARD.encode(&values), "version": version});

@@ -7,8 +7,13 @@ use crate::harness::{Coordinator, models_home};
 
 const NOBODY: &str = "7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
 
+/// How many values a descriptor of the default pack has.
+pub const LENGTH: usize = 1024;
+
 /// A descriptor in the contract's raw form.
 fn raw(version: u64, values: &[f32]) -> Value {
+    let mut values = values.to_vec();
+    values.resize(LENGTH, 0.0);
     let bytes: Vec<u8> = values
         .iter()
         .flat_map(|value| value.to_le_bytes())
