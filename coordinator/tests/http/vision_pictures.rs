@@ -8,6 +8,9 @@ use jpeg_encoder::{ColorType, Encoder};
 
 use crate::vision::{MULTIPART, encoded, part, send, start};
 
+/// Name, media type, file, and how many faces; or none and the error.
+type OddPicture = (&'static str, &'static str, Vec<u8>, Result<usize, u64>);
+
 /// In the picture's own kind of pixels.
 fn written(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
@@ -88,8 +91,7 @@ async fn odd_pictures_are_answered_beside_the_others() {
     let grey = DynamicImage::ImageLuma8(small.to_luma8());
     let glass = DynamicImage::ImageRgba8(small.to_rgba8());
     let jpeg = encoded(&small, ImageFormat::Jpeg);
-    // Name, media type, file, and how many faces; or none and the error.
-    let files: Vec<(&str, &str, Vec<u8>, Result<usize, u64>)> = vec![
+    let files: Vec<OddPicture> = vec![
         ("good", "image/jpeg", jpeg.clone(), Ok(1)),
         ("cmyk", "image/jpeg", cmyk(&small), Ok(1)),
         (
