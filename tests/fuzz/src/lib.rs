@@ -178,6 +178,7 @@ pub fn image(bytes: &[u8]) {
             Ok(Pictures::Given(given)) => assert_eq!(given.len(), 1),
             Ok(Pictures::Samples(ids)) => assert!((1..=PICTURES).contains(&ids.len())),
             Ok(Pictures::Addresses(all)) => assert!((1..=PICTURES).contains(&all.len())),
+            Ok(Pictures::Descriptor(_)) => panic!("JSON is no descriptor"),
             Err(_) => {}
         }
     }
