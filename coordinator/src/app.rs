@@ -171,7 +171,8 @@ fn lay(config: &Config, metrics: &Metrics) -> Result<Foundations, StartError> {
     tracing::info!(changed, "images are ready");
     pki::take_over(dir, store.as_ref())?;
     let authority = Authority::open(dir, Arc::clone(&store) as Arc<dyn pki::Registry>)?;
-    let analyzer = vision::open(config).map_err(|source| StartError::Models(Box::new(source)))?;
+    let analyzer =
+        vision::open(config, metrics).map_err(|source| StartError::Models(Box::new(source)))?;
     let curve = analyzer.as_ref().map(Analyzer::curve).unwrap_or_default();
     let matcher = Matcher::start(MatcherOptions {
         curve,

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goshawk_e2e::{
     api::Api,
     process::Daemon,
@@ -189,13 +190,16 @@ fn an_accelerator_that_is_not_there_ends_the_start() {
     let part = "models.execution_providers: unknown execution provider \"gpu\"; want cpu, cuda";
     assert!(said.contains(part), "{said}");
 
+    // Of a coordinator that nobody gets to ask: models come first.
+    let part = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![7; bytes]);
+    let token = format!("goshawk1.{}.{}.{}", part(32), part(16), part(32));
     let state = dir.path().join("state");
     let arguments = [
         ("state_dir", state.to_str().unwrap()),
         ("models.home", home),
         ("inference.execution_providers", "cuda:0"),
         ("local.listen", "127.0.0.1:0"),
-        ("coordinator.join_token", "goshawk1.none"),
+        ("coordinator.join_token", &token),
     ];
     let (code, said) = refused_start(dir.path(), "goshawk-agent", &arguments);
     assert_eq!(code, Some(1), "{said}");

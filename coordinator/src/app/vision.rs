@@ -6,6 +6,7 @@ use goshawk_models::{DecodeLimits, Pack, PackError, RuntimeOptions, vision::Visi
 
 use crate::{
     config::Config,
+    metrics::Metrics,
     process::{Analyzer, ModelExtractor},
 };
 
@@ -22,9 +23,11 @@ pub fn decode_limits(config: &Config) -> DecodeLimits {
 /// The models, or `None` when there are none that work: then pictures are answered with an error
 /// and the rest is served. Where execution providers are configured that is an error, because
 /// nobody who asks for an accelerator wants to find out from the answers that it is not used.
-/// Blocks.
-pub fn open(config: &Config) -> Result<Option<Analyzer>, PackError> {
-    match load(config) {
+/// What the models do is counted in `metrics`. Blocks.
+pub fn open(config: &Config, metrics: &Metrics) -> Result<Option<Analyzer>, PackError> {
+    let options = options(config);
+    metrics.collect(options.meter.clone());
+    match load(config, &options) {
         Ok(vision) => {
             let version = vision.faces().descriptor_version();
             let pack = config.pack_dir();
@@ -49,8 +52,8 @@ pub fn open(config: &Config) -> Result<Option<Analyzer>, PackError> {
     }
 }
 
-fn load(config: &Config) -> Result<Vision, PackError> {
-    Vision::open(&Pack::open(&config.pack_dir(), &options(config))?)
+fn load(config: &Config, options: &RuntimeOptions) -> Result<Vision, PackError> {
+    Vision::open(&Pack::open(&config.pack_dir(), options)?)
 }
 
 /// One call of a model for each worker; what threads are left over are shared out among them.

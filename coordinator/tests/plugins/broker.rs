@@ -100,26 +100,7 @@ impl Broker {
     /// A subscriber to everything, with a session that outlives the broker's restarts. It is heard
     /// of before this returns, so that it misses nothing that comes later.
     pub async fn subscribe(&self, name: &str) -> Subscriber {
-        let mut process = tokio::process::Command::new(program("mosquitto_sub").unwrap())
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
-            .args(["-t", "#", "-q", "1", "-c", "-i", name, "-F", "%r\t%t\t%p"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap()).split(b'\n');
-        let (told, lines) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = output.next_segment().await {
-                let _ = told.send(String::from_utf8_lossy(&line).into_owned());
-            }
-        });
-        let mut subscriber = Subscriber {
-            _process: process,
-            early: VecDeque::new(),
-            lines,
-        };
+        let mut subscriber = self.listener(name);
         let topic = format!("ready/{name}");
         for _ in 0..600 {
             let mut publish = tokio::process::Command::new(program("mosquitto_pub").unwrap());
@@ -134,7 +115,12 @@ impl Broker {
             loop {
                 tokio::select! {
                     line = subscriber.lines.recv() => {
-                        let heard = parse(&line.unwrap());
+                        // It ends when its first connection fails.
+                        let Some(line) = line else {
+                            subscriber = self.listener(name);
+                            break;
+                        };
+                        let heard = parse(&line);
                         if heard.topic == topic {
                             return subscriber;
                         }
@@ -145,6 +131,28 @@ impl Broker {
             }
         }
         panic!("the subscriber is not there");
+    }
+
+    fn listener(&self, name: &str) -> Subscriber {
+        let mut process = tokio::process::Command::new(program("mosquitto_sub").unwrap())
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-t", "#", "-q", "1", "-c", "-i", name, "-F", "%r\t%t\t%p"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap()).split(b'\n');
+        let (told, lines) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = output.next_segment().await {
+                let _ = told.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Subscriber {
+            _process: process,
+            early: VecDeque::new(),
+            lines,
+        }
     }
 }
 

@@ -92,10 +92,6 @@ const NOT_RAISED: &[(&str, &[Code])] = &[
         &[Code::SampleNotFound],
     ),
     (
-        "events are not made of descriptors without pictures yet",
-        &[Code::DescriptorVersionUnsupported, Code::RawAggregation],
-    ),
-    (
         "belongs to `/6/streams/{stream_id}/ws`, which is not served yet",
         &[Code::StreamNotProcessed],
     ),
