@@ -88,10 +88,9 @@ fn warm<R>(mut call: impl FnMut() -> R) -> (u64, u64) {
     (TAKEN.get() - before.0, SCALING.get() - before.1)
 }
 
-/// What is not ours: of `ort` for one input, of scaling a sample to the descriptor's input.
+/// What is not ours: of `ort` for one input.
 struct Libraries {
     input: u64,
-    sample: u64,
 }
 
 impl Libraries {
@@ -99,11 +98,8 @@ impl Libraries {
         let data = [0f32; 48];
         let shape = [1usize, 4, 4, 3];
         let (input, _) = warm(|| TensorRef::from_array_view((shape, &data[..])).is_ok());
-        let sample = Picture::from_rgb(Rgb::black(Size::new(250, 250)));
-        let (whole, mut out) = (Rect::from(sample.size()), Rgb::default());
-        let (sample, _) = warm(|| sample.region(whole, Size::new(224, 224), &mut out));
-        println!("libraries: {input} an input of a run, {sample} for scaling a sample");
-        Self { input, sample }
+        println!("libraries: {input} an input of a run");
+        Self { input }
     }
 
     /// What is ours of a call that runs networks `runs` times.
@@ -152,8 +148,6 @@ fn calls_in_steady_state() {
         .remove(0);
     let warp = analyzer.warp(&picture, &face.detection.landmarks);
     let described = libraries.apart("describe one", 1, || analyzer.describe(&[&warp]).unwrap());
-    // The library scales the sample, which is not watched.
-    let described = described - libraries.sample;
     assert!(described <= MOST_DESCRIBED, "{described}");
     let mesher = pack.eye_mesher().unwrap();
     let meshed = MeshedFace {

@@ -35,7 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("goshawk", &[]),
-    ("goshawk-e2e", &["goshawk-proto"]),
+    // The benchmarks measure models by themselves.
+    ("goshawk-e2e", &["goshawk-proto", "goshawk-models"]),
 ];
 
 /// What a pure package must not depend on, directly.
