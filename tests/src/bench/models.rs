@@ -4,7 +4,7 @@
 //! Both sides say what they found, and the benchmark ends when they disagree: who does less work is
 //! not faster.
 //!
-//! * [`subject`]: what is looked at.
+//! * `subject`: what is looked at.
 
 mod subject;
 
