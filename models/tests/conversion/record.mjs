@@ -6,7 +6,7 @@
 // JOB is a JSON file: [{graph, shape, element, input, outputs: [{tensor, file}]}]. Inputs and
 // answers are files of little-endian 32-bit numbers; beside each answer lies FILE.shape.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [packageDir, jobFile] = process.argv.slice(2);
@@ -15,7 +15,10 @@ const [packageDir, jobFile] = process.argv.slice(2);
 // which it does not carry.
 globalThis.window = globalThis;
 globalThis.document = { createElement: () => ({ getContext: () => null }) };
-const tf = await import(join(packageDir, 'dist/tfjs.esm.js'));
+// Node 18 takes a module for one by its name only.
+const library = join(packageDir, 'dist/tfjs.mjs');
+copyFileSync(join(packageDir, 'dist/tfjs.esm.js'), library);
+const tf = await import(library);
 await tf.setBackend('cpu');
 await tf.ready();
 
