@@ -158,7 +158,7 @@ impl Sdk {
             Ok(seen) => seen,
             Err(error) => return Ok(ImageEstimation::failed(filename, &error)),
         };
-        let faces = seen.people.iter().filter(|one| one.face.is_some()).count();
+        let faces = seen.faces();
         if self.wanted.multiface_policy == Multiface::Refuse && faces > 1 {
             let error = Code::ManyFaces.plain();
             return Ok(ImageEstimation::failed(filename, &error));

@@ -127,6 +127,13 @@ pub struct Seen {
     pub count: Option<Vec<Point>>,
 }
 
+impl Seen {
+    /// How many faces there are.
+    pub fn faces(&self) -> usize {
+        self.people.iter().filter(|one| one.face.is_some()).count()
+    }
+}
+
 /// A person in a picture. Samples are beside the reports, as files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SeenPerson {

@@ -235,7 +235,7 @@ async fn look(
     let mut seen = analyzer
         .look(picture.bytes.clone(), question.ask.clone())
         .await?;
-    let faces = seen.people.iter().filter(|one| one.face.is_some()).count();
+    let faces = seen.faces();
     if detect.multiface_policy == Multiface::Refuse && faces > 1 {
         return Err(PictureError::ManyFaces(faces));
     }
@@ -253,10 +253,9 @@ fn outcome(picture: &SourcePicture, seen: &Result<Seen, PictureError>) -> Pictur
         Ok(seen) => (seen.exif.clone(), seen.count.clone()),
         Err(_) => (None, None),
     };
-    let faces = |seen: &Seen| seen.people.iter().filter(|one| one.face.is_some()).count();
     PictureOutcome {
         filename: picture.filename.clone(),
-        result: seen.as_ref().map(faces).map_err(Clone::clone),
+        result: seen.as_ref().map(Seen::faces).map_err(Clone::clone),
         exif,
         people,
     }

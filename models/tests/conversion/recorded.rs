@@ -15,7 +15,7 @@ use goshawk_models::{
     manifest::{Checksum, Colour, Manifest, default_pack},
 };
 use goshawk_proto::{
-    geometry::{Rect, Size},
+    geometry::Size,
     picture::{Pixels, Rgb},
 };
 use serde_json::{Value, json};
@@ -90,15 +90,12 @@ impl Case {
 /// A portrait as the model is shown pictures, but for where the face is in it.
 fn portrait(manifest: &Manifest, photo: &Picture) -> Dense {
     let input = &manifest.input;
-    let Size { width, height } = photo.size();
-    let whole = Rect {
-        x: 0,
-        y: 0,
-        width,
-        height,
-    };
     let mut rgb = Rgb::default();
-    photo.region(whole, Size::new(input.width, input.height), &mut rgb);
+    photo.region(
+        photo.size().into(),
+        Size::new(input.width, input.height),
+        &mut rgb,
+    );
     let pixels = rgb.data().chunks(3);
     let values: Vec<f32> = match input.colour {
         Colour::Grey => pixels.map(|p| f32::from(p[1])).collect(),

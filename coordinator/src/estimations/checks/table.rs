@@ -7,6 +7,7 @@
 use goshawk_models::{
     PictureFormat,
     estimate::{EyeState, SmileKind},
+    manifest::Role,
     measures::{FaceColour, FaceMeasures, FrameMeasures, Shoulders},
 };
 use goshawk_proto::score::Score;
@@ -16,6 +17,11 @@ use super::{
     limit::{Ends, Found, Limit},
 };
 use crate::estimations::worn::GlassesWord;
+
+/// The words that models of a role tell, which are the contract's.
+fn classes(role: Role) -> &'static [&'static str] {
+    role.classes().unwrap_or_default()
+}
 
 /// Farthest distance from natural skin that still passes for natural light: where the quality of
 /// OFIQ (the reference software of ISO/IEC 29794-5) is one half.
@@ -70,21 +76,10 @@ impl Form {
     pub fn words(self) -> &'static [&'static str] {
         match self {
             Self::Format => &["JPEG", "JPEG2000", "PNG", "BMP", "TIFF", "Portable pixmap"],
-            Self::Glasses => &["no_glasses", "eyeglasses", "sunglasses"],
+            Self::Glasses => classes(Role::Glasses),
             Self::Eye => &["open", "occluded", "closed"],
             Self::Eyebrows => &["squinting", "frowning", "raised", "neutral"],
-            Self::Headwear => &[
-                "none",
-                "baseball_cap",
-                "beanie",
-                "peaked_cap",
-                "shawl",
-                "hat_with_earflaps",
-                "helmet",
-                "hood",
-                "hat",
-                "other",
-            ],
+            Self::Headwear => classes(Role::Headwear),
             Self::Smile => &["none", "smile_lips", "smile_teeth"],
             Self::Colour => &["color", "grayscale", "infrared"],
             Self::Shoulders => &["non-parallel", "parallel", "hidden"],

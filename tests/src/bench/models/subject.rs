@@ -9,7 +9,7 @@ use goshawk_models::{
     warp_face,
 };
 use goshawk_proto::{
-    geometry::{BBox, Point, Rect, Size},
+    geometry::{BBox, Point, Size},
     picture::{Pixels, Rgb},
 };
 use serde_json::json;
@@ -96,16 +96,10 @@ fn frame(portrait: &Path) -> anyhow::Result<Picture> {
     let bytes = std::fs::read(portrait).with_context(|| portrait.display().to_string())?;
     let portrait = Picture::decode(&bytes, Exif::Apply, &DecodeLimits::default())?;
     let Size { width, height } = portrait.size();
-    let whole = Rect {
-        x: 0,
-        y: 0,
-        width,
-        height,
-    };
     let fitted = Size::new(width * PORTRAIT_HEIGHT / height, PORTRAIT_HEIGHT);
     ensure!(fitted.width <= FRAME.width, "the portrait is too wide");
     let mut part = Rgb::black(fitted);
-    portrait.region(whole, fitted, &mut part);
+    portrait.region(portrait.size().into(), fitted, &mut part);
     let mut frame = Rgb::black(FRAME);
     frame.data_mut().fill(110);
     let left = ((FRAME.width - fitted.width) / 2 * 3) as usize;
