@@ -204,7 +204,7 @@ fn face_line(face: &FaceShot, descriptors: bool) -> FaceLine {
         quality: face.quality,
         shot_score: face.shot_score,
         attributes: face.attributes,
-        warp_bytes: face.warp.bytes.len(),
+        warp_bytes: face.warp.as_ref().map_or(0, |warp| warp.bytes.len()),
         descriptor: descriptor.map(|descriptor| Descriptor {
             version: descriptor.version().0,
             base64: BASE64.encode(descriptor.as_le_bytes()),

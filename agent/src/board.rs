@@ -103,6 +103,7 @@ impl Board {
             failure: state.failure,
             counters: state.counters,
             last_frame_at: state.last_frame_at,
+            video: None,
         }
     }
 }

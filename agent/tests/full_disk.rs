@@ -75,6 +75,7 @@ fn event() -> Event {
         event_id: EventId::random(),
         stream_id: StreamId::random(),
         stream_version: 1,
+        analysis: 0,
         track_id: TrackId::random(),
         track_start: at,
         track_end: at,
@@ -84,6 +85,7 @@ fn event() -> Event {
         faces: Vec::new(),
         bodies: Vec::new(),
         liveness: Liveness::default(),
+        body_frame: None,
         full_frame: Some(Jpeg {
             size: Size::new(1, 1),
             bytes: vec![7; 100_000],

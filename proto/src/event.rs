@@ -56,10 +56,11 @@ pub enum SendReason {
 }
 
 /// Why a shot was picked as the best of its track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShotReason {
     /// The first acceptable shot of the track, and none better came.
+    #[default]
     First,
     /// Better than every earlier one.
     BetterQuality,
@@ -86,8 +87,12 @@ pub struct FaceShot {
     pub shot_score: Score,
     /// Why this shot.
     pub reason: ShotReason,
-    /// The aligned face.
-    pub warp: Jpeg,
+    /// The aligned face; `None` where no picture may leave the site.
+    #[serde(default)]
+    pub warp: Option<Jpeg>,
+    /// When the camera says it captured the frame, where it tells.
+    #[serde(default)]
+    pub source_time: Option<Timestamp>,
     /// Descriptor extracted at the edge.
     #[serde(default)]
     pub descriptor: Option<Descriptor>,
@@ -107,8 +112,18 @@ pub struct BodyShot {
     pub rect: Rect,
     /// The detector's certainty.
     pub score: Score,
-    /// The cut-out body.
-    pub warp: Jpeg,
+    /// The number by which shots of a track were compared, higher is better.
+    #[serde(default)]
+    pub shot_score: Score,
+    /// Why this shot.
+    #[serde(default)]
+    pub reason: ShotReason,
+    /// The cut-out body; `None` where no picture may leave the site.
+    #[serde(default)]
+    pub warp: Option<Jpeg>,
+    /// When the camera says it captured the frame, where it tells.
+    #[serde(default)]
+    pub source_time: Option<Timestamp>,
     /// Descriptor extracted at the edge.
     #[serde(default)]
     pub descriptor: Option<Descriptor>,
@@ -125,6 +140,9 @@ pub struct Event {
     pub stream_id: StreamId,
     /// Version of the stream's specification in force.
     pub stream_version: u64,
+    /// Which of the stream's analyses made it: its place in `analytics`, from 0.
+    #[serde(default)]
+    pub analysis: u16,
     /// The track.
     pub track_id: TrackId,
     /// Capture time of the track's first frame.
@@ -146,9 +164,12 @@ pub struct Event {
     /// The liveness vote over the track.
     #[serde(default)]
     pub liveness: Liveness,
-    /// The whole frame of the best shot.
+    /// The whole frame of the best face shot or, in an event without faces, of the best body shot.
     #[serde(default)]
     pub full_frame: Option<Jpeg>,
+    /// The whole frame of the best body shot, where it is another frame than that of the best face.
+    #[serde(default)]
+    pub body_frame: Option<Jpeg>,
     /// Name of the stream.
     #[serde(default)]
     pub source: String,

@@ -6,7 +6,9 @@
 //! * the **control stream** ([`control`]), the first one, opened by the agent: hello and welcome,
 //!   then assignments, configuration and windows downwards and feedback upwards;
 //! * one short **push stream** per event ([`push`]), opened by the agent, answered once: with an
-//!   ack only after the event is committed, or with a wait, or with a refusal for good.
+//!   ack only after the event is committed, or with a wait, or with a refusal for good;
+//! * **preview streams** ([`preview`]), opened by the coordinator when somebody looks through a
+//!   camera.
 //!
 //! [`Shipper`] is the agent's machine, [`Receiver`] the coordinator's. At-least-once between them
 //! and an idempotent commit behind [`Receiver`] make exactly-once in the store.
@@ -18,6 +20,7 @@ pub mod backoff;
 pub mod codec;
 pub mod control;
 pub mod enrol;
+pub mod preview;
 pub mod push;
 pub mod receiver;
 pub mod shipper;

@@ -9,6 +9,7 @@ mod authorization;
 mod region;
 #[cfg(feature = "schema")]
 mod schema;
+mod video;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ pub use analytics::{
 };
 pub use authorization::Authorization;
 pub use region::Region;
+pub use video::VideoInfo;
 
 /// One stream as assigned to an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

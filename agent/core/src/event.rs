@@ -122,6 +122,7 @@ impl<P> EventDraft<P> {
             event_id: EventId::at(decided_at, random),
             stream_id: self.stream.stream_id,
             stream_version: self.stream.version,
+            analysis: 0,
             track_id: self.track_id,
             track_start: self.track_start,
             track_end: self.track_end,
@@ -132,6 +133,7 @@ impl<P> EventDraft<P> {
             bodies: Vec::new(),
             liveness: self.liveness,
             full_frame,
+            body_frame: None,
             source: self.stream.source,
             location: self.stream.location,
             tags: Vec::new(),
@@ -152,7 +154,8 @@ fn face_shot<P>(shot: PickedShot<P>, make: &mut impl FnMut(P) -> ShotParts) -> F
         quality: shot.quality,
         shot_score: shot.shot_score,
         reason: shot.reason,
-        warp: parts.warp,
+        warp: Some(parts.warp),
+        source_time: None,
         descriptor: parts.descriptor,
         attributes: parts.attributes,
     }
@@ -217,7 +220,7 @@ mod tests {
                 height: 40
             }
         );
-        assert_eq!(event.faces[0].warp.bytes, [1, 2, 3]);
+        assert_eq!(event.faces[0].warp.as_ref().unwrap().bytes, [1, 2, 3]);
         assert_eq!(event.event_id, EventId::at(captured_at, [9; 10]));
         assert_eq!(Event::decode(&event.encode().unwrap()).unwrap(), event);
     }

@@ -18,6 +18,7 @@ fn event(bytes: usize) -> Event {
         event_id: EventId::random(),
         stream_id: StreamId::random(),
         stream_version: 1,
+        analysis: 0,
         track_id: TrackId::random(),
         track_start: at,
         track_end: at,
@@ -27,6 +28,7 @@ fn event(bytes: usize) -> Event {
         faces: Vec::new(),
         bodies: Vec::new(),
         liveness: Liveness::default(),
+        body_frame: None,
         full_frame: Some(Jpeg {
             size: Size::new(1, 1),
             bytes: (0..bytes).map(|n| n as u8).collect(),

@@ -161,7 +161,12 @@ fn a_terminated_agent_keeps_what_it_saw_while_the_coordinator_was_away() {
     for event in &events {
         assert!(log.contains(&event.event_id.to_string()), "{log}");
         assert!(event.faces[0].descriptor.is_some());
-        assert!(!event.faces[0].warp.bytes.is_empty());
+        assert!(
+            event.faces[0]
+                .warp
+                .as_ref()
+                .is_some_and(|warp| !warp.bytes.is_empty())
+        );
         assert!(event.full_frame.is_some());
     }
 }

@@ -166,10 +166,11 @@ fn event(stream_id: StreamId) -> Event {
         },
         shot_score: one,
         reason: ShotReason::First,
-        warp: Jpeg {
+        warp: Some(Jpeg {
             size: Size::new(250, 250),
             bytes: [&[0xff, 0xd8, 0xff][..], b"whose face this is"].concat(),
-        },
+        }),
+        source_time: None,
         descriptor: None,
         attributes: None,
     };
@@ -178,6 +179,7 @@ fn event(stream_id: StreamId) -> Event {
         event_id: EventId(uuid::Uuid::now_v7()),
         stream_id,
         stream_version: 1,
+        analysis: 0,
         track_id: TrackId::random(),
         track_start: now,
         track_end: now,
@@ -188,6 +190,7 @@ fn event(stream_id: StreamId) -> Event {
         bodies: Vec::new(),
         liveness: Liveness::default(),
         full_frame: None,
+        body_frame: None,
         source: "yard".to_owned(),
         location: None,
         tags: Vec::new(),

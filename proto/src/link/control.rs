@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use super::codec::{MAX_CONTROL_BYTES, messages};
 use crate::{
     id::{AgentId, StreamId},
-    stream::{FailureKind, StreamSpec, StreamStatus},
+    stream::{FailureKind, StreamSpec, StreamStatus, VideoInfo},
     time::Timestamp,
 };
 
@@ -178,6 +178,9 @@ pub struct StreamFeedback {
     /// When the newest frame was captured.
     #[serde(default)]
     pub last_frame_at: Option<Timestamp>,
+    /// What is known of the video; `None` before the first frame.
+    #[serde(default)]
+    pub video: Option<VideoInfo>,
 }
 
 /// Longest error text in [`StreamFeedback`], in bytes; longer ones are cut when sent.

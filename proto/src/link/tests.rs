@@ -72,6 +72,7 @@ fn stream() -> impl Strategy<Value = StreamFeedback> {
                     ..StreamCounters::default()
                 },
                 last_frame_at,
+                video: None,
             },
         )
 }
@@ -329,6 +330,7 @@ fn error_texts_are_cut_between_characters() {
         failure: None,
         counters: StreamCounters::default(),
         last_frame_at: None,
+        video: None,
     };
     feedback = feedback.bounded();
     assert_eq!(feedback.error.unwrap().len(), control::MAX_ERROR_BYTES);

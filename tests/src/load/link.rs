@@ -183,6 +183,7 @@ fn feedback(document: &Assignments) -> Feedback {
         failure: None,
         counters: StreamCounters::default(),
         last_frame_at: Some(now()),
+        video: None,
     });
     Feedback {
         at: now(),

@@ -58,6 +58,7 @@ fn feedback(stream: u128, version: u64, status: StreamStatus) -> Feedback {
             failure: None,
             counters: StreamCounters::default(),
             last_frame_at: None,
+            video: None,
         }],
         outbox: OutboxFeedback::default(),
     }
