@@ -3,5 +3,6 @@
 mod abuse;
 mod agent;
 mod delivery;
+mod preview;
 mod rig;
 mod trust;

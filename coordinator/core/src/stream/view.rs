@@ -210,6 +210,12 @@ impl StreamView {
         self
     }
 
+    /// With the names of its groups.
+    pub fn with_groups(mut self, names: Vec<String>) -> Self {
+        self.groups = names;
+        self
+    }
+
     /// With the addresses of its pictures.
     pub fn with_preview(mut self, preview: Preview) -> Self {
         self.preview = Some(preview);

@@ -6,7 +6,7 @@ use goshawk_coordinator_core::{
     stream::NewStream,
 };
 use goshawk_proto::{
-    id::StreamId,
+    id::{GroupId, StreamId},
     stream::{StreamData, StreamStatus},
 };
 use serde::Deserialize;
@@ -42,6 +42,29 @@ pub async fn handlers_exist(api: &Api, new: &NewStream) -> Result<(), ApiError> 
             let path = format!("data.analytics.{at}.event_handler.handler_id");
             Err(Code::BadJson.at(&path, "handler not found in this account"))
         }
+    }
+}
+
+/// The group that a body names; one that its account does not have is refused.
+pub async fn group_of(api: &Api, new: &NewStream) -> Result<Option<GroupId>, ApiError> {
+    let (name, id) = (new.group_name.clone(), new.group_id);
+    let path = match (&name, id) {
+        (None, None) => return Ok(None),
+        (Some(_), _) => "group_name",
+        (None, Some(_)) => "group_id",
+    };
+    let account = new.account_id;
+    let groups = api.store.run(move |store| store.groups(Some(account)));
+    let mut groups = groups.await?.into_iter();
+    let group = groups.find(|group| {
+        let named = name
+            .as_ref()
+            .is_some_and(|name| group.group_name == name.as_str());
+        named || Some(group.group_id) == id
+    });
+    match group {
+        Some(group) => Ok(Some(group.group_id)),
+        None => Err(Code::BadJson.at(path, "group not found in this account")),
     }
 }
 
