@@ -13,6 +13,7 @@
 mod check;
 mod group;
 pub mod lifecycle;
+pub mod v1;
 mod view;
 
 use goshawk_proto::{
@@ -29,6 +30,7 @@ use crate::formats::Slug;
 
 pub use check::check_location;
 pub use group::{Group, GroupChange, NewGroup};
+pub use v1::FirstVersion;
 pub use view::{LocationView, Preview, RestartView, StreamView, VideoInfo};
 
 /// Longest stream name in characters.
@@ -74,6 +76,9 @@ pub struct NewStream {
     #[serde(default)]
     #[schema(required = false, nullable = false)]
     pub group_id: Option<GroupId>,
+    /// What only the contract's first version can say of it.
+    #[serde(skip)]
+    pub first_version: Option<FirstVersion>,
 }
 
 /// Whether a new stream starts at once.
@@ -113,6 +118,9 @@ pub struct StreamRecord {
     /// The groups that it is in, ascending.
     #[serde(default)]
     pub groups: Vec<GroupId>,
+    /// What only the contract's first version can say of it.
+    #[serde(default)]
+    pub first_version: Option<FirstVersion>,
 }
 
 impl std::fmt::Debug for StreamRecord {
@@ -227,6 +235,7 @@ impl StreamRecord {
                 ..StreamState::default()
             },
             groups: Vec::new(),
+            first_version: new.first_version,
         }
     }
 

@@ -6,6 +6,7 @@
 mod body;
 mod groups;
 mod preview;
+mod v1;
 
 use std::collections::HashMap;
 
@@ -86,6 +87,7 @@ pub fn resources() -> Vec<Resource> {
                     .fails(&[Code::StreamNotFound]),
             ),
     ];
+    resources.extend(v1::resources());
     for version in [1, 2] {
         resources.extend(preview::resources(version));
         resources.extend(groups::resources(version));
@@ -222,6 +224,14 @@ pub struct StreamCount {
 }
 
 async fn create(call: Call, Json(new): Json<NewStream>) -> Result<Created<StreamMade>, ApiError> {
+    let body = make(&call, new).await?;
+    Ok(Created {
+        location: format!("/2/streams/{}", body.stream_id),
+        body,
+    })
+}
+
+async fn make(call: &Call, new: NewStream) -> Result<StreamMade, ApiError> {
     handlers_exist(&call.api, &new).await?;
     let group = group_of(&call.api, &new).await?;
     let mut stream = StreamRecord::new(StreamId::random(), new, call.api.now());
@@ -232,12 +242,9 @@ async fn create(call: Call, Json(new): Json<NewStream>) -> Result<Created<Stream
         .run(move |store| store.create_stream(&stream))
         .await?;
     call.api.assigner.changed();
-    Ok(Created {
-        location: format!("/2/streams/{stream_id}"),
-        body: StreamMade {
-            stream_id,
-            version: 1,
-        },
+    Ok(StreamMade {
+        stream_id,
+        version: 1,
     })
 }
 
@@ -283,23 +290,37 @@ async fn views(api: &Api, streams: &[StreamRecord]) -> Result<Vec<StreamView>, A
     Ok(streams.iter().zip(videos).map(view).collect())
 }
 
-async fn list(
-    call: Call,
-    Params(((owner, filters), (group, page))): Params<((Owner, Filters), (Group, Page))>,
-) -> Result<Done<Streams>, ApiError> {
-    let mut query = filters.query(page);
-    let found = call.api.store.run(move |store| {
+/// Streams that pass, oldest first, before the page.
+async fn selected(
+    api: &Api,
+    owner: Owner,
+    filters: Filters,
+    group: Group,
+) -> Result<Vec<StreamRecord>, ApiError> {
+    let mut query = filters.query(Page::default());
+    let found = api.store.run(move |store| {
         if let Some(name) = group.group_name {
             let groups = store.groups(owner.account_id)?.into_iter();
             let named = groups.filter(|group| group.group_name == name.as_str());
             query.groups = Some(named.map(|group| group.group_id).collect());
         }
-        let all = select(store, owner.account_id, &query)?;
-        let page = all.iter().skip(query.page.skip()).take(query.page.size);
-        Ok(page.cloned().collect::<Vec<_>>())
+        select(store, owner.account_id, &query)
     });
+    Ok(found.await?)
+}
+
+async fn list(
+    call: Call,
+    Params(((owner, filters), (group, page))): Params<((Owner, Filters), (Group, Page))>,
+) -> Result<Done<Streams>, ApiError> {
+    let found = selected(&call.api, owner, filters, group).await?;
+    let page: Vec<_> = found
+        .into_iter()
+        .skip(page.skip())
+        .take(page.size)
+        .collect();
     Ok(Done(Streams {
-        streams: views(&call.api, &found.await?).await?,
+        streams: views(&call.api, &page).await?,
     }))
 }
 
@@ -333,7 +354,11 @@ async fn get(call: Call, Params(owner): Params<Owner>) -> Result<Done<StreamView
     Ok(Done(views.remove(0)))
 }
 
-async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamReplaced>, ApiError> {
+async fn put(call: Call, Json(new): Json<NewStream>) -> Result<Done<StreamReplaced>, ApiError> {
+    replace(&call, new).await.map(Done)
+}
+
+async fn replace(call: &Call, mut new: NewStream) -> Result<StreamReplaced, ApiError> {
     let stream_id: StreamId = call.id("stream_id")?;
     handlers_exist(&call.api, &new).await?;
     let group = group_of(&call.api, &new).await?;
@@ -366,10 +391,10 @@ async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamRe
         Err(error) => return Err(error.into()),
     };
     call.api.assigner.changed();
-    Ok(Done(StreamReplaced {
+    Ok(StreamReplaced {
         stream_id,
         version: stream.version,
-    }))
+    })
 }
 
 async fn patch(

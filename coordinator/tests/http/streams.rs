@@ -274,6 +274,124 @@ async fn groups_gather_streams() {
 }
 
 #[tokio::test]
+async fn both_versions_show_the_same_streams() {
+    let c = Coordinator::start().await;
+    let account = c.account_id().await;
+    let handler = handler(&c).await;
+    let call = async |operation, method, path: &str, body: Value| {
+        let body = (!body.is_null()).then_some(body);
+        c.stream_call(operation, method, path, body).await
+    };
+    let first = |reference: &str, handler: &str| {
+        json!({
+            "account_id": account,
+            "name": "old",
+            "data": {"type": "tcp", "reference": reference, "droi": [10, 20, 300, 400]},
+            "event_handler": {
+                "origin": "http://10.0.0.9:5000",
+                "api_version": 6,
+                "bestshot_handler": {"handler_id": handler},
+                "detection_handler": null,
+                "frame_store": null,
+                "authorization": {"token": "header.payload.sig"},
+            },
+            "policies": {"filtering": {"min_score": 0.75}, "sending": {"silent_period": 3}},
+            "autorestart": {"restart": 1, "attempt_count": 2, "delay": 3},
+        })
+    };
+    let given = first("rtsp://root:hush@10.0.0.1/live", &handler);
+    let made = call("createStream", Method::POST, "/1/streams", given)
+        .await
+        .expect(201);
+    let id = made.id("stream_id");
+    let (one, two) = (format!("/1/streams/{id}"), format!("/2/streams/{id}"));
+    let seen = call("getStream", Method::GET, &one, Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(seen.body["event_handler"]["origin"], "http://10.0.0.9:5000");
+    assert_eq!(seen.body["policies"]["filtering"]["min_score"], 0.75);
+    assert_eq!(seen.body["data"]["droi"]["width"], 300);
+    let text = seen.body.to_string();
+    assert!(
+        !text.contains("hush") && !text.contains("payload"),
+        "{text}"
+    );
+    let second = call("getStreamV2", Method::GET, &two, Value::Null)
+        .await
+        .expect(200);
+    let analysis = &second.body["data"]["analytics"][0];
+    assert_eq!(analysis["event_handler"]["handler_id"], handler.as_str());
+    assert_eq!(analysis["mode"], 1);
+    assert_eq!(analysis["sending"]["silent_period"], 3);
+    assert_eq!(analysis["droi"]["height"], 400);
+
+    // What was read can be sent back; what the second version changes, the first one shows.
+    let mut again = first(seen.body["data"]["reference"].as_str().unwrap(), &handler);
+    again["policies"] = seen.body["policies"].clone();
+    let put = call("putStream", Method::PUT, &one, again)
+        .await
+        .expect(200);
+    assert_eq!(put.body["version"], 2);
+    let mut changed = body(&account, &handler);
+    changed["data"]["analytics"][0]["filtering"] = json!({"min_score_face": 0.25});
+    call("putStreamV2", Method::PUT, &two, changed)
+        .await
+        .expect(200);
+    let seen = call("getStream", Method::GET, &one, Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(seen.body["policies"]["filtering"]["min_score"], 0.25);
+
+    let wrong = first("rtsp://cam/1", NOBODY);
+    let refused = call("createStream", Method::POST, "/1/streams", wrong).await;
+    refused.refused(400, 12022);
+    let other = first("rtsp://cam/2", &handler);
+    let newer = call("createStream", Method::POST, "/1/streams", other)
+        .await
+        .expect(201);
+    let newer = newer.id("stream_id");
+    let ids = async |query: &str| {
+        let path = format!("/1/streams{query}");
+        let list = call("getStreams", Method::GET, &path, Value::Null)
+            .await
+            .expect(200);
+        let streams = list.body["streams"].as_array().unwrap().iter();
+        streams
+            .map(|s| s["stream_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("?order=desc").await, [newer.clone(), id.clone()]);
+    assert_eq!(ids("?order=asc&page=2&page_size=1").await, [newer.clone()]);
+    let (low, high) = (id.clone().min(newer.clone()), id.clone().max(newer.clone()));
+    assert_eq!(
+        ids(&format!("?stream_id__gte={high}")).await,
+        [high.clone()]
+    );
+    assert_eq!(
+        ids(&format!("?stream_id__lt={high}&order=desc")).await,
+        [low]
+    );
+    let count = call("countStreams", Method::GET, "/1/streams/count", Value::Null).await;
+    assert_eq!(count.expect(200).body["streams_count"], 2);
+    let pause = json!({"status": "pause"});
+    call("patchStream", Method::PATCH, &one, pause)
+        .await
+        .expect(204);
+    call("removeStream", Method::DELETE, &one, Value::Null)
+        .await
+        .expect(204);
+    call("getStreamV2", Method::GET, &two, Value::Null)
+        .await
+        .refused(404, 39001);
+    let rest = json!({"stream_ids": [newer]});
+    call("deleteStreams", Method::DELETE, "/1/streams", rest)
+        .await
+        .expect(204);
+    assert!(ids("").await.is_empty());
+    c.stop().await;
+}
+
+#[tokio::test]
 async fn a_stream_that_nobody_works_on_shows_nothing() {
     let c = Coordinator::start().await;
     let account = c.account_id().await;

@@ -58,6 +58,19 @@ fn face(o: &Objects) -> Sent {
 }
 
 /// A stream of another account that would have its events handled by the owner's handler.
+/// A stream of their own in the first version's shape, with the owner's handler.
+fn stream_of_the_first(o: &Objects) -> Sent {
+    Sent::Json(json!({
+        "account_id": o.other,
+        "data": {"type": "tcp", "reference": "rtsp://cam/1"},
+        "event_handler": {
+            "origin": "http://127.0.0.1:5000",
+            "api_version": 6,
+            "bestshot_handler": {"handler_id": o.of("handler_id")},
+        },
+    }))
+}
+
 /// A group of their own, under a name that only the owner has: groups of two accounts may be
 /// namesakes, so what is sent is wrong in another way.
 fn group(o: &Objects) -> Sent {
@@ -366,6 +379,29 @@ pub const RULES: &[(&str, Rule)] = &[
     ),
     (
         "streams DELETE /2/streams/{stream_id}",
+        Rule::Object(NOTHING),
+    ),
+    (
+        "streams POST /1/streams",
+        Rule::Refused(stream_of_the_first),
+    ),
+    ("streams GET /1/streams", Rule::Many(NOTHING)),
+    (
+        "streams DELETE /1/streams",
+        Rule::Many(|o| Sent::Json(json!({"stream_ids": [o.of("stream_id")]}))),
+    ),
+    ("streams GET /1/streams/count", Rule::Many(NOTHING)),
+    ("streams GET /1/streams/{stream_id}", Rule::Object(NOTHING)),
+    (
+        "streams PUT /1/streams/{stream_id}",
+        Rule::Refused(stream_of_the_first),
+    ),
+    (
+        "streams PATCH /1/streams/{stream_id}",
+        Rule::Object(|_| Sent::Json(json!({"description": MARK}))),
+    ),
+    (
+        "streams DELETE /1/streams/{stream_id}",
         Rule::Object(NOTHING),
     ),
     ("streams POST /1/groups", Rule::Refused(group)),
