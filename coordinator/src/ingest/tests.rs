@@ -4,5 +4,6 @@ mod abuse;
 mod agent;
 mod delivery;
 mod preview;
+mod renewal;
 mod rig;
 mod trust;
