@@ -59,12 +59,12 @@ impl<'a> Association<'a> {
             pairs: Vec::with_capacity(tracks.len().min(detections.len())),
             candidates: Vec::with_capacity(2 * detections.len()),
         };
-        for track in 0..tracks.len() {
-            let predicted = new.predicted[track];
-            new.consider(track, &predicted, 0.0, Self::is_sure, |this, detection| {
+        for (place, track) in tracks.iter().enumerate() {
+            let predicted = new.predicted[place];
+            new.consider(place, &predicted, 0.0, Self::is_sure, |this, detection| {
                 let seen = &this.detections[detection];
                 let overlap = this.overlap(&predicted, &seen.bbox)?;
-                Some(overlap + cues(settings, tracks[track], seen))
+                Some(overlap + cues(settings, track, seen))
             });
         }
         new.assign();
