@@ -15,6 +15,7 @@ pub mod handle;
 pub mod incoming;
 pub mod journal;
 pub mod sled;
+pub mod stream_logs;
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,6 +40,7 @@ pub use groups::GroupStore;
 pub use handle::StoreHandle;
 pub use incoming::{DeadLetter, Finish, IncomingRow, IncomingStore, MAX_DEAD, Outgoing, Received};
 pub use journal::{EventJournal, JOURNAL_MAX, JournalEntry};
+pub use stream_logs::StreamLogs;
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -311,6 +313,7 @@ pub trait Store:
     + TokenStore
     + StreamStore
     + GroupStore
+    + StreamLogs
     + HandlerStore
     + FaceStore
     + ListStore
@@ -330,7 +333,11 @@ impl<T> Store for T where
         + TokenStore
         + StreamStore
         + GroupStore
+        + StreamLogs
+    + StreamLogs
         + GroupStore
+        + StreamLogs
+    + StreamLogs
         + HandlerStore
         + FaceStore
         + ListStore

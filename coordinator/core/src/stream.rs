@@ -13,6 +13,7 @@
 mod check;
 mod group;
 pub mod lifecycle;
+pub mod log;
 pub mod v1;
 mod view;
 

@@ -5,6 +5,7 @@
 
 mod body;
 mod groups;
+mod logs;
 mod preview;
 mod v1;
 
@@ -91,6 +92,7 @@ pub fn resources() -> Vec<Resource> {
     for version in [1, 2] {
         resources.extend(preview::resources(version));
         resources.extend(groups::resources(version));
+        resources.extend(logs::resources(version));
     }
     resources
 }

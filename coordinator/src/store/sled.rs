@@ -38,6 +38,7 @@ mod migrate;
 mod pieces;
 mod seal;
 mod snapshot;
+mod stream_logs;
 mod streams;
 mod tokens;
 

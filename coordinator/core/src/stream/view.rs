@@ -242,7 +242,7 @@ impl StreamView {
 
 impl VideoInfo {
     /// In the contract's whole numbers; 0 stands for what is not known.
-    fn of(video: proto::VideoInfo) -> Self {
+    pub(super) fn of(video: proto::VideoInfo) -> Self {
         Self {
             bit_rate: video
                 .bit_rate

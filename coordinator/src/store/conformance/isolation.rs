@@ -35,6 +35,7 @@ const TRIED: &[&str] = &[
     "describe_group",
     "delete_group",
     "link_streams",
+    "stream_logs",
     "handler",
     "handlers",
     "count_handlers",
@@ -163,8 +164,9 @@ fn everything(store: &dyn Store, account: AccountId) -> String {
             .unwrap(),
     );
     format!(
-        "{counts:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{attributes:?}\n{whole:?}\n{:?}",
+        "{counts:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{attributes:?}\n{whole:?}\n{:?}",
         store.groups(Some(account)).unwrap(),
+        store.stream_logs(Some(account)).unwrap(),
         store.lists(account, all).unwrap(),
         store.faces(account, &faces, at(10)).unwrap(),
         store.handlers(account, None, all).unwrap(),
@@ -229,6 +231,7 @@ fn try_everything(store: &dyn Store, account: AccountId, n: u128) -> Vec<(&'stat
         ),
         (
             "link_streams",
+    "stream_logs",
             missing(store.link_streams(account, group, &[], true)),
         ),
         ("delete_group", missing(store.delete_group(account, group))),
@@ -319,6 +322,7 @@ fn every_method_is_tried() {
         include_str!("../groups.rs"),
         include_str!("../incoming.rs"),
         include_str!("../journal.rs"),
+        include_str!("../stream_logs.rs"),
     ];
     let mut found = BTreeSet::new();
     for text in traits {

@@ -4,7 +4,7 @@ use goshawk_coordinator_core::{
     account::{Account, AccountType},
     face::{Attributes, TemporaryAttribute},
     handler::{Handler, NewHandler},
-    stream::{Group, NewStream, StreamRecord, lifecycle::Input},
+    stream::{Group, NewStream, StreamRecord, lifecycle::Input, log::MAX_LOG_ENTRIES},
 };
 use goshawk_proto::{
     id::{AccountId, AttributeId, GroupId, HandlerId, StreamId},
@@ -238,6 +238,55 @@ pub(super) fn groups(store: &dyn Store) {
     store.delete_group(ACCOUNT, id).unwrap();
     assert!(missing(store.group(ACCOUNT, id)));
     assert_eq!(store.stream(ACCOUNT, streams[1]).unwrap().groups, []);
+}
+
+pub(super) fn stream_logs(store: &dyn Store) {
+    for n in [1, 2] {
+        store.create_stream(&stream(n)).unwrap();
+    }
+    let id = stream(1).stream_id;
+    let apply = |input: Input| {
+        let change = |s: &mut StreamRecord| {
+            s.apply(at(5), input.clone());
+        };
+        store.update_stream(ACCOUNT, id, &change).unwrap();
+    };
+    apply(Input::Pause);
+    apply(Input::Pause);
+    let rename = |s: &mut StreamRecord| s.description = "quiet".into();
+    store.update_stream(ACCOUNT, id, &rename).unwrap();
+    apply(Input::Resume);
+    store.delete_stream(ACCOUNT, id).unwrap();
+    let told = || -> Vec<&'static str> {
+        let all = store.stream_logs(Some(ACCOUNT)).unwrap().into_iter();
+        let own = all.filter(|entry| entry.stream_id == id);
+        own.map(|entry| entry.shown_status().as_str()).collect()
+    };
+    assert_eq!(told(), ["deleted", "pending", "pause", "pending"]);
+    assert!(store.stream_logs(Some(STRANGER)).unwrap().is_empty());
+    let all = store.stream_logs(None).unwrap();
+    assert_eq!(all.len(), 5);
+    let times: Vec<_> = all.iter().map(|entry| entry.log_time).collect();
+    assert!(times.is_sorted_by(|newer, older| newer >= older));
+
+    assert_eq!(store.sweep_stream_logs(at(1)).unwrap(), 0);
+    let later = all[0].log_time.after(std::time::Duration::from_secs(1));
+    assert_eq!(store.sweep_stream_logs(later).unwrap(), 3);
+    assert_eq!(told(), ["deleted"], "the last one stays");
+
+    // Over the bound the oldest go.
+    let (other, mut paused) = (stream(2).stream_id, false);
+    for _ in 0..MAX_LOG_ENTRIES {
+        paused = !paused;
+        let input = if paused { Input::Pause } else { Input::Resume };
+        let change = |s: &mut StreamRecord| {
+            s.apply(at(5), input.clone());
+        };
+        store.update_stream(ACCOUNT, other, &change).unwrap();
+    }
+    let all = store.stream_logs(Some(ACCOUNT)).unwrap().into_iter();
+    let kept = all.filter(|entry| entry.stream_id == other).count();
+    assert_eq!(kept, MAX_LOG_ENTRIES);
 }
 
 /// The `n`-th attribute, gone in that second.

@@ -15,6 +15,7 @@
 //! | `s` | account, stream | stream |
 //! | `S` | stream | account id |
 //! | `G` | account, group | group of streams |
+//! | `r` | account, stream, time | entry of a stream's log |
 //! | `h` | account, handler | handler |
 //! | `i` | account, list | list |
 //! | `f` | account, face | face |
@@ -77,6 +78,7 @@ tables! {
     Stream = b's', "stream";
     StreamOwner = b'S', "stream index";
     Group = b'G', "group";
+    StreamLog = b'r', "stream log";
     Handler = b'h', "handler";
     List = b'i', "list";
     Face = b'f', "face";
@@ -154,6 +156,13 @@ pub(super) fn all_of(table: Table, account: AccountId) -> Vec<u8> {
 pub(super) fn moment(time: Timestamp) -> [u8; 8] {
     // Flipping the sign bit makes negative numbers sort before positive ones.
     ((time.unix_micros() as u64) ^ (1 << 63)).to_be_bytes()
+}
+
+/// The moment at the end of a key.
+pub(super) fn moment_of(key: &[u8]) -> Option<Timestamp> {
+    let bytes = *key.last_chunk::<8>()?;
+    let flipped = u64::from_be_bytes(bytes) ^ (1 << 63);
+    Some(Timestamp::from_unix_micros(flipped as i64))
 }
 
 /// Key of a face in the order of creation.

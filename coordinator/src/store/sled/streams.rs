@@ -44,7 +44,7 @@ impl StreamStore for SledStore {
                 codec::json(WHAT, stream)?,
             );
             change.put(owner_key(stream.stream_id), stream.account_id.as_bytes());
-            Ok(())
+            self.log_made(change, stream)
         })
     }
 
@@ -83,6 +83,7 @@ impl StreamStore for SledStore {
             (new.account_id, new.stream_id) = (account, id);
             if new != old {
                 change.put(row_key(account, id), codec::json(WHAT, &new)?);
+                self.log_change(change, &old, &new)?;
             }
             Ok(new)
         })
@@ -90,10 +91,10 @@ impl StreamStore for SledStore {
 
     fn delete_stream(&self, account: AccountId, id: StreamId) -> Stored<()> {
         self.write(|change| {
-            self.stream(account, id)?;
+            let stream = self.stream(account, id)?;
             change.remove(row_key(account, id));
             change.remove(owner_key(id));
-            Ok(())
+            self.log_removed(change, &stream)
         })
     }
 

@@ -5,7 +5,7 @@ use goshawk_coordinator_core::{
     event::StoredEvent,
     face::{FaceList, FaceRecord, TemporaryAttribute},
     handler::Handler,
-    stream::{Group, StreamRecord},
+    stream::{Group, StreamRecord, log::LogEntry},
 };
 use goshawk_proto::id::{AccountId, EventId};
 use serde::de::DeserializeOwned;
@@ -60,6 +60,9 @@ impl Checker {
                     let id = group.group_id;
                     self.place(table, key, &owned(table, group.account_id, id.as_bytes()));
                 }
+            }
+            Table::StreamLog => {
+                self.read::<LogEntry>(table, key, content);
             }
             Table::Attribute => self.attribute(key, content),
             Table::Event => self.event(key, content),
