@@ -334,10 +334,10 @@ impl<T> Store for T where
         + StreamStore
         + GroupStore
         + StreamLogs
-    + StreamLogs
+        + StreamLogs
         + GroupStore
         + StreamLogs
-    + StreamLogs
+        + StreamLogs
         + HandlerStore
         + FaceStore
         + ListStore

@@ -207,11 +207,11 @@ async fn groups_gather_streams() {
     assert_eq!(names, ["north", "south"]);
     link("attach", &south, json!([by_name, NOBODY]))
         .await
-        .refused(404, 39001);
+        .refused(400, 39001);
     assert_eq!(members("south").await, 1, "all or none");
     link("attach", NOBODY, json!([by_name]))
         .await
-        .refused(404, 39008);
+        .refused(400, 39008);
     link("detach", &north, json!([by_id])).await.expect(204);
     assert_eq!(members("north").await, 1);
 
@@ -388,6 +388,73 @@ async fn both_versions_show_the_same_streams() {
         .await
         .expect(204);
     assert!(ids("").await.is_empty());
+    c.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_tells_what_became_of_streams() {
+    let c = Coordinator::start().await;
+    let account = c.account_id().await;
+    let handler = handler(&c).await;
+    let call = async |operation, method, path: &str, body: Value| {
+        let body = (!body.is_null()).then_some(body);
+        c.stream_call(operation, method, path, body).await
+    };
+    let new = body(&account, &handler);
+    let made = call("createStreamV2", Method::POST, "/2/streams", new)
+        .await
+        .expect(201);
+    let id = made.id("stream_id");
+    let one = format!("/2/streams/{id}");
+    let pause = json!({"status": "pause"});
+    call("patchStreamV2", Method::PATCH, &one, pause)
+        .await
+        .expect(204);
+    call("removeStreamV2", Method::DELETE, &one, Value::Null)
+        .await
+        .expect(204);
+
+    let logs = async |query: &str| {
+        let path = format!("/2/streams/logs{query}");
+        let page = call("getStreamsLogsV2", Method::GET, &path, Value::Null)
+            .await
+            .expect(200);
+        page.body["logs"].as_array().unwrap().clone()
+    };
+    let told = logs(&format!("?stream_ids={id}&account_id={account}")).await;
+    let statuses: Vec<_> = told
+        .iter()
+        .map(|entry| entry["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses, ["deleted", "pause", "pending"]);
+    assert_eq!(told[0]["version"], 1);
+    assert_eq!(told[0]["stream_id"], id.as_str());
+    assert_eq!(logs("?targets=status").await[1], json!({"status": "pause"}));
+    assert_eq!(logs("?statuses=pause,done").await.len(), 1);
+    assert_eq!(logs("?page=2&page_size=2").await.len(), 1);
+    assert!(logs(&format!("?account_id={NOBODY}")).await.is_empty());
+    assert!(
+        logs("?log_time__lt=2021-09-21T19:11:41.674Z")
+            .await
+            .is_empty()
+    );
+    call(
+        "getStreamsLogs",
+        Method::GET,
+        "/1/streams/logs?targets=age",
+        Value::Null,
+    )
+    .await
+    .refused(400, 12012);
+    let gone = call(
+        "deleteStreamsLogs",
+        Method::DELETE,
+        "/1/streams/logs",
+        Value::Null,
+    )
+    .await;
+    assert_eq!(gone.expect(200).body["deleted_count"], 2);
+    assert_eq!(logs("").await.len(), 1, "the last one stays");
     c.stop().await;
 }
 

@@ -148,8 +148,13 @@ pub struct EventHandlerV1 {
     #[serde(default)]
     pub frame_store: Option<String>,
     /// Whom events belong to. Read and forgotten: they are the stream's account's.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "is_forgotten")]
     pub authorization: Authorization,
+}
+
+/// There is never anything to be told of it.
+fn is_forgotten(_: &Authorization) -> bool {
+    true
 }
 
 /// What is done with the frames of a source.

@@ -272,13 +272,15 @@ async fn link(
     Params(owner): Params<Owner>,
     Json(linking): Json<Linking>,
 ) -> Result<NoContent, ApiError> {
-    let group = found(&call.api, linking.group_id, &owner).await?;
+    let group = found(&call.api, linking.group_id, &owner).await;
+    let group = group.map_err(ApiError::status_is_400_if_missing)?;
     let (account, id) = (group.account_id, group.group_id);
     let attach = matches!(linking.action, Link::Attach);
     let streams = linking.stream_ids.into_inner();
     let store = &call.api.store;
     store
         .run(move |store| store.link_streams(account, id, &streams, attach))
-        .await?;
+        .await
+        .map_err(|error| ApiError::from(error).status_is_400_if_missing())?;
     Ok(NoContent)
 }

@@ -25,7 +25,10 @@ use crate::{
 pub fn resources(version: u8) -> Vec<Resource> {
     let (path, ids) = match version {
         1 => ("/1/streams/logs", ["getStreamsLogs", "deleteStreamsLogs"]),
-        _ => ("/2/streams/logs", ["getStreamsLogsV2", "deleteStreamsLogsV2"]),
+        _ => (
+            "/2/streams/logs",
+            ["getStreamsLogsV2", "deleteStreamsLogsV2"],
+        ),
     };
     vec![
         Resource::at(path)
@@ -77,7 +80,9 @@ impl Filters {
                 .as_ref()
                 .is_none_or(|statuses| statuses.0.iter().any(named))
             && self.log_time__lt.is_none_or(|end| entry.log_time < end.0)
-            && self.log_time__gte.is_none_or(|start| entry.log_time >= start.0)
+            && self
+                .log_time__gte
+                .is_none_or(|start| entry.log_time >= start.0)
     }
 }
 
@@ -109,13 +114,20 @@ async fn list(
     let found = all.await?.into_iter().filter(|entry| filters.accept(entry));
     let page = found.skip(page.skip()).take(page.size);
     Ok(Done(Logs {
-        logs: page.map(|entry| Shaped::new(entry.view(&targets))).collect(),
+        logs: page
+            .map(|entry| Shaped::new(entry.view(&targets)))
+            .collect(),
     }))
 }
 
 async fn sweep(call: Call, Params(old): Params<Old>) -> Result<Done<LogsGone>, ApiError> {
-    let before = old.log_time__lt.map_or_else(|| call.api.now(), |moment| moment.0);
-    let gone = call.api.store.run(move |store| store.sweep_stream_logs(before));
+    let before = old
+        .log_time__lt
+        .map_or_else(|| call.api.now(), |moment| moment.0);
+    let gone = call
+        .api
+        .store
+        .run(move |store| store.sweep_stream_logs(before));
     Ok(Done(LogsGone {
         deleted_count: gone.await?,
     }))

@@ -15,15 +15,12 @@ use super::{
     Change, SledStore, codec,
     keys::{self, Table, all_of, key},
 };
-use crate::store::{StreamLogs, Stored};
+use crate::store::{Stored, StreamLogs};
 
 const WHAT: &str = "stream log";
 
 fn prefix(account: AccountId, stream: StreamId) -> Vec<u8> {
-    key(
-        Table::StreamLog,
-        &[account.as_bytes(), stream.as_bytes()],
-    )
+    key(Table::StreamLog, &[account.as_bytes(), stream.as_bytes()])
 }
 
 fn row_key(entry: &LogEntry) -> Vec<u8> {
@@ -63,7 +60,9 @@ impl SledStore {
         }
         // A clock that was set back, or two changes of one moment, must not lose their order.
         if let Some(last) = known.last().and_then(|key| keys::moment_of(key)) {
-            entry.log_time = entry.log_time.max(last.after(std::time::Duration::from_micros(1)));
+            entry.log_time = entry
+                .log_time
+                .max(last.after(std::time::Duration::from_micros(1)));
         }
         let over = (known.len() + 1).saturating_sub(MAX_LOG_ENTRIES);
         for old in known.into_iter().take(over) {
