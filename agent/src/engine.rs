@@ -67,6 +67,7 @@ pub fn stage_settings(config: &Config) -> StageSettings {
             min_face: config.detect_min_face,
             ..DetectOptions::default()
         },
+        looks: config.liveness_looks,
         describe: config.describe,
         full_frame_side: config.full_frame.then_some(config.full_frame_side),
         // Checked to be at most 100.

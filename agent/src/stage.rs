@@ -12,6 +12,7 @@ use std::{
 use goshawk_agent_core::{
     bestshot::ShotDecision,
     event::{EventDraft, FrameInfo, ShotParts},
+    liveness::{Look, backdrop},
     motion::{self, MotionGate, MotionSettings},
     schedule::{Schedule, ScheduleSettings},
     stage::{
@@ -35,8 +36,11 @@ use crate::{
     cpu::{Metered, StageTimes},
     crop::{self, Crop, FrameHolder, Window},
     infer::InferPool,
-    metrics::{EventLoss, FrameDrop, Metrics, StreamMetrics},
+    metrics::{EventLoss, FrameDrop, Metrics, StreamMetrics, Withholding},
 };
+
+/// Most faces of a frame that are looked at for liveness, the largest first.
+const MAX_LOOKS: usize = 8;
 
 /// Where finished events go.
 pub trait EventSink: Send + Sync + 'static {
@@ -60,6 +64,8 @@ pub struct StageSettings {
     pub motion: Option<MotionSettings>,
     /// What the detector looks for; its tiles are chosen by the size of the frame.
     pub detect: DetectOptions,
+    /// Cut pieces of the picture out for liveness, also where no stream asks for them.
+    pub looks: bool,
     /// Extract descriptors here.
     pub describe: bool,
     /// Longest side of a whole frame sent along; `None`: none are sent.
@@ -124,6 +130,15 @@ struct Motion {
 struct Analysis {
     machine: StreamAnalysis<Crop>,
     full_frames: bool,
+    /// What liveness had withheld when it was last counted.
+    withheld: Withheld,
+}
+
+/// Tracks of which nothing was sent, by what liveness said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Withheld {
+    spoofs: u64,
+    unchecked: u64,
 }
 
 impl Analysis {
@@ -137,6 +152,7 @@ impl Analysis {
                 AnalysisSettings::default(),
             ),
             full_frames: full_frames && wanted,
+            withheld: Withheld::default(),
         }
     }
 }
@@ -202,6 +218,7 @@ impl Stage {
                 },
             );
             self.send_ready(index);
+            self.count_withheld(index);
         }
         self.metrics.processed.inc();
         let open = i64::try_from(self.open_tracks()).unwrap_or(i64::MAX);
@@ -218,6 +235,7 @@ impl Stage {
         for index in 0..self.analyses.len() {
             self.analyses[index].machine.handle_end(end);
             self.send_ready(index);
+            self.count_withheld(index);
         }
         self.metrics.open_tracks.set(0);
     }
@@ -231,6 +249,7 @@ impl Stage {
             .as_ref()
             .and_then(|roi| roi.resolve(frame.size()));
         let window = Window::new(frame.clone(), roi);
+        self.show_scene(frame);
         if self.is_still(&window, frame) {
             self.metrics.still.inc();
             return None;
@@ -269,12 +288,12 @@ impl Stage {
                 self.counters.detected_frames += 1;
                 self.counters.faces += faces.len() as u64;
                 self.metrics.faces.inc_by(faces.len() as u64);
-                Some(
-                    faces
-                        .into_iter()
-                        .map(|face| observe(&window, face))
-                        .collect(),
-                )
+                let mut seen: Vec<FaceObservation> = faces
+                    .into_iter()
+                    .map(|face| observe(&window, face))
+                    .collect();
+                self.look_closely(frame, &mut seen);
+                Some(seen)
             }
             Err(error) => {
                 tracing::warn!(stream = %self.spec.stream_id, frame = frame.number(), %error, "a frame is not analysed");
@@ -282,6 +301,56 @@ impl Stage {
                 None
             }
         }
+    }
+
+    /// Shows the whole picture, much reduced, to the analyses that remember backgrounds.
+    fn show_scene(&mut self, frame: &Frame) {
+        if !self.analyses.iter().any(|a| a.machine.wants_scenes()) {
+            return;
+        }
+        let size = frame.size();
+        let mut scene = Rgb::default();
+        let metered = Metered::new(frame, &self.tools.times.convert);
+        metered.region(size.into(), backdrop::grid(size), &mut scene);
+        for analysis in &mut self.analyses {
+            analysis.machine.handle_scene(&scene, size);
+        }
+    }
+
+    /// Cuts out what the witnesses of liveness want of the largest faces.
+    fn look_closely(&self, frame: &Frame, faces: &mut [FaceObservation]) {
+        let asked = self.analyses.iter().any(|a| a.machine.wants_looks());
+        if !self.tools.settings.looks && !asked {
+            return;
+        }
+        let metered = Metered::new(frame, &self.tools.times.convert);
+        let mut largest: Vec<&mut FaceObservation> = faces.iter_mut().collect();
+        largest.sort_by(|a, b| {
+            let height = |face: &FaceObservation| face.detection.bbox.height;
+            height(b).total_cmp(&height(a))
+        });
+        for face in largest.into_iter().take(MAX_LOOKS) {
+            let look = Look::cut(&metered, &face.detection.bbox, face.mesh.as_deref());
+            face.look = look.map(Arc::new);
+        }
+    }
+
+    fn count_withheld(&mut self, index: usize) {
+        let analysis = &mut self.analyses[index];
+        let counters = analysis.machine.counters();
+        let now = Withheld {
+            spoofs: counters.withheld_spoofs,
+            unchecked: counters.withheld_unchecked,
+        };
+        let before = std::mem::replace(&mut analysis.withheld, now);
+        let more = |now: u64, before: u64| now.saturating_sub(before);
+        let [spoofs, unchecked] = [
+            more(now.spoofs, before.spoofs),
+            more(now.unchecked, before.unchecked),
+        ];
+        self.metrics.count_withheld(Withholding::Spoof, spoofs);
+        self.metrics
+            .count_withheld(Withholding::Unchecked, unchecked);
     }
 
     fn options_for(&mut self, window: &Window) -> DetectOptions {
@@ -410,6 +479,7 @@ fn observe(window: &Window, mut face: Face) -> FaceObservation {
         detection: face.detection,
         head_pose: Some(face.head_pose),
         mesh: Some(mesh),
+        look: None,
         mouth_visibility: None,
         appearance: None,
     }

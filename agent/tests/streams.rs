@@ -150,6 +150,7 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
         detect_fps: None,
         motion,
         detect: DetectOptions::default(),
+        looks: true,
         describe: false,
         full_frame_side: None,
         full_frame_quality: 80,

@@ -32,7 +32,9 @@ use std::{
 
 use goshawk_proto::{
     event::SendReason,
+    geometry::{BBox, Size},
     id::TrackId,
+    picture::Rgb,
     stream::{Analytics, AnalyticsMode, SourceKind, StreamSpec},
 };
 
@@ -46,6 +48,7 @@ use crate::{
     bestshot::{DropReason, Mark, SendRules, ShotDecision, score},
     event::{EventDraft, FrameInfo, StreamFacts},
     filter::{FaceFacts, Filter, FilterCounters, Use},
+    liveness::{Backdrop, LivenessPolicy, Standing},
     track::{EndedTrack, Observation, TrackCounters, TrackNumber, Tracker, TrackerSettings},
 };
 
@@ -59,6 +62,8 @@ pub struct StreamAnalysis<P> {
     looks_for_faces: bool,
     stills: bool,
     filter: Filter,
+    policy: Option<LivenessPolicy>,
+    backdrop: Option<Backdrop>,
     tracker: Tracker,
     tracked: BTreeMap<TrackNumber, Tracked<P>>,
     frames: u64,
@@ -93,6 +98,7 @@ impl<P> StreamAnalysis<P> {
             tracker.confirm_hits = 1;
         }
         let thresholds = analytics.filtering;
+        let policy = LivenessPolicy::new(&analytics.liveness);
         Self {
             facts: StreamFacts::from(spec),
             session,
@@ -105,6 +111,10 @@ impl<P> StreamAnalysis<P> {
                 spec.data.roi,
                 analytics.droi,
             ),
+            policy,
+            backdrop: policy
+                .and_then(|policy| policy.backgrounds())
+                .map(Backdrop::new),
             tracker: Tracker::new(tracker),
             tracked: BTreeMap::new(),
             frames: 0,
@@ -114,6 +124,26 @@ impl<P> StreamAnalysis<P> {
             frame_open: false,
             outputs: VecDeque::new(),
             counters: AnalysisCounters::default(),
+        }
+    }
+
+    /// Whether the stream asks for checks of liveness that need each detected face's
+    /// [`crate::liveness::Look`].
+    pub fn wants_looks(&self) -> bool {
+        self.policy.is_some()
+    }
+
+    /// Whether [`Self::handle_scene`] is to be called for each frame that the detector sees.
+    pub fn wants_scenes(&self) -> bool {
+        self.backdrop.is_some()
+    }
+
+    /// Takes the [`crate::liveness::backdrop::grid`] of a picture of `size` in, before the faces
+    /// found in it.
+    pub fn handle_scene(&mut self, scene: &Rgb, size: Size) {
+        if let Some(backdrop) = &mut self.backdrop {
+            let people: Vec<BBox> = self.tracked.values().map(|track| track.place).collect();
+            backdrop.handle_scene(scene, &people, size);
         }
     }
 
@@ -216,12 +246,15 @@ impl<P> StreamAnalysis<P> {
         let primary = self.primary(&faces, &owned);
         let mut requests = Vec::new();
         for (index, number) in owned {
-            let limit = self.rules.faces;
+            let (limit, policy) = (self.rules.faces, self.policy);
             let tracked = self
                 .tracked
                 .entry(number)
-                .or_insert_with(|| Tracked::new(frame.captured_at, mark, limit));
+                .or_insert_with(|| Tracked::new(frame.captured_at, mark, limit, policy));
             tracked.see(frame, &faces[index], tracked::is_alone(&faces, index));
+            if policy.is_some() {
+                tracked.check(frame, &faces[index], self.backdrop.as_ref());
+            }
             let wanted = primary.is_none_or(|only| only == Some(number));
             if let Some(request) = self.consider(frame, &faces[index], (index, number), wanted) {
                 requests.push(request);
@@ -268,7 +301,8 @@ impl<P> StreamAnalysis<P> {
             .judge_face(&facts, frame.size, &mut tracked.yaws)
             == Use::Shot;
         tracked.cadence.handle_time(&self.rules, mark);
-        if !usable || !wanted || !tracked.cadence.is_searching() {
+        let hopeless = tracked.gate.is_final();
+        if !usable || !wanted || hopeless || !tracked.cadence.is_searching() {
             return None;
         }
         let pre = score::pre_score(&face.detection.bbox, face.detection.score, face.head_pose);
@@ -312,6 +346,16 @@ impl<P> StreamAnalysis<P> {
                 .tracker
                 .track(*number)
                 .is_some_and(|t| t.is_confirmed());
+            if confirmed && !tracked.shots.is_empty() {
+                match tracked.standing() {
+                    Standing::Open => {}
+                    Standing::Waiting => continue,
+                    Standing::Closed => {
+                        tracked.shots.take();
+                        self.counters.withheld_spoofs += 1;
+                    }
+                }
+            }
             let (has_shots, near) = (!tracked.shots.is_empty(), tracked.near);
             if confirmed && tracked.cadence.is_due(&self.rules, mark, has_shots, near) {
                 drafts.push((*number, tracked.take()));
@@ -332,6 +376,9 @@ impl<P> StreamAnalysis<P> {
                 continue;
             };
             let track_id = self.track_id(track.number());
+            if track.is_confirmed() {
+                self.withhold(&mut tracked);
+            }
             self.outputs.push_back(Output::TrackEnded(TrackReport {
                 track_id,
                 cause,
@@ -349,6 +396,20 @@ impl<P> StreamAnalysis<P> {
                 self.send(track.number(), sending, reason);
             }
         }
+    }
+
+    /// Throws the face shots of an ended track away where liveness is against it or was not
+    /// checked enough.
+    fn withhold(&mut self, tracked: &mut Tracked<P>) {
+        if tracked.shots.is_empty() {
+            return;
+        }
+        match tracked.standing() {
+            Standing::Open => return,
+            Standing::Waiting => self.counters.withheld_unchecked += 1,
+            Standing::Closed => self.counters.withheld_spoofs += 1,
+        }
+        tracked.shots.take();
     }
 
     fn send(&mut self, number: TrackNumber, sending: tracked::Sending<P>, reason: SendReason) {

@@ -1,5 +1,7 @@
 //! What goes into an analysis and what comes out of it.
 
+use std::sync::Arc;
+
 use goshawk_proto::{
     descriptor::Descriptor,
     detection::{FaceDetection, FaceQuality, HeadPose},
@@ -11,6 +13,7 @@ use goshawk_proto::{
 
 use crate::{
     event::{EventDraft, FrameInfo},
+    liveness::Look,
     track::{EndCause, Observation, TrackerSettings},
 };
 
@@ -44,6 +47,8 @@ pub struct FaceObservation {
     pub mesh: Option<Vec<Point>>,
     /// How much of the mouth is visible, 0 to 1, where that is known.
     pub mouth_visibility: Option<f32>,
+    /// What the witnesses of liveness want of its pixels, where that was cut out.
+    pub look: Option<Arc<Look>>,
     /// Its descriptor as a cue for the tracker, where one was made anyway.
     pub appearance: Option<Descriptor>,
 }
@@ -56,6 +61,7 @@ impl FaceObservation {
             head_pose: None,
             mesh: None,
             mouth_visibility: None,
+            look: None,
             appearance: None,
         }
     }
@@ -163,6 +169,11 @@ pub struct AnalysisCounters {
     pub shots_hopeless: u64,
     /// Kept shots thrown away because their track was never confirmed.
     pub shots_of_noise: u64,
+    /// Times that kept face shots were thrown away because liveness spoke against their track.
+    pub withheld_spoofs: u64,
+    /// Tracks that ended before the stream's liveness policy had enough checks; their face shots
+    /// are not sent.
+    pub withheld_unchecked: u64,
     /// Events made.
     pub events: u64,
 }

@@ -2,7 +2,7 @@
 
 use goshawk_proto::{
     detection::{FaceDetection, FaceQuality, HeadPose, Liveness},
-    geometry::Point,
+    geometry::{BBox, Point},
     score::Score,
     time::Timestamp,
 };
@@ -12,7 +12,7 @@ use crate::{
     bestshot::{Cadence, DropReason, Kept, Mark, SendRules, ShotDecision, Shots, score},
     event::{FrameInfo, PickedShot},
     filter::YawWindow,
-    liveness::Evidence,
+    liveness::{Backdrop, Checks, Evidence, LivenessFilter, LivenessPolicy, Standing},
     track::TrackNumber,
 };
 
@@ -55,6 +55,10 @@ pub(super) struct Tracked<P> {
     pub cadence: Cadence,
     pub yaws: YawWindow,
     pub evidence: Evidence,
+    /// The contract's liveness policy on this track.
+    pub gate: LivenessFilter,
+    /// Where the face was last.
+    pub place: BBox,
     /// Capture time of the first and of the last detection.
     pub start: Timestamp,
     pub end: Timestamp,
@@ -65,12 +69,14 @@ pub(super) struct Tracked<P> {
 }
 
 impl<P> Tracked<P> {
-    pub fn new(start: Timestamp, mark: Mark, shots: usize) -> Self {
+    pub fn new(start: Timestamp, mark: Mark, shots: usize, policy: Option<LivenessPolicy>) -> Self {
         Self {
             shots: Shots::new(shots),
             cadence: Cadence::new(mark),
             yaws: YawWindow::default(),
             evidence: Evidence::default(),
+            gate: LivenessFilter::new(policy),
+            place: BBox::default(),
             start,
             end: start,
             near: false,
@@ -81,14 +87,39 @@ impl<P> Tracked<P> {
     /// Takes one detection of the track in.
     pub fn see(&mut self, frame: FrameInfo, face: &FaceObservation, alone: bool) {
         self.end = frame.captured_at;
-        if let Some(mesh) = face
+        self.place = face.detection.bbox;
+        let Some(mesh) = face
             .mesh
             .as_ref()
             .filter(|mesh| alone && is_clear(frame, face, mesh))
-        {
+        else {
+            return;
+        };
+        self.evidence
+            .observe(frame.media_time, mesh, face.head_pose);
+        if let Some(look) = &face.look {
             self.evidence
-                .observe(frame.media_time, mesh, face.head_pose);
+                .observe_look(frame.media_time, look, face.head_pose);
         }
+    }
+
+    /// Checks one detection of the track under the stream's liveness policy.
+    pub fn check(&mut self, frame: FrameInfo, face: &FaceObservation, backdrop: Option<&Backdrop>) {
+        let bbox = &face.detection.bbox;
+        let mask = backdrop.and_then(|backdrop| backdrop.score(bbox, frame.size));
+        if let Some(score) = mask {
+            self.evidence.observe_backdrop(score);
+        }
+        let look = face.look.as_ref();
+        self.gate.check(Checks {
+            mask,
+            flying_faces: look.and_then(|look| look.surroundings.score()),
+        });
+    }
+
+    /// What may happen with the face shots.
+    pub fn standing(&self) -> Standing {
+        self.gate.standing(self.evidence.vote().verdict)
     }
 
     /// Takes a shot in, if it is good enough.
