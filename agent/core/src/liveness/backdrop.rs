@@ -182,7 +182,7 @@ impl Backdrop {
         let whole = zone.width * zone.height;
         let rect = zone.to_rect(self.grid);
         let count = rect.width * rect.height;
-        if !(whole > 0.0) || count == 0 || (count as f32) < LEAST_SHOWN * whole {
+        if !whole.is_finite() || count == 0 || (count as f32) < LEAST_SHOWN * whole {
             return None;
         }
         let width = self.grid.width as usize;

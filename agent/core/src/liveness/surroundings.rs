@@ -22,8 +22,8 @@ use goshawk_proto::{geometry::BBox, picture::Rgb};
 
 use super::look::Patch;
 
-/// Deviation added to each colour's, in levels: the sensor's noise.
-const NOISE: f32 = 4.0;
+/// Deviation added to each colour's, in levels: what a lamp's light differs by across a wall.
+const NOISE: f32 = 12.0;
 /// Share of a line on which brightness must step the same way before it is one at all.
 const LEAST_LINE: f32 = 0.75;
 /// Smallest step in brightness, in levels between neighbouring pixels.
@@ -238,7 +238,7 @@ mod tests {
 
     /// A wall with a soft pattern.
     fn wall(x: f32, y: f32) -> f32 {
-        120.0 + 14.0 * (x * 0.021).sin() + 10.0 * (y * 0.017).cos()
+        120.0 + 7.0 * (x * 0.021).sin() + 5.0 * (y * 0.017).cos()
     }
 
     fn head(x: f32, y: f32) -> bool {

@@ -103,6 +103,9 @@ mod tests {
     use LivenessVerdict::{Real, Spoof, Unknown};
     use proptest::prelude::*;
 
+    /// Names, verdicts and strengths.
+    type Said = &'static [(&'static str, LivenessVerdict, f32)];
+
     fn verdict(said: &[(&str, LivenessVerdict, f32)]) -> Liveness {
         let witnesses = said
             .iter()
@@ -112,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_vote_follows_its_table() {
-        let table: [(&[(&str, LivenessVerdict, f32)], LivenessVerdict); 9] = [
+        let table: [(Said, LivenessVerdict); 9] = [
             (&[], Unknown),
             // A replay blinks too.
             (&[("blink", Real, 1.0)], Unknown),
