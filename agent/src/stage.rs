@@ -37,6 +37,7 @@ use crate::{
     crop::{self, Crop, FrameHolder, Window},
     infer::InferPool,
     metrics::{EventLoss, FrameDrop, Metrics, StreamMetrics, Withholding},
+    viewfinder::{Lens, Viewfinder},
 };
 
 /// Most faces of a frame that are looked at for liveness, the largest first.
@@ -87,6 +88,8 @@ pub struct StageTools {
     pub times: Arc<StageTimes>,
     /// Counters.
     pub metrics: Metrics,
+    /// For people who look through the camera.
+    pub viewfinder: Viewfinder,
 }
 
 /// Sums of one run, for feedback and summaries.
@@ -112,6 +115,7 @@ pub struct Stage {
     spec: Arc<StreamSpec>,
     tools: StageTools,
     metrics: StreamMetrics,
+    lens: Arc<Lens>,
     holder: FrameHolder,
     options: Option<(Size, DetectOptions)>,
     counters: StageCounters,
@@ -180,6 +184,7 @@ impl Stage {
                 cells: Rgb::default(),
                 may_be_busy: true,
             }),
+            lens: tools.viewfinder.lens(spec.stream_id),
             spec,
             tools,
             metrics,
@@ -208,6 +213,8 @@ impl Stage {
             captured_at: frame.captured_at(),
             size: frame.size(),
         };
+        let watched = self.lens.is_watched();
+        let mut visible = Vec::new();
         for index in 0..self.analyses.len() {
             self.track(
                 index,
@@ -217,8 +224,14 @@ impl Stage {
                     faces: faces.clone(),
                 },
             );
+            if watched {
+                self.analyses[index].machine.visible(&mut visible);
+            }
             self.send_ready(index);
             self.count_withheld(index);
+        }
+        if watched {
+            self.lens.show(frame, visible);
         }
         self.metrics.processed.inc();
         let open = i64::try_from(self.open_tracks()).unwrap_or(i64::MAX);
