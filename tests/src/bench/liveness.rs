@@ -53,7 +53,7 @@ const RATE: f32 = 8.333;
 /// Length of a performance in seconds.
 const LENGTH: f32 = 10.8;
 /// Pictures of the empty room before it.
-const BACKGROUNDS: u32 = 40;
+const BACKGROUNDS: u32 = 16;
 /// Faces below this certainty are no evidence, as in the agent.
 const CLEAR_SCORE: f32 = 0.75;
 
@@ -135,9 +135,8 @@ fn perform_all(
         Ok(text) => text.parse().context(SEEDS_ENV)?,
         Err(_) => SEEDS,
     };
-    let work: Vec<(Show, u64)> = Show::ALL
-        .into_iter()
-        .flat_map(|show| (0..seeds).map(move |seed| (show, seed)))
+    let work: Vec<(Show, u64)> = (0..seeds)
+        .flat_map(|seed| Show::ALL.into_iter().map(move |show| (show, seed)))
         .collect();
     let next = AtomicUsize::new(0);
     let (tell, told) = mpsc::channel();
@@ -152,7 +151,22 @@ fn perform_all(
             });
         }
         drop(tell);
-        told.iter().collect::<anyhow::Result<Vec<Outcome>>>()
+        let mut done = 0;
+        let mut note = |outcome: &Outcome| {
+            done += 1;
+            eprintln!(
+                "liveness: {done} of {}: {} {} {:?}, {:?} by the policy, {} faces",
+                work.len(),
+                outcome.show.name(),
+                outcome.seed,
+                outcome.vote.verdict,
+                outcome.standing,
+                outcome.faces,
+            );
+        };
+        told.iter()
+            .map(|outcome| outcome.inspect(&mut note))
+            .collect::<anyhow::Result<Vec<Outcome>>>()
     })?;
     outcomes.sort_by_key(|outcome| (outcome.show as u8, outcome.seed));
     Ok(outcomes)
@@ -183,7 +197,7 @@ fn perform(
     Ok(Outcome {
         show,
         seed,
-        standing: watch.filter.standing(vote.verdict),
+        standing: watch.filter.standing(|| vote.verdict),
         measures: watch.evidence.measures(),
         vote,
         faces: watch.faces,

@@ -187,17 +187,18 @@ impl LivenessFilter {
         }
     }
 
-    /// What may happen with the shots, given the vote of the witnesses.
-    pub fn standing(&self, vote: LivenessVerdict) -> Standing {
+    /// What may happen with the shots. The vote of the witnesses costs something, so it is asked
+    /// for only where the checks alone would let them go.
+    pub fn standing(&self, vote: impl FnOnce() -> LivenessVerdict) -> Standing {
         let Some(policy) = self.policy else {
             return Standing::Open;
         };
-        if vote == LivenessVerdict::Spoof {
-            return Standing::Closed;
-        }
         match self.score() {
             None => Standing::Waiting,
-            Some(score) if score > policy.threshold => Standing::Open,
+            Some(score) if score > policy.threshold => match vote() {
+                LivenessVerdict::Spoof => Standing::Closed,
+                LivenessVerdict::Real | LivenessVerdict::Unknown => Standing::Open,
+            },
             Some(_) => Standing::Closed,
         }
     }
@@ -206,7 +207,7 @@ impl LivenessFilter {
     pub fn is_final(&self) -> bool {
         let first = |policy: LivenessPolicy| matches!(policy.frames, Frames::First(_));
         self.policy.is_some_and(first)
-            && self.standing(LivenessVerdict::Unknown) == Standing::Closed
+            && self.standing(|| LivenessVerdict::Unknown) == Standing::Closed
     }
 }
 
@@ -239,7 +240,7 @@ mod tests {
     }
 
     fn standing(settings: &LivenessSettings, scores: &[f32]) -> Standing {
-        filter(settings, scores).standing(LivenessVerdict::Unknown)
+        filter(settings, scores).standing(|| LivenessVerdict::Unknown)
     }
 
     #[test]
@@ -321,8 +322,8 @@ mod tests {
         };
         assert_eq!(standing(&settings, &[0.5, 0.5]), Standing::Closed);
         let live = filter(&settings, &[0.6, 0.6]);
-        assert_eq!(live.standing(LivenessVerdict::Real), Standing::Open);
-        assert_eq!(live.standing(LivenessVerdict::Spoof), Standing::Closed);
+        assert_eq!(live.standing(|| LivenessVerdict::Real), Standing::Open);
+        assert_eq!(live.standing(|| LivenessVerdict::Spoof), Standing::Closed);
     }
 
     proptest! {

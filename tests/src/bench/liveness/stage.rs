@@ -11,9 +11,11 @@ use super::{
 };
 
 /// Size of the camera's pictures.
-pub const SIZE: Size = Size::new(560, 480);
+pub const SIZE: Size = Size::new(440, 376);
+/// Where faces are, more or less.
+const MIDDLE: (f32, f32) = (220.0, 150.0);
 /// Distance of the camera's centre of projection, in pixels.
-const FOCAL: f32 = 620.0;
+const FOCAL: f32 = 490.0;
 
 /// What is shown to the camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +148,8 @@ impl<'a> Performance<'a> {
         let yaw = (26.0 * range * self.swing(time, 2)).to_radians();
         let pitch = (8.0 * range * self.swing(time, 3)).to_radians();
         let (height, width) = (self.face_height(), self.face_height() * 0.78);
-        let x0 = 280.0 + 60.0 * range * self.swing(time, 4);
-        let y0 = 190.0 + 14.0 * range * self.swing(time, 6);
+        let x0 = MIDDLE.0 + 48.0 * range * self.swing(time, 4);
+        let y0 = MIDDLE.1 + 12.0 * range * self.swing(time, 6);
         let mimic = self.mimic(time);
         drawn(|x, y| {
             let wall = self.room.colour(x, y);
@@ -167,7 +169,7 @@ impl<'a> Performance<'a> {
     }
 
     fn face_height(&self) -> f32 {
-        125.0 + 35.0 * self.dice[7]
+        100.0 + 26.0 * self.dice[7]
     }
 
     fn mimic(&self, time: f32) -> Mimic {
@@ -222,7 +224,7 @@ impl<'a> Performance<'a> {
             110.0,
         ];
         if self.dice[15] < 0.5 {
-            let (u, v) = ((x - 280.0) / (height * 0.8), (y - 190.0) / height);
+            let (u, v) = ((x - MIDDLE.0) / (height * 0.8), (y - MIDDLE.1) / height);
             let shoulders = if v > 0.3 {
                 cover(u, v.max(0.72), true)
             } else {
@@ -237,8 +239,8 @@ impl<'a> Performance<'a> {
     fn place(&self, time: f32) -> (f32, f32) {
         let moves = if self.show == Show::Poster { 0.0 } else { 1.0 };
         (
-            280.0 + moves * 55.0 * self.swing(time, 4),
-            200.0 + moves * 16.0 * self.swing(time, 6),
+            MIDDLE.0 + moves * 44.0 * self.swing(time, 4),
+            MIDDLE.1 + 6.0 + moves * 13.0 * self.swing(time, 6),
         )
     }
 
@@ -328,7 +330,7 @@ impl<'a> Performance<'a> {
             return [22.0, 22.0, 24.0];
         }
         let height = self.face_height();
-        let (cx, cy) = (280.0 + u * height * 0.78, 190.0 + v * height);
+        let (cx, cy) = (MIDDLE.0 + u * height * 0.78, MIDDLE.1 + v * height);
         let colour = camera::sample(content, cx, cy);
         // The screen's pixels, three stripes each, as the camera's own pixels meet them.
         let pitch = 1.12 + 0.5 * self.dice[14];
@@ -365,8 +367,8 @@ impl Room {
         let things: Vec<([f32; 4], [f32; 3])> = (0..if plain { 1 } else { 14 })
             .map(|n| {
                 let at = |i: u64| unit(10 + n * 10 + i);
-                let (x, y) = (at(0) * 540.0, at(1) * 330.0);
-                let edges = [x, y, x + 20.0 + 70.0 * at(2), y + 15.0 + 70.0 * at(3)];
+                let (x, y) = (at(0) * 420.0, at(1) * 260.0);
+                let edges = [x, y, x + 16.0 + 56.0 * at(2), y + 12.0 + 56.0 * at(3)];
                 let colour = [
                     30.0 + 200.0 * at(4),
                     30.0 + 190.0 * at(5),
