@@ -1,0 +1,155 @@
+//! From what is kept of people to events: when a frame is over, and when people go.
+
+use goshawk_proto::{detection::Liveness, event::SendReason, id::TrackId};
+
+use super::{
+    Output, StreamAnalysis, TrackReport,
+    look::is_object,
+    people::{Part, PersonNumber},
+    person::{Person, Sending},
+};
+use crate::{
+    event::EventDraft,
+    track::{EndCause, EndedTrack},
+};
+
+impl<P: Clone> StreamAnalysis<P> {
+    /// Ends a frame: gives up unanswered requests and sends what is due. In a folder of unrelated
+    /// pictures every picture ends its tracks.
+    pub(super) fn close_frame(&mut self) {
+        let Some(frame) = self.now.filter(|_| self.frame_open) else {
+            return;
+        };
+        self.frame_open = false;
+        self.counters.shots_missed += self.pending.len() as u64;
+        self.pending.clear();
+        let mark = self.mark(frame);
+        let mut due = Vec::new();
+        for (number, person) in self.people.iter_mut() {
+            let confirmed = person.confirmed
+                || person.face.is_some_and(|t| is_object(self.faces.as_ref(), t))
+                || person.body.is_some_and(|t| is_object(self.bodies.as_ref(), t));
+            let ready = person.ready(&self.rules);
+            let near = person.near;
+            if confirmed && person.cadence.is_due(&self.rules, mark, ready.any(), near) {
+                let sending = person.take(ready, &self.rules);
+                person.events += events_of(&sending, self.rules.separate);
+                due.push((number, sending));
+            }
+        }
+        for (number, sending) in due {
+            self.send(number, sending, SendReason::Period);
+        }
+        if self.stills {
+            self.end_everything(SendReason::TrackEnd);
+        }
+    }
+
+    /// Ends every open track.
+    pub(super) fn end_everything(&mut self, reason: SendReason) {
+        for part in [Part::Face, Part::Body] {
+            let ended = self.tracker(part).map_or_else(Vec::new, |t| t.finish());
+            self.end_tracks(part, ended, reason);
+        }
+    }
+
+    /// Lets people go whose last track has ended.
+    pub(super) fn end_tracks(&mut self, part: Part, ended: Vec<EndedTrack>, reason: SendReason) {
+        for EndedTrack { track, cause } in ended {
+            if let Some(number) = self.people.of(part, track.number())
+                && let Some(person) = self.people.get_mut(number)
+            {
+                person.confirmed |= track.is_confirmed();
+                person.detections = person.detections.saturating_add(track.hits());
+            }
+            if let Some((number, person)) = self.people.leave(part, track.number()) {
+                self.end_person(number, person, (cause, reason));
+            }
+        }
+    }
+
+    fn end_person(
+        &mut self,
+        number: PersonNumber,
+        mut person: Person<P>,
+        (cause, reason): (EndCause, SendReason),
+    ) {
+        let kept = person.faces.kept().len() + person.bodies.kept().len();
+        let ready = person.ready(&self.rules);
+        let incomplete = person.incomplete(&self.rules) as u64;
+        let sending = (person.confirmed && ready.any()).then(|| person.take(ready, &self.rules));
+        if let Some(sending) = &sending {
+            person.events += events_of(sending, self.rules.separate);
+        }
+        self.outputs.push_back(Output::TrackEnded(TrackReport {
+            track_id: self.track_id(number),
+            cause,
+            confirmed: person.confirmed,
+            start: person.start,
+            end: person.end,
+            detections: person.detections,
+            events: person.events,
+        }));
+        if !person.confirmed {
+            self.counters.shots_of_noise += kept as u64;
+        } else {
+            self.counters.shots_incomplete += incomplete;
+        }
+        if let Some(sending) = sending {
+            self.send(number, sending, reason);
+        }
+    }
+
+    /// Makes one event, or one of the faces and one of the bodies.
+    fn send(&mut self, number: PersonNumber, sending: Sending<P>, reason: SendReason) {
+        if !self.rules.separate {
+            self.make_event(number, sending, reason);
+            return;
+        }
+        let bodies = Sending {
+            faces: Vec::new(),
+            bodies: sending.bodies,
+            start: sending.start,
+            end: sending.end,
+            liveness: Liveness::default(),
+        };
+        let faces = Sending {
+            bodies: Vec::new(),
+            ..sending
+        };
+        self.make_event(number, faces, reason);
+        self.make_event(number, bodies, reason);
+    }
+
+    fn make_event(&mut self, number: PersonNumber, sending: Sending<P>, reason: SendReason) {
+        let face = sending.faces.first().map(|shot| shot.frame.size);
+        let body = sending.bodies.first().map(|shot| shot.frame.size);
+        let Some(source_size) = face.or(body) else {
+            return;
+        };
+        self.counters.events += 1;
+        let draft = EventDraft {
+            stream: self.facts.clone(),
+            analysis: self.analysis,
+            track_id: self.track_id(number),
+            track_start: sending.start,
+            track_end: sending.end,
+            reason,
+            source_size,
+            faces: sending.faces,
+            bodies: sending.bodies,
+            liveness: sending.liveness,
+        };
+        self.outputs.push_back(Output::EventReady(Box::new(draft)));
+    }
+
+    fn track_id(&self, number: PersonNumber) -> TrackId {
+        TrackId::from_session(self.session, number.0)
+    }
+}
+
+/// How many events a sending makes.
+fn events_of<P>(sending: &Sending<P>, separate: bool) -> u32 {
+    let parts = u32::from(!sending.faces.is_empty()) + u32::from(!sending.bodies.is_empty());
+    if separate { parts } else { parts.min(1) }
+}
