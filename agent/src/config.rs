@@ -35,10 +35,19 @@ goshawk_proto::settings! {
         log_format: LogFormat = "log.format", "text";
         /// What is logged: error, warn, info, debug, trace, also by module as in `info,goshawk_agent=debug`.
         log_level: String = "log.level", "info";
-        /// Address of health and metrics; port 0 takes a free one and writes it to STATE_DIR/endpoints.json.
+        /// Address of health, metrics and previews; port 0 takes a free one and writes it to STATE_DIR/endpoints.json.
         local_listen: SocketAddr = "local.listen", "127.0.0.1:9470";
-        /// Let `local.listen` be an address that other machines reach.
+        /// Let `local.listen` be an address that other machines reach; wants `local.token_file`.
         local_allow_remote: bool = "local.allow_remote", "false";
+        /// File with the token (16 characters or more) that `local.listen` asks for, except at
+        /// /healthz and /readyz: `Authorization: Bearer TOKEN`, or as the password of a browser.
+        local_token_file: Option<PathBuf> = "local.token_file", "";
+        /// Most who look through cameras at once, here and over the coordinator.
+        preview_viewers: usize = "preview.viewers", "8";
+        /// Most pictures a second that one of them gets.
+        preview_fps: f32 = "preview.fps", "5";
+        /// JPEG quality of those pictures, 1 to 100.
+        preview_quality: u16 = "preview.quality", "75";
         /// Folder of installed models and libraries; empty: $GOSHAWK_HOME, else `.goshawk`.
         models_home: Option<PathBuf> = "models.home", "";
         /// Inference threads for all streams together; 0: one a core.
@@ -50,6 +59,12 @@ goshawk_proto::settings! {
         infer_batch: usize = "inference.batch", "4";
         /// Detections a second on each stream; in between the tracker goes on without. 0: every frame.
         detect_fps: f32 = "detect.fps", "8";
+        /// Of these, how many a second look for bodies too, on streams that want bodies; their detector costs
+        /// many times that of faces. 0: all.
+        detect_body_fps: f32 = "detect.body_fps", "3";
+        /// Share of one core that looking for faces on one stream may cost, and looking for bodies likewise;
+        /// beyond it turns are left out. 0: no limit.
+        detect_budget: f32 = "detect.budget", "0";
         /// Longest time without a detection while nothing moves and nobody is seen; 0s: no turn is left out.
         detect_still: Duration = "detect.still", "1s";
         /// Change of brightness that is motion, in levels of 255, of any cell of a grid of 64 along the longer side.
@@ -60,6 +75,8 @@ goshawk_proto::settings! {
         detect_min_score: f32 = "detect.min_score", "0.4";
         /// Least score of the second-stage filter, 0 to 1.
         detect_min_mesh_score: f32 = "detect.min_mesh_score", "0.5";
+        /// Least detector score of a body, 0 to 1; a stream's own min_score_body below it has no effect.
+        detect_min_body_score: f32 = "detect.min_body_score", "0.3";
         /// Extract descriptors here rather than at the coordinator.
         describe: bool = "detect.describe", "true";
         /// Send the whole frame of a best shot along where the stream asks for it.
@@ -130,6 +147,26 @@ impl Config {
             "is not a loopback address; set local.allow_remote to allow that",
         );
         check(
+            !self.local_allow_remote || self.local_token_file.is_some(),
+            "local.token_file",
+            "is needed where local.allow_remote is set",
+        );
+        check(
+            (1..=64).contains(&self.preview_viewers),
+            "preview.viewers",
+            "want 1 to 64",
+        );
+        check(
+            (0.05..=30.0).contains(&self.preview_fps),
+            "preview.fps",
+            "want 0.05 to 30",
+        );
+        check(
+            (1..=100).contains(&self.preview_quality),
+            "preview.quality",
+            "want 1 to 100",
+        );
+        check(
             self.join_token.is_none() || self.join_token_file.is_none(),
             "coordinator.join_token_file",
             "is set together with coordinator.join_token; want one of them",
@@ -138,6 +175,21 @@ impl Config {
             (0.0..=1000.0).contains(&self.detect_fps),
             "detect.fps",
             "want 0 to 1000",
+        );
+        check(
+            (0.0..=1000.0).contains(&self.detect_body_fps),
+            "detect.body_fps",
+            "want 0 to 1000",
+        );
+        check(
+            (0.0..=64.0).contains(&self.detect_budget),
+            "detect.budget",
+            "want 0 to 64 cores",
+        );
+        check(
+            share.contains(&self.detect_min_body_score),
+            "detect.min_body_score",
+            "want 0 to 1",
         );
         check(
             (1.0..=255.0).contains(&self.detect_motion),
@@ -326,6 +378,13 @@ mod tests {
             keys(&problems),
             ["coordinator.address", "local.listen", "detect.min_face"]
         );
+    }
+
+    #[test]
+    fn an_address_for_others_wants_a_token() {
+        let open = "[local]\nlisten = '0.0.0.0:1'\nallow_remote = true\n";
+        assert_eq!(keys(&with(open).unwrap_err()), ["local.token_file"]);
+        with(&format!("{open}token_file = '/etc/goshawk/token'\n")).unwrap();
     }
 
     #[test]

@@ -23,7 +23,7 @@ const MAX_HELD_FRAMES: usize = 32;
 /// A best shot until its event is sent.
 #[derive(Clone, Debug)]
 pub struct Crop {
-    /// The aligned face.
+    /// The aligned face, or the body's sample.
     pub warp: Rgb,
     /// The frame it was seen in, where the event wants it.
     pub frame: Option<HeldFrame>,
@@ -75,7 +75,7 @@ impl HeldFrame {
 }
 
 /// `size` reduced to sides of at most `side`, at least one pixel each.
-fn fit(size: Size, side: u32) -> Size {
+pub(crate) fn fit(size: Size, side: u32) -> Size {
     let longest = size.width.max(size.height);
     if longest <= side {
         return size;

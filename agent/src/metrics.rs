@@ -131,7 +131,7 @@ const FAILURES: [FailureKind; 7] = [
     FailureKind::Other,
 ];
 
-pub use daemon::{LinkMetrics, OutboxMetrics};
+pub use daemon::{LinkMetrics, OutboxMetrics, ViewMetrics};
 
 mod daemon;
 
@@ -145,6 +145,7 @@ pub struct Metrics {
     source_fps: Family<ByStream, Level>,
     detection: Family<ByStream, Histogram, fn() -> Histogram>,
     faces: Family<ByStream, Counter>,
+    bodies: Family<ByStream, Counter>,
     tracks: Family<ByStream, Counter>,
     open_tracks: Family<ByStream, Gauge>,
     bestshots: Family<ByStream, Counter>,
@@ -161,6 +162,8 @@ pub struct Metrics {
     pub outbox: OutboxMetrics,
     /// The link's metrics.
     pub link: LinkMetrics,
+    /// What previews cost.
+    pub views: ViewMetrics,
 }
 
 /// The metrics of one stream, ready to be counted into.
@@ -180,6 +183,8 @@ pub struct StreamMetrics {
     pub detection: Histogram,
     /// Faces found that passed the filters.
     pub faces: Counter,
+    /// Bodies found.
+    pub bodies: Counter,
     /// Tracks begun.
     pub tracks: Counter,
     /// Tracks alive.
@@ -203,6 +208,7 @@ impl Metrics {
             source_fps: Family::default(),
             detection: Family::new_with_constructor(durations),
             faces: Family::default(),
+            bodies: Family::default(),
             tracks: Family::default(),
             open_tracks: Family::default(),
             bestshots: Family::default(),
@@ -215,6 +221,7 @@ impl Metrics {
             models: UsageMeter::default(),
             outbox: OutboxMetrics::default(),
             link: LinkMetrics::new(),
+            views: ViewMetrics::default(),
         };
         let mut registry = Registry::with_prefix("goshawk_agent");
         metrics.register_streams(&mut registry);
@@ -258,6 +265,7 @@ impl Metrics {
             "Faces found that passed the filters",
             self.faces.clone(),
         );
+        to.register("bodies", "Bodies found", self.bodies.clone());
         to.register("tracks", "Tracks begun", self.tracks.clone());
         to.register("tracks_open", "Tracks alive", self.open_tracks.clone());
         to.register(
@@ -289,6 +297,7 @@ impl Metrics {
         to.register_collector(Box::new(self.models.clone()));
         self.outbox.register(to);
         self.link.register(to);
+        self.views.register(to);
     }
 
     /// Counts a lost event.
@@ -322,6 +331,7 @@ impl Metrics {
             source_fps: self.source_fps.get_or_create_owned(&by),
             detection: self.detection.get_or_create_owned(&by),
             faces: self.faces.get_or_create_owned(&by),
+            bodies: self.bodies.get_or_create_owned(&by),
             tracks: self.tracks.get_or_create_owned(&by),
             open_tracks: self.open_tracks.get_or_create_owned(&by),
             bestshots: self.bestshots.get_or_create_owned(&by),
@@ -343,6 +353,7 @@ impl Metrics {
             &self.processed,
             &self.still,
             &self.faces,
+            &self.bodies,
             &self.tracks,
             &self.bestshots,
             &self.reconnects,

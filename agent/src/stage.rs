@@ -6,8 +6,6 @@
 
 mod look;
 mod send;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -35,6 +33,7 @@ use crate::{
     crop::{self, Crop, FrameHolder},
     infer::InferPool,
     metrics::{Metrics, StreamMetrics},
+    viewfinder::{Lens, Viewfinder},
 };
 
 /// Where finished events go.
@@ -87,6 +86,8 @@ pub struct StageTools {
     pub times: Arc<StageTimes>,
     /// Counters.
     pub metrics: Metrics,
+    /// For people who look through the camera.
+    pub viewfinder: Viewfinder,
 }
 
 /// What a stream asks for that the installed models cannot tell.
@@ -128,6 +129,7 @@ pub struct Stage {
     spec: Arc<StreamSpec>,
     tools: StageTools,
     metrics: StreamMetrics,
+    lens: Arc<Lens>,
     holder: FrameHolder,
     counters: StageCounters,
 }
@@ -143,8 +145,7 @@ struct Analysis {
 impl Analysis {
     fn new(spec: &StreamSpec, (place, analytics): (u16, &Analytics), full_frames: bool) -> Self {
         let settings = AnalysisSettings::default();
-        let machine =
-            StreamAnalysis::new(spec, (place, analytics), rand::random(), settings);
+        let machine = StreamAnalysis::new(spec, (place, analytics), rand::random(), settings);
         let frames = machine.rules().frames;
         Self {
             frames: if full_frames {
@@ -186,6 +187,7 @@ impl Stage {
         Ok(Self {
             analyses,
             lookout: Lookout::new(Arc::clone(&spec), tools.clone(), metrics.clone()),
+            lens: tools.viewfinder.lens(spec.stream_id),
             spec,
             tools,
             metrics,
@@ -211,6 +213,8 @@ impl Stage {
             source_time: None,
             size: frame.size(),
         };
+        let watched = self.lens.is_watched();
+        let mut visible = Vec::new();
         for index in 0..self.analyses.len() {
             let observations = FrameObservations {
                 frame: info,
@@ -218,7 +222,13 @@ impl Stage {
                 bodies: seen.bodies.clone(),
             };
             self.track(index, frame, observations);
+            if watched {
+                self.analyses[index].machine.visible(&mut visible);
+            }
             self.send_ready(index);
+        }
+        if watched {
+            self.lens.show(frame, visible);
         }
         self.metrics.processed.inc();
         let open = i64::try_from(self.open_tracks()).unwrap_or(i64::MAX);

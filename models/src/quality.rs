@@ -280,7 +280,13 @@ mod tests {
         let sharp = body_sharpness(&sample(|x, y| skin(x, y, 2.0, 25.0)));
         let blurred = body_sharpness(&sample(|x, y| skin(x, y, 12.0, 25.0)));
         assert!(sharp.get() > blurred.get() + 0.3, "{sharp:?} {blurred:?}");
-        let frame = |x: i32, y: i32| if x < 50 { skin(x, y, 2.0, 60.0) } else { [90.0; 3] };
+        let frame = |x: i32, y: i32| {
+            if x < 50 {
+                skin(x, y, 2.0, 60.0)
+            } else {
+                [90.0; 3]
+            }
+        };
         let behind = body_sharpness(&sample(frame));
         assert!(behind.get() < 0.1, "what is beside the body: {behind:?}");
     }

@@ -288,7 +288,10 @@ mod tests {
         assert_eq!(event.faces[0].source_time, source_time);
         let body = &event.bodies[0];
         assert_eq!(body.warp.as_ref().unwrap().bytes, [4]);
-        assert_eq!((body.rect.x, body.rect.width, body.rect.height), (0, 40, 75));
+        assert_eq!(
+            (body.rect.x, body.rect.width, body.rect.height),
+            (0, 40, 75)
+        );
         assert_eq!(body.reason, ShotReason::BetterQuality);
         assert_eq!((event.analysis, event.full_frame.is_some()), (2, false));
         assert_eq!(event.body_frame.as_ref().unwrap().bytes, [7]);

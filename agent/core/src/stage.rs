@@ -31,6 +31,7 @@ mod send;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod visible;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -47,6 +48,7 @@ pub use settings::{
     AnalysisCounters, AnalysisSettings, BodyObservation, FaceObservation, Fitness,
     FrameObservations, Output, Shot, ShotRequest, ShotTicket, StreamEnd, Subject, TrackReport,
 };
+pub use visible::{Visible, VisibleKind};
 
 use self::{
     people::{Part, People, PersonNumber},
@@ -248,12 +250,18 @@ impl<P: Clone> StreamAnalysis<P> {
 
     /// What happened to tracks of faces.
     pub fn track_counters(&self) -> TrackCounters {
-        self.faces.as_ref().map(Tracker::counters).unwrap_or_default()
+        self.faces
+            .as_ref()
+            .map(Tracker::counters)
+            .unwrap_or_default()
     }
 
     /// What happened to tracks of bodies.
     pub fn body_track_counters(&self) -> TrackCounters {
-        self.bodies.as_ref().map(Tracker::counters).unwrap_or_default()
+        self.bodies
+            .as_ref()
+            .map(Tracker::counters)
+            .unwrap_or_default()
     }
 
     fn tracker(&mut self, part: Part) -> Option<&mut Tracker> {

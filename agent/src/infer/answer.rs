@@ -93,10 +93,7 @@ impl Bench {
         describe: impl FnOnce(&[&Rgb]) -> Result<Vec<A>, InferError>,
     ) {
         let warps: Vec<&Rgb> = jobs.iter().flat_map(|job| &job.ask).collect();
-        let answer = self
-            .times
-            .describe
-            .measure(|| guarded(|| describe(&warps)));
+        let answer = self.times.describe.measure(|| guarded(|| describe(&warps)));
         match answer {
             Ok(told) => {
                 let mut told = told.into_iter();
@@ -130,7 +127,8 @@ impl Bench {
         let answer = guarded(|| self.models.mouths(&faces));
         let all = cpu::thread().saturating_sub(before);
         charge(&self.times.describe, &self.times, all, converted.total());
-        drop((faces, metered));
+        drop(faces);
+        drop(metered);
         match answer {
             Ok(mut told) => {
                 told.resize(jobs.len(), None);

@@ -205,7 +205,10 @@ impl Lookout {
     ) -> Vec<FaceObservation> {
         counters.faces += found.len() as u64;
         self.metrics.faces.inc_by(found.len() as u64);
-        found.into_iter().map(|face| observe(window, face)).collect()
+        found
+            .into_iter()
+            .map(|face| observe(window, face))
+            .collect()
     }
 
     /// What clothes look like is the tracker's cue; no network is needed for that.
@@ -221,9 +224,7 @@ impl Lookout {
         let metered = Metered::new(frame, &times.convert);
         let observation = |body: &BodyDetection| BodyObservation {
             detection: *body,
-            appearance: times
-                .describe
-                .measure(|| appearance(&metered, &body.bbox)),
+            appearance: times.describe.measure(|| appearance(&metered, &body.bbox)),
         };
         found.iter().map(observation).collect()
     }

@@ -156,5 +156,7 @@ fn held((frame, crop): (FrameInfo, &Crop)) -> Option<(FrameInfo, &HeldFrame)> {
 }
 
 fn none(count: usize) -> Vec<Traits> {
-    std::iter::repeat_with(Traits::default).take(count).collect()
+    std::iter::repeat_with(Traits::default)
+        .take(count)
+        .collect()
 }

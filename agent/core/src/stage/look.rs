@@ -129,8 +129,8 @@ impl<P: Clone> StreamAnalysis<P> {
             let of_body = faces[*index].body;
             let body = bodies.iter().find(|(at, _)| Some(*at) == of_body);
             let Some((_, body)) = body else { continue };
-            let sure = is_object(self.faces.as_ref(), *face)
-                && is_object(self.bodies.as_ref(), *body);
+            let sure =
+                is_object(self.faces.as_ref(), *face) && is_object(self.bodies.as_ref(), *body);
             match self.people.pair(*face, *body, enough, sure) {
                 Pairing::Joined => self.counters.joined += 1,
                 Pairing::Contradicted => doubtful.push(*body),

@@ -145,12 +145,7 @@ impl<P> Person<P> {
     }
 
     /// Takes a face in, if it is good enough.
-    pub fn offer_face(
-        &mut self,
-        pre: Score,
-        item: FaceItem<P>,
-        rules: &SendRules,
-    ) -> ShotDecision {
+    pub fn offer_face(&mut self, pre: Score, item: FaceItem<P>, rules: &SendRules) -> ShotDecision {
         if !self.cadence.is_searching() {
             return ShotDecision::Dropped(DropReason::NotWanted);
         }

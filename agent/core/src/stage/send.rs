@@ -27,8 +27,12 @@ impl<P: Clone> StreamAnalysis<P> {
         let mut due = Vec::new();
         for (number, person) in self.people.iter_mut() {
             let confirmed = person.confirmed
-                || person.face.is_some_and(|t| is_object(self.faces.as_ref(), t))
-                || person.body.is_some_and(|t| is_object(self.bodies.as_ref(), t));
+                || person
+                    .face
+                    .is_some_and(|t| is_object(self.faces.as_ref(), t))
+                || person
+                    .body
+                    .is_some_and(|t| is_object(self.bodies.as_ref(), t));
             let ready = person.ready(&self.rules);
             let near = person.near;
             if confirmed && person.cadence.is_due(&self.rules, mark, ready.any(), near) {
@@ -143,7 +147,8 @@ impl<P: Clone> StreamAnalysis<P> {
         self.outputs.push_back(Output::EventReady(Box::new(draft)));
     }
 
-    fn track_id(&self, number: PersonNumber) -> TrackId {
+    /// The name of a person in events.
+    pub(super) fn track_id(&self, number: PersonNumber) -> TrackId {
         TrackId::from_session(self.session, number.0)
     }
 }
