@@ -121,7 +121,7 @@ fn an_incomplete_set_of_bodies_is_held_back_and_the_face_is_not() {
             analytics.sending.body.send_only_full_set = full;
             analytics.sending.bestshot_settings.body_bestshots_to_send = 5;
         });
-        // Bodies in 8 frames within 0.9 seconds: no more than 5 stretches, the last of which ends.
+        // Half a second: of each 200 ms one body is kept.
         passage(&mut analysis, 0..15, |_| false);
         let sent = finish(&mut analysis, StreamEnd::SourceEnded);
         assert_eq!((sent.len(), sent[0].faces.len()), (1, 1));
