@@ -316,10 +316,7 @@ impl Stage {
     fn send_ready(&mut self, index: usize) {
         while let Some(output) = self.analyses[index].machine.poll_output() {
             match output {
-                Output::EventReady(draft) => {
-                    let frames = self.analyses[index].frames;
-                    self.send(*draft, frames);
-                }
+                Output::EventReady(draft) => self.send(index, *draft),
                 Output::TrackEnded(_) => {
                     self.counters.tracks += 1;
                     self.metrics.tracks.inc();

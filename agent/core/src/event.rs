@@ -14,6 +14,8 @@ use goshawk_proto::{
     time::Timestamp,
 };
 
+use crate::track::TrackNumber;
+
 /// What every event of a stream says about the stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamFacts {
@@ -107,6 +109,16 @@ pub struct EventFrames {
     pub body: Option<Jpeg>,
 }
 
+/// Whose a draft is, in the numbers of the analysis that made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub(crate) person: u64,
+    /// What earlier events called the person, if there were any.
+    pub(crate) name: Option<u64>,
+    /// The newest track of the person's face.
+    pub(crate) face: Option<TrackNumber>,
+}
+
 /// An event without its pictures.
 #[derive(Clone, Debug)]
 pub struct EventDraft<P> {
@@ -116,6 +128,8 @@ pub struct EventDraft<P> {
     pub analysis: u16,
     /// The track.
     pub track_id: TrackId,
+    /// Whose it is, for the analysis that made it.
+    pub origin: Origin,
     /// Capture time of the track's first detection.
     pub track_start: Timestamp,
     /// Capture time of the track's last detection so far.
@@ -254,6 +268,7 @@ mod tests {
             },
             analysis: 2,
             track_id: TrackId::from_session(1, 2),
+            origin: Origin::default(),
             track_start: captured_at,
             track_end: captured_at,
             reason: SendReason::TrackEnd,

@@ -84,6 +84,8 @@ pub struct StreamAnalysis<P> {
     /// Whether the frame's end has still to be worked through.
     frame_open: bool,
     outputs: VecDeque<Output<P>>,
+    /// Whose draft was handed over last.
+    told: Option<PersonNumber>,
     counters: AnalysisCounters,
 }
 
@@ -133,6 +135,7 @@ impl<P: Clone> StreamAnalysis<P> {
             next_ticket: 0,
             frame_open: false,
             outputs: VecDeque::new(),
+            told: None,
             counters: AnalysisCounters::default(),
         }
     }
@@ -205,7 +208,7 @@ impl<P: Clone> StreamAnalysis<P> {
     /// What the driver is to do next. The first call after a frame ends the frame.
     pub fn poll_output(&mut self) -> Option<Output<P>> {
         self.close_frame();
-        self.outputs.pop_front()
+        self.hand_over()
     }
 
     /// Lets media time pass without a frame: tracks unseen for too long end.
@@ -279,12 +282,18 @@ impl<P: Clone> StreamAnalysis<P> {
     }
 }
 
-/// The score from which a detection counts is also the one from which it may begin a track.
+/// The score from which a detection counts is also the one from which it may begin a track. Of
+/// unrelated pictures nothing is remembered.
 fn tracker_settings(settings: TrackerSettings, sure: f32, stills: bool) -> TrackerSettings {
     TrackerSettings {
         sure_score: sure,
         unsure_score: settings.unsure_score.min(sure),
         confirm_hits: if stills { 1 } else { settings.confirm_hits },
+        remember: if stills {
+            Duration::ZERO
+        } else {
+            settings.remember
+        },
         ..settings
     }
 }

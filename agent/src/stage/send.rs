@@ -29,8 +29,14 @@ struct Traits {
 }
 
 impl Stage {
-    pub(super) fn send(&mut self, draft: EventDraft<Crop>, frames: FrameRules) {
+    pub(super) fn send(&mut self, index: usize, mut draft: EventDraft<Crop>) {
         let traits = self.describe(&draft);
+        let analysis = &mut self.analyses[index];
+        let best = traits.first().filter(|_| !draft.faces.is_empty());
+        if let Some(look) = best.and_then(|best| best.descriptor.as_ref()) {
+            analysis.machine.handle_look(&mut draft, look);
+        }
+        let frames = analysis.frames;
         let times = Arc::clone(&self.tools.times);
         let event = times
             .encode

@@ -10,7 +10,8 @@
 //!
 //! A person is named by the track that began it, the face's or the body's, so the name does not
 //! change while any of the person's tracks is open. Where two people turn out to be one, the one
-//! that was there first goes on.
+//! that was there first goes on. To events a person is known by the identity of that track, so that
+//! somebody whom the tracker recognises after a gap has the old name.
 //!
 //! Memory is bounded by the trackers': one person a track at most, and counts of pairs of open
 //! tracks only.
@@ -40,8 +41,18 @@ pub(super) struct PersonNumber(pub u64);
 
 impl PersonNumber {
     /// The person that begins with a track.
-    fn of(part: Part, track: TrackNumber) -> Self {
+    pub fn of(part: Part, track: TrackNumber) -> Self {
         Self((track.0 << 1) | u64::from(part == Part::Body))
+    }
+
+    /// The track that the person began with.
+    pub fn founder(self) -> (Part, TrackNumber) {
+        let part = if self.0 & 1 == 1 {
+            Part::Body
+        } else {
+            Part::Face
+        };
+        (part, TrackNumber(self.0 >> 1))
     }
 }
 
@@ -103,7 +114,10 @@ impl<P> People<P> {
             .entry(number)
             .or_insert_with(|| Person::new(frame, mark, rules));
         match part {
-            Part::Face => person.face = Some(track),
+            Part::Face => {
+                person.face = Some(track);
+                person.last_face = Some(track);
+            }
             Part::Body => person.body = Some(track),
         }
         person
@@ -123,6 +137,10 @@ impl<P> People<P> {
             Part::Body => &self.by_body,
         };
         tracks.get(&track).copied()
+    }
+
+    pub fn get(&self, number: PersonNumber) -> Option<&Person<P>> {
+        self.persons.get(&number)
     }
 
     pub fn get_mut(&mut self, number: PersonNumber) -> Option<&mut Person<P>> {

@@ -10,7 +10,7 @@ use goshawk_proto::{
     time::Timestamp,
 };
 
-use super::FaceObservation;
+use super::{FaceObservation, people::PersonNumber};
 use crate::{
     bestshot::{
         Cadence, DropReason, Kept, Mark, SendRules, ShotDecision, Shots, body,
@@ -50,6 +50,9 @@ pub(super) struct BodyItem<P> {
 pub(super) struct Sending<P> {
     pub faces: Vec<PickedShot<P>>,
     pub bodies: Vec<PickedBody<P>>,
+    /// The newest track of the face.
+    pub face: Option<TrackNumber>,
+    pub name: Option<PersonNumber>,
     pub start: Timestamp,
     pub end: Timestamp,
     pub liveness: Liveness,
@@ -80,6 +83,10 @@ pub(super) struct Person<P> {
     pub face: Option<TrackNumber>,
     /// Likewise of the body.
     pub body: Option<TrackNumber>,
+    /// The newest track of the face, also after its end.
+    pub last_face: Option<TrackNumber>,
+    /// What events call the person, since the first one was sent.
+    pub name: Option<PersonNumber>,
     pub faces: Shots<FaceItem<P>>,
     pub bodies: Shots<BodyItem<P>>,
     /// Whether a body was kept since bodies were last sent.
@@ -109,6 +116,8 @@ impl<P> Person<P> {
         Self {
             face: None,
             body: None,
+            last_face: None,
+            name: None,
             faces: Shots::new(rules.faces),
             bodies: Shots::new(rules.bodies),
             new_bodies: false,
@@ -204,6 +213,8 @@ impl<P> Person<P> {
         self.cadence.join(&other.cadence, news);
         self.face = self.face.or(other.face);
         self.body = self.body.or(other.body);
+        self.last_face = other.last_face.or(self.last_face);
+        self.name = self.name.or(other.name);
         if other.evidence.offered() > self.evidence.offered() {
             self.evidence = other.evidence;
             self.yaws = other.yaws;
@@ -240,6 +251,8 @@ impl<P: Clone> Person<P> {
         Sending {
             faces: self.faces.take().into_iter().map(picked).collect(),
             bodies: bodies.into_iter().map(picked_body).collect(),
+            face: self.last_face,
+            name: self.name,
             start: self.start,
             end: self.end,
             liveness: self.evidence.vote(),

@@ -1,6 +1,6 @@
 //! From what is kept of people to events: when a frame is over, and when people go.
 
-use goshawk_proto::{detection::Liveness, event::SendReason, id::TrackId};
+use goshawk_proto::{descriptor::Descriptor, detection::Liveness, event::SendReason, id::TrackId};
 
 use super::{
     Output, StreamAnalysis, TrackReport,
@@ -9,7 +9,7 @@ use super::{
     person::{Person, Sending},
 };
 use crate::{
-    event::EventDraft,
+    event::{EventDraft, Origin},
     track::{EndCause, EndedTrack},
 };
 
@@ -86,7 +86,7 @@ impl<P: Clone> StreamAnalysis<P> {
             person.events += events_of(sending, self.rules.separate);
         }
         self.outputs.push_back(Output::TrackEnded(TrackReport {
-            track_id: self.track_id(number),
+            track_id: self.named(number, person.name),
             cause,
             confirmed: person.confirmed,
             start: person.start,
@@ -113,6 +113,8 @@ impl<P: Clone> StreamAnalysis<P> {
         let bodies = Sending {
             faces: Vec::new(),
             bodies: sending.bodies,
+            face: None,
+            name: sending.name,
             start: sending.start,
             end: sending.end,
             liveness: Liveness::default(),
@@ -135,7 +137,12 @@ impl<P: Clone> StreamAnalysis<P> {
         let draft = EventDraft {
             stream: self.facts.clone(),
             analysis: self.analysis,
-            track_id: self.track_id(number),
+            track_id: self.named(number, sending.name),
+            origin: Origin {
+                person: number.0,
+                name: sending.name.map(|name| name.0),
+                face: sending.face,
+            },
             track_start: sending.start,
             track_end: sending.end,
             reason,
@@ -147,9 +154,67 @@ impl<P: Clone> StreamAnalysis<P> {
         self.outputs.push_back(Output::EventReady(Box::new(draft)));
     }
 
-    /// The name of a person in events.
+    /// The name of a person who is there.
     pub(super) fn track_id(&self, number: PersonNumber) -> TrackId {
-        TrackId::from_session(self.session, number.0)
+        self.named(number, None)
+    }
+
+    /// The name of a person in events: that of the track that they began with, or of an earlier
+    /// one of the same object where the tracker recognised it. It stays once it was told.
+    fn named(&self, number: PersonNumber, told: Option<PersonNumber>) -> TrackId {
+        let told = told.or_else(|| self.people.get(number)?.name);
+        let name = told.unwrap_or_else(|| self.recognised(number));
+        TrackId::from_session(self.session, name.0)
+    }
+
+    fn rename(&self, draft: &mut EventDraft<P>) {
+        let Origin { person, name, .. } = draft.origin;
+        draft.track_id = self.named(PersonNumber(person), name.map(PersonNumber));
+    }
+
+    fn recognised(&self, number: PersonNumber) -> PersonNumber {
+        let (part, track) = number.founder();
+        let tracker = match part {
+            Part::Face => self.faces.as_ref(),
+            Part::Body => self.bodies.as_ref(),
+        };
+        let identity = tracker.and_then(|tracker| tracker.identity(track));
+        identity.map_or(number, |identity| PersonNumber::of(part, identity))
+    }
+
+    /// Takes in what a draft's best face looks like, which the driver learns by describing it, and
+    /// gives the draft the name of whoever is recognised by it. To be called before the next output
+    /// is taken: a name that was told stays.
+    pub fn handle_look(&mut self, draft: &mut EventDraft<P>, look: &Descriptor) {
+        if let (Some(track), Some(tracker)) = (draft.origin.face, self.faces.as_mut()) {
+            tracker.handle_appearance(track, look);
+        }
+        self.rename(draft);
+    }
+
+    /// The next draft, under the name that its person has by now.
+    pub(super) fn hand_over(&mut self) -> Option<Output<P>> {
+        if let Some(number) = self.told.take() {
+            self.settle(number);
+        }
+        let mut output = self.outputs.pop_front()?;
+        if let Output::EventReady(draft) = &mut output {
+            self.rename(draft);
+            self.told = Some(PersonNumber(draft.origin.person));
+        }
+        Some(output)
+    }
+
+    /// From now on nothing changes the name of a person.
+    fn settle(&mut self, number: PersonNumber) {
+        let name = self.recognised(number);
+        let (part, track) = number.founder();
+        if let Some(tracker) = self.tracker(part) {
+            tracker.settle(track);
+        }
+        if let Some(person) = self.people.get_mut(number) {
+            person.name.get_or_insert(name);
+        }
     }
 }
 

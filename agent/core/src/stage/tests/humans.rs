@@ -293,3 +293,48 @@ fn a_body_that_two_faces_claim_gives_no_shot() {
         .filter(|r| matches!(r.subject, Subject::Body(_)));
     assert_eq!(bodies.filter(|r| r.index == 1).count(), 0, "{before}");
 }
+
+#[test]
+fn who_comes_back_has_the_old_name_and_keeps_it() {
+    use goshawk_proto::descriptor::{Descriptor, DescriptorVersion};
+    let look = |x: f32| Descriptor::from_values(DescriptorVersion(1), &[x, 1.0 - x, 0.0]).unwrap();
+    let ids = |second: f32| -> Vec<TrackId> {
+        let mut analysis = with(|analytics| analytics.mode = AnalyticsMode::Faces);
+        let mut ids = Vec::new();
+        for n in 0..400 {
+            let there = n < 50 || (200..250).contains(&n);
+            let faces = if there {
+                vec![face(300.0, 80.0)]
+            } else {
+                Vec::new()
+            };
+            let requests = analysis.handle_frame(FrameObservations {
+                frame: frame(n),
+                faces: Some(faces),
+                bodies: None,
+            });
+            for request in requests {
+                let fitness = fitness(&request.subject, 0.5);
+                analysis.handle_shot(
+                    request.ticket,
+                    Shot {
+                        fitness,
+                        payload: n,
+                    },
+                );
+            }
+            while let Some(output) = analysis.poll_output() {
+                if let Output::EventReady(mut draft) = output {
+                    let seen = look(if n < 200 { 0.9 } else { second });
+                    analysis.handle_look(&mut draft, &seen);
+                    ids.push(draft.track_id);
+                }
+            }
+        }
+        ids
+    };
+    let same = ids(0.9);
+    assert_eq!((same.len(), same[0] == same[1]), (2, true));
+    let other = ids(0.0);
+    assert_eq!((other.len(), other[0] == other[1]), (2, false));
+}
