@@ -77,6 +77,10 @@ goshawk_proto::settings! {
         detect_min_mesh_score: f32 = "detect.min_mesh_score", "0.5";
         /// Least detector score of a body, 0 to 1; a stream's own min_score_body below it has no effect.
         detect_min_body_score: f32 = "detect.min_body_score", "0.3";
+        /// Cut small pieces round faces out of frames for the witnesses of liveness that look at
+        /// pixels: motion against the surroundings, rasters, pulse, gaze. Without it only blinks and
+        /// parallax are left, except where a stream asks for checks of its own.
+        liveness_looks: bool = "liveness.looks", "true";
         /// Extract descriptors here rather than at the coordinator.
         describe: bool = "detect.describe", "true";
         /// Send the whole frame of a best shot along where the stream asks for it.

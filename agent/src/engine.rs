@@ -77,6 +77,7 @@ pub fn stage_settings(config: &Config) -> StageSettings {
             ..DetectOptions::default()
         },
         min_body_score: config.detect_min_body_score,
+        looks: config.liveness_looks,
         describe: config.describe,
         full_frame_side: config.full_frame.then_some(config.full_frame_side),
         // Checked to be at most 100.

@@ -64,6 +64,26 @@ impl FrameDrop {
     }
 }
 
+/// Why liveness kept the face shots of a track back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withholding {
+    /// It speaks against a live person.
+    Spoof,
+    /// The track ended before there were enough checks.
+    Unchecked,
+}
+
+impl Withholding {
+    const ALL: [Self; 2] = [Self::Spoof, Self::Unchecked];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Spoof => "spoof",
+            Self::Unchecked => "unchecked",
+        }
+    }
+}
+
 /// Why an event left the outbox without an acknowledgement, or never reached it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventLoss {
@@ -149,6 +169,7 @@ pub struct Metrics {
     tracks: Family<ByStream, Counter>,
     open_tracks: Family<ByStream, Gauge>,
     bestshots: Family<ByStream, Counter>,
+    withheld: Family<ByStreamReason, Counter>,
     events: Family<ByStreamReason, Counter>,
     reconnects: Family<ByStream, Counter>,
     errors: Family<ByStreamReason, Counter>,
@@ -212,6 +233,7 @@ impl Metrics {
             tracks: Family::default(),
             open_tracks: Family::default(),
             bestshots: Family::default(),
+            withheld: Family::default(),
             events: Family::default(),
             reconnects: Family::default(),
             errors: Family::default(),
@@ -272,6 +294,11 @@ impl Metrics {
             "bestshots",
             "Shots that became the best of their track",
             self.bestshots.clone(),
+        );
+        to.register(
+            "liveness_withheld",
+            "Times that the face shots of a track were not sent for the sake of liveness, by reason",
+            self.withheld.clone(),
         );
         to.register("events", "Events made, by reason", self.events.clone());
         to.register(
@@ -371,6 +398,9 @@ impl Metrics {
         FrameDrop::ALL
             .iter()
             .for_each(|drop| _ = self.dropped.remove(&of(drop.label())));
+        Withholding::ALL
+            .iter()
+            .for_each(|reason| _ = self.withheld.remove(&of(reason.label())));
         SEND_REASONS
             .iter()
             .for_each(|reason| _ = self.events.remove(&of(send_reason(*reason))));
@@ -394,6 +424,14 @@ impl StreamMetrics {
             .dropped
             .get_or_create(&self.of(reason.label()))
             .inc_by(frames);
+    }
+
+    /// Counts face shots that liveness kept back.
+    pub fn count_withheld(&self, reason: Withholding, times: u64) {
+        if times > 0 {
+            let family = &self.all.withheld;
+            family.get_or_create(&self.of(reason.label())).inc_by(times);
+        }
     }
 
     /// Counts an event made.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use goshawk_agent_core::{
     bestshot::{FrameRules, ShotDecision},
     event::FrameInfo,
+    liveness::backdrop,
     motion::MotionSettings,
     stage::{
         AnalysisSettings, Fitness, FrameObservations, Output, Shot, ShotRequest, StreamAnalysis,
@@ -23,7 +24,7 @@ use goshawk_pipelines::Frame;
 use goshawk_proto::{
     detection::{BodyDetection, FaceDetection},
     event::Event,
-    picture::Rgb,
+    picture::{Pixels, Rgb},
     stream::{Analytics, AnalyticsMode, StreamSpec},
 };
 
@@ -32,7 +33,7 @@ use crate::{
     cpu::{Metered, StageTimes},
     crop::{self, Crop, FrameHolder},
     infer::InferPool,
-    metrics::{Metrics, StreamMetrics},
+    metrics::{Metrics, StreamMetrics, Withholding},
     viewfinder::{Lens, Viewfinder},
 };
 
@@ -65,6 +66,8 @@ pub struct StageSettings {
     pub detect: DetectOptions,
     /// Least score of a body, 0 to 1.
     pub min_body_score: f32,
+    /// Cut pieces of the picture out for liveness, also where no stream asks for them.
+    pub looks: bool,
     /// Extract descriptors here.
     pub describe: bool,
     /// Longest side of a whole frame sent along; `None`: none are sent.
@@ -140,6 +143,15 @@ struct Analysis {
     frames: FrameRules,
     /// Whether it asks how much of a mouth is covered.
     mouths: bool,
+    /// What liveness had withheld when it was last counted.
+    withheld: Withheld,
+}
+
+/// Tracks of which nothing was sent, by what liveness said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Withheld {
+    spoofs: u64,
+    unchecked: u64,
 }
 
 impl Analysis {
@@ -154,6 +166,7 @@ impl Analysis {
                 FrameRules::default()
             },
             mouths: asks_for_mouths(analytics),
+            withheld: Withheld::default(),
             machine,
         }
     }
@@ -184,9 +197,11 @@ impl Stage {
         if analyses.iter().any(|analysis| analysis.mouths) && !abilities.mouths {
             return Err(StageError::NoMouths);
         }
+        let asked = analyses.iter().any(|a| a.machine.wants_looks());
+        let looks = tools.settings.looks || asked;
         Ok(Self {
             analyses,
-            lookout: Lookout::new(Arc::clone(&spec), tools.clone(), metrics.clone()),
+            lookout: Lookout::new(Arc::clone(&spec), tools.clone(), metrics.clone(), looks),
             lens: tools.viewfinder.lens(spec.stream_id),
             spec,
             tools,
@@ -205,7 +220,11 @@ impl Stage {
     pub fn handle_frame(&mut self, frame: &Frame) {
         self.counters.frames += 1;
         let tracked = self.open_tracks() > 0;
-        let seen = self.lookout.look(frame, tracked, &mut self.counters);
+        let turn = self.lookout.turn(frame);
+        if turn.faces {
+            self.show_scene(frame);
+        }
+        let seen = self.lookout.look(frame, turn, tracked, &mut self.counters);
         let info = FrameInfo {
             number: frame.number(),
             media_time: frame.media_time(),
@@ -226,6 +245,7 @@ impl Stage {
                 self.analyses[index].machine.visible(&mut visible);
             }
             self.send_ready(index);
+            self.count_withheld(index);
         }
         if watched {
             self.lens.show(frame, visible);
@@ -233,6 +253,38 @@ impl Stage {
         self.metrics.processed.inc();
         let open = i64::try_from(self.open_tracks()).unwrap_or(i64::MAX);
         self.metrics.open_tracks.set(open);
+    }
+
+    /// Shows the whole picture, much reduced, to the analyses that remember backgrounds.
+    fn show_scene(&mut self, frame: &Frame) {
+        if !self.analyses.iter().any(|a| a.machine.wants_scenes()) {
+            return;
+        }
+        let size = frame.size();
+        let mut scene = Rgb::default();
+        let metered = Metered::new(frame, &self.tools.times.convert);
+        metered.region(size.into(), backdrop::grid(size), &mut scene);
+        for analysis in &mut self.analyses {
+            analysis.machine.handle_scene(&scene, size);
+        }
+    }
+
+    fn count_withheld(&mut self, index: usize) {
+        let analysis = &mut self.analyses[index];
+        let counters = analysis.machine.counters();
+        let now = Withheld {
+            spoofs: counters.withheld_spoofs,
+            unchecked: counters.withheld_unchecked,
+        };
+        let before = std::mem::replace(&mut analysis.withheld, now);
+        let more = |now: u64, before: u64| now.saturating_sub(before);
+        let [spoofs, unchecked] = [
+            more(now.spoofs, before.spoofs),
+            more(now.unchecked, before.unchecked),
+        ];
+        self.metrics.count_withheld(Withholding::Spoof, spoofs);
+        self.metrics
+            .count_withheld(Withholding::Unchecked, unchecked);
     }
 
     fn open_tracks(&self) -> usize {
@@ -245,6 +297,7 @@ impl Stage {
         for index in 0..self.analyses.len() {
             self.analyses[index].machine.handle_end(end);
             self.send_ready(index);
+            self.count_withheld(index);
         }
         self.metrics.open_tracks.set(0);
     }

@@ -161,6 +161,7 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
         motion,
         detect: DetectOptions::default(),
         min_body_score: 0.3,
+        looks: true,
         describe: false,
         full_frame_side: None,
         full_frame_quality: 80,

@@ -40,6 +40,8 @@ use std::{
 
 use goshawk_proto::{
     event::SendReason,
+    geometry::{BBox, Size},
+    picture::Rgb,
     score::Score,
     stream::{Analytics, AnalyticsMode, SourceKind, StreamSpec},
 };
@@ -58,6 +60,7 @@ use crate::{
     bestshot::{DropReason, Mark, SendRules, ShotDecision},
     event::{FrameInfo, StreamFacts},
     filter::{Filter, FilterCounters, Use},
+    liveness::{Backdrop, LivenessPolicy},
     track::{TrackCounters, Tracker, TrackerSettings},
 };
 
@@ -71,6 +74,8 @@ pub struct StreamAnalysis<P> {
     rules: SendRules,
     stills: bool,
     filter: Filter,
+    policy: Option<LivenessPolicy>,
+    backdrop: Option<Backdrop>,
     /// The tracker of faces, where they are looked for.
     faces: Option<Tracker>,
     /// The tracker of bodies; likewise.
@@ -111,6 +116,8 @@ impl<P: Clone> StreamAnalysis<P> {
         let stills = spec.data.kind == SourceKind::Images;
         let thresholds = analytics.filtering;
         let tracker = |settings, sure| Tracker::new(tracker_settings(settings, sure, stills));
+        let policy = LivenessPolicy::new(&analytics.liveness)
+            .filter(|_| analytics.mode != AnalyticsMode::Bodies);
         let looks_for = |mode| analytics.mode == AnalyticsMode::Humans || analytics.mode == mode;
         Self {
             facts: StreamFacts::from(spec),
@@ -124,6 +131,10 @@ impl<P: Clone> StreamAnalysis<P> {
                 spec.data.roi,
                 analytics.droi,
             ),
+            policy,
+            backdrop: policy
+                .and_then(|policy| policy.backgrounds())
+                .map(Backdrop::new),
             faces: looks_for(AnalyticsMode::Faces)
                 .then(|| tracker(settings.faces, thresholds.min_score_face)),
             bodies: looks_for(AnalyticsMode::Bodies)
@@ -143,6 +154,27 @@ impl<P: Clone> StreamAnalysis<P> {
     /// What it sends, and when.
     pub fn rules(&self) -> &SendRules {
         &self.rules
+    }
+
+    /// Whether the stream asks for checks of liveness that need each detected face's
+    /// [`crate::liveness::Look`].
+    pub fn wants_looks(&self) -> bool {
+        self.policy.is_some()
+    }
+
+    /// Whether [`Self::handle_scene`] is to be called for each frame that the detector of faces
+    /// sees.
+    pub fn wants_scenes(&self) -> bool {
+        self.backdrop.is_some()
+    }
+
+    /// Takes the [`crate::liveness::backdrop::grid`] of a picture of `size` in, before the faces
+    /// found in it.
+    pub fn handle_scene(&mut self, scene: &Rgb, size: Size) {
+        if let Some(backdrop) = &mut self.backdrop {
+            let people: Vec<BBox> = self.people.places().collect();
+            backdrop.handle_scene(scene, &people, size);
+        }
     }
 
     /// Takes one frame in and says what to cut out of it, the most promising first.

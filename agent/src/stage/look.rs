@@ -9,11 +9,16 @@
 use std::{sync::Arc, time::Instant};
 
 use goshawk_agent_core::{
+    liveness::Look,
     motion::{self, MotionGate},
     schedule::{Schedule, ScheduleSettings},
     stage::{BodyObservation, FaceObservation},
 };
-use goshawk_models::{DetectOptions, Face, body::appearance::appearance, pairing::pair};
+use goshawk_models::{
+    DetectOptions, Face,
+    body::appearance::appearance,
+    pairing::{is_part, pair},
+};
 use goshawk_pipelines::Frame;
 use goshawk_proto::{
     detection::BodyDetection,
@@ -29,6 +34,16 @@ use crate::{
     infer::AskError,
     metrics::{FrameDrop, StreamMetrics},
 };
+
+/// Most faces of a frame that are looked at for liveness, the largest first.
+const MAX_LOOKS: usize = 8;
+
+/// Whose turn a frame is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Turn {
+    pub faces: bool,
+    pub bodies: bool,
+}
 
 /// What was seen in a frame; `None` where a detector did not run.
 #[derive(Clone, Default)]
@@ -48,6 +63,8 @@ pub(super) struct Lookout {
     bodies: Option<Schedule>,
     motion: Option<Motion>,
     options: Option<(Size, DetectOptions)>,
+    /// Whether pieces of faces are cut out for liveness.
+    looks: bool,
 }
 
 /// Sparing the detectors where nothing moves.
@@ -74,7 +91,12 @@ impl Motion {
 }
 
 impl Lookout {
-    pub fn new(spec: Arc<StreamSpec>, tools: StageTools, metrics: StreamMetrics) -> Self {
+    pub fn new(
+        spec: Arc<StreamSpec>,
+        tools: StageTools,
+        metrics: StreamMetrics,
+        looks: bool,
+    ) -> Self {
         let settings = &tools.settings;
         let faces = wants(&spec, AnalyticsMode::Faces);
         let bodies = wants(&spec, AnalyticsMode::Bodies);
@@ -94,18 +116,31 @@ impl Lookout {
             tools,
             metrics,
             options: None,
+            looks,
+        }
+    }
+
+    /// Which detectors are to see a frame.
+    pub fn turn(&mut self, frame: &Frame) -> Turn {
+        let now = frame.media_time();
+        let faces = self.faces.as_mut().map(|s| s.handle_frame(now));
+        let paired = faces.unwrap_or(true);
+        Turn {
+            faces: faces.unwrap_or(false),
+            bodies: paired && self.bodies.as_mut().is_some_and(|s| s.handle_frame(now)),
         }
     }
 
     /// What the detectors whose turn it is see in a frame, unless they are spared. `tracked` says
     /// that somebody is being followed.
-    pub fn look(&mut self, frame: &Frame, tracked: bool, counters: &mut StageCounters) -> Seen {
-        let now = frame.media_time();
-        let faces = self.faces.as_mut().map(|s| s.handle_frame(now));
-        let paired = faces.unwrap_or(true);
-        let bodies = paired && self.bodies.as_mut().is_some_and(|s| s.handle_frame(now));
-        let faces = faces.unwrap_or(false);
-        if !faces && !bodies {
+    pub fn look(
+        &mut self,
+        frame: &Frame,
+        turn: Turn,
+        tracked: bool,
+        counters: &mut StageCounters,
+    ) -> Seen {
+        if !turn.faces && !turn.bodies {
             return Seen::default();
         }
         let window = self.window(frame);
@@ -113,12 +148,12 @@ impl Lookout {
             self.metrics.still.inc();
             return Seen::default();
         }
-        let seen = self.detect(frame, window, (faces, bodies), counters);
+        let seen = self.detect(frame, window, turn, counters);
         if let Some(motion) = &mut self.motion {
-            if faces {
+            if turn.faces {
                 motion.faces = seen.faces.as_ref().is_none_or(|found| !found.is_empty());
             }
-            if bodies {
+            if turn.bodies {
                 motion.bodies = seen.bodies.as_ref().is_none_or(|found| !found.is_empty());
             }
         }
@@ -151,15 +186,19 @@ impl Lookout {
         &mut self,
         frame: &Frame,
         window: Window,
-        (faces, bodies): (bool, bool),
+        turn: Turn,
         counters: &mut StageCounters,
     ) -> Seen {
         let options = self.options_for(&window);
         let started = Instant::now();
         let pool = self.tools.pool.clone();
         let least = self.tools.settings.min_body_score;
-        let faces = faces.then(|| pool.faces(Box::new(window.clone()), &options));
-        let bodies = bodies.then(|| pool.bodies(Box::new(frame.clone()), least));
+        let faces = turn
+            .faces
+            .then(|| pool.faces(Box::new(window.clone()), &options));
+        let bodies = turn
+            .bodies
+            .then(|| pool.bodies(Box::new(frame.clone()), least));
         let faces = faces.map(|asked| {
             let answer = asked.wait();
             if let Some(schedule) = &mut self.faces {
@@ -181,7 +220,7 @@ impl Lookout {
         let found_bodies = bodies.and_then(|answer| self.checked(frame, answer));
         counters.detected_frames += u64::from(found_faces.is_some() || found_bodies.is_some());
         let mut seen = Seen {
-            faces: found_faces.map(|found| self.observe_faces(&window, found, counters)),
+            faces: found_faces.map(|found| self.observe_faces(frame, &window, found, counters)),
             bodies: found_bodies.map(|found| self.observe_bodies(frame, &found, counters)),
         };
         seen.pair();
@@ -199,16 +238,34 @@ impl Lookout {
 
     fn observe_faces(
         &self,
+        frame: &Frame,
         window: &Window,
         found: Vec<Face>,
         counters: &mut StageCounters,
     ) -> Vec<FaceObservation> {
         counters.faces += found.len() as u64;
         self.metrics.faces.inc_by(found.len() as u64);
-        found
-            .into_iter()
-            .map(|face| observe(window, face))
-            .collect()
+        let found = found.into_iter();
+        let mut seen: Vec<FaceObservation> = found.map(|face| observe(window, face)).collect();
+        self.look_closely(frame, &mut seen);
+        seen
+    }
+
+    /// Cuts out what the witnesses of liveness want of the largest faces.
+    fn look_closely(&self, frame: &Frame, faces: &mut [FaceObservation]) {
+        if !self.looks {
+            return;
+        }
+        let metered = Metered::new(frame, &self.tools.times.convert);
+        let mut largest: Vec<&mut FaceObservation> = faces.iter_mut().collect();
+        largest.sort_by(|a, b| {
+            let height = |face: &FaceObservation| face.detection.bbox.height;
+            height(b).total_cmp(&height(a))
+        });
+        for face in largest.into_iter().take(MAX_LOOKS) {
+            let look = Look::cut(&metered, &face.detection.bbox, face.mesh.as_deref());
+            face.look = look.map(Arc::new);
+        }
     }
 
     /// What clothes look like is the tracker's cue; no network is needed for that.
@@ -244,11 +301,16 @@ impl Lookout {
 }
 
 impl Seen {
-    /// Tells each face its body, where both were looked for.
+    /// Tells each face its body, where both were looked for. Of a box that is only a part of the
+    /// person under a face, such as a tie, no sample of a body could be made: it is left out.
     fn pair(&mut self) {
-        let (Some(faces), Some(bodies)) = (&mut self.faces, &self.bodies) else {
+        let (Some(faces), Some(bodies)) = (&mut self.faces, &mut self.bodies) else {
             return;
         };
+        bodies.retain(|body| {
+            let mut faces = faces.iter();
+            !faces.any(|face| is_part(&face.detection.bbox, &body.detection.bbox))
+        });
         let bodies: Vec<BBox> = bodies.iter().map(|body| body.detection.bbox).collect();
         let boxes: Vec<BBox> = faces.iter().map(|face| face.detection.bbox).collect();
         for (face, body) in faces.iter_mut().zip(pair(&boxes, &bodies)) {

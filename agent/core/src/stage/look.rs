@@ -5,7 +5,7 @@ use goshawk_proto::event::SendReason;
 use super::{
     BodyObservation, Candidate, FaceObservation, FrameObservations, ShotRequest, ShotTicket,
     StreamAnalysis, Subject,
-    people::{ENOUGH, Pairing, Part, PersonNumber},
+    people::{Arrival, ENOUGH, Pairing, Part, PersonNumber},
     person,
 };
 use crate::{
@@ -104,13 +104,22 @@ impl<P: Clone> StreamAnalysis<P> {
         (faces, owned): (&[FaceObservation], &[Owned]),
         bodies: &[Owned],
     ) {
-        let when = (frame, self.mark(frame));
+        let arrival = Arrival {
+            frame,
+            mark: self.mark(frame),
+            rules: &self.rules,
+            policy: self.policy,
+        };
         for (index, track) in owned {
-            let person = self.people.meet(Part::Face, *track, when, &self.rules);
-            person.see_face(frame, &faces[*index], person::is_alone(faces, *index));
+            let person = self.people.meet(Part::Face, *track, arrival);
+            let face = &faces[*index];
+            person.see_face(frame, face, person::is_alone(faces, *index));
+            if self.policy.is_some() {
+                person.check(frame, face, self.backdrop.as_ref());
+            }
         }
         for (_, track) in bodies {
-            let person = self.people.meet(Part::Body, *track, when, &self.rules);
+            let person = self.people.meet(Part::Body, *track, arrival);
             person.see_body(frame);
         }
     }
@@ -185,7 +194,8 @@ impl<P: Clone> StreamAnalysis<P> {
         };
         let usable = self.filter.judge_face(&facts, frame.size, &mut person.yaws) == Use::Shot;
         person.cadence.handle_time(&self.rules, mark);
-        if !usable || !wanted || self.rules.faces == 0 || !person.cadence.is_searching() {
+        let hopeless = self.rules.faces == 0 || person.gate.is_final();
+        if !usable || !wanted || hopeless || !person.cadence.is_searching() {
             return None;
         }
         let pre = score::pre_score(&face.detection.bbox, face.detection.score, face.head_pose);

@@ -18,10 +18,13 @@
 
 use std::collections::BTreeMap;
 
+use goshawk_proto::geometry::BBox;
+
 use super::person::Person;
 use crate::{
     bestshot::{Mark, SendRules},
     event::FrameInfo,
+    liveness::LivenessPolicy,
     track::TrackNumber,
 };
 
@@ -54,6 +57,16 @@ impl PersonNumber {
         };
         (part, TrackNumber(self.0 >> 1))
     }
+}
+
+/// Somebody who is seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival<'a> {
+    pub frame: FrameInfo,
+    pub mark: Mark,
+    pub rules: &'a SendRules,
+    /// What the stream asks of a face's liveness.
+    pub policy: Option<LivenessPolicy>,
 }
 
 /// What became of a pair that was seen.
@@ -98,13 +111,7 @@ impl<P> People<P> {
     }
 
     /// The person of a track that was seen, who is there from now on.
-    pub fn meet(
-        &mut self,
-        part: Part,
-        track: TrackNumber,
-        (frame, mark): (FrameInfo, Mark),
-        rules: &SendRules,
-    ) -> &mut Person<P> {
+    pub fn meet(&mut self, part: Part, track: TrackNumber, arrival: Arrival<'_>) -> &mut Person<P> {
         let number = *self
             .tracks(part)
             .entry(track)
@@ -112,7 +119,7 @@ impl<P> People<P> {
         let person = self
             .persons
             .entry(number)
-            .or_insert_with(|| Person::new(frame, mark, rules));
+            .or_insert_with(|| Person::new(arrival));
         match part {
             Part::Face => {
                 person.face = Some(track);
@@ -145,6 +152,12 @@ impl<P> People<P> {
 
     pub fn get_mut(&mut self, number: PersonNumber) -> Option<&mut Person<P>> {
         self.persons.get_mut(&number)
+    }
+
+    /// Where the faces are that are followed.
+    pub fn places(&self) -> impl Iterator<Item = BBox> {
+        let faces = self.persons.values().filter(|person| person.face.is_some());
+        faces.map(|person| person.place)
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (PersonNumber, &mut Person<P>)> {
@@ -270,7 +283,14 @@ mod tests {
 
     fn meet(people: &mut People<()>, part: Part, track: u64, now: u64) -> PersonNumber {
         let track = TrackNumber(track);
-        people.meet(part, track, at(now), &rules());
+        let (frame, mark) = at(now);
+        let arrival = Arrival {
+            frame,
+            mark,
+            rules: &rules(),
+            policy: None,
+        };
+        people.meet(part, track, arrival);
         people.of(part, track).unwrap()
     }
 

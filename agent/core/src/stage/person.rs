@@ -5,20 +5,23 @@ use std::time::Duration;
 
 use goshawk_proto::{
     detection::{BodyDetection, FaceDetection, FaceQuality, HeadPose, Liveness},
-    geometry::Point,
+    geometry::{BBox, Point},
     score::Score,
     time::Timestamp,
 };
 
-use super::{FaceObservation, people::PersonNumber};
+use super::{
+    FaceObservation,
+    people::{Arrival, PersonNumber},
+};
 use crate::{
     bestshot::{
-        Cadence, DropReason, Kept, Mark, SendRules, ShotDecision, Shots, body,
+        Cadence, DropReason, Kept, SendRules, ShotDecision, Shots, body,
         score::{quality_score, shot_score},
     },
     event::{FrameInfo, PickedBody, PickedShot},
     filter::YawWindow,
-    liveness::Evidence,
+    liveness::{Backdrop, Checks, Evidence, LivenessFilter, Standing},
     track::TrackNumber,
 };
 
@@ -96,6 +99,10 @@ pub(super) struct Person<P> {
     pub cadence: Cadence,
     pub yaws: YawWindow,
     pub evidence: Evidence,
+    /// The contract's liveness policy on this person's face.
+    pub gate: LivenessFilter,
+    /// Where the face was last.
+    pub place: BBox,
     /// Media time of the first detection.
     pub born: Duration,
     /// Capture time of the first and of the last detection.
@@ -112,7 +119,13 @@ pub(super) struct Person<P> {
 }
 
 impl<P> Person<P> {
-    pub fn new(frame: FrameInfo, mark: Mark, rules: &SendRules) -> Self {
+    pub fn new(arrival: Arrival<'_>) -> Self {
+        let Arrival {
+            frame,
+            mark,
+            rules,
+            policy,
+        } = arrival;
         Self {
             face: None,
             body: None,
@@ -125,6 +138,8 @@ impl<P> Person<P> {
             cadence: Cadence::new(mark),
             yaws: YawWindow::default(),
             evidence: Evidence::default(),
+            gate: LivenessFilter::new(policy),
+            place: BBox::default(),
             born: frame.media_time,
             start: frame.captured_at,
             end: frame.captured_at,
@@ -138,14 +153,39 @@ impl<P> Person<P> {
     /// Takes one detection of the face in.
     pub fn see_face(&mut self, frame: FrameInfo, face: &FaceObservation, alone: bool) {
         self.end = frame.captured_at;
-        if let Some(mesh) = face
+        self.place = face.detection.bbox;
+        let Some(mesh) = face
             .mesh
             .as_ref()
             .filter(|mesh| alone && is_clear(frame, face, mesh))
-        {
+        else {
+            return;
+        };
+        self.evidence
+            .observe(frame.media_time, mesh, face.head_pose);
+        if let Some(look) = &face.look {
             self.evidence
-                .observe(frame.media_time, mesh, face.head_pose);
+                .observe_look(frame.media_time, look, face.head_pose);
         }
+    }
+
+    /// Checks one detection of the face under the stream's liveness policy.
+    pub fn check(&mut self, frame: FrameInfo, face: &FaceObservation, backdrop: Option<&Backdrop>) {
+        let bbox = &face.detection.bbox;
+        let mask = backdrop.and_then(|backdrop| backdrop.score(bbox, frame.size));
+        if let Some(score) = mask {
+            self.evidence.observe_backdrop(score);
+        }
+        let look = face.look.as_ref();
+        self.gate.check(Checks {
+            mask,
+            flying_faces: look.and_then(|look| look.surroundings.score()),
+        });
+    }
+
+    /// What may happen with the face shots.
+    pub fn standing(&self) -> Standing {
+        self.gate.standing(self.evidence.vote().verdict)
     }
 
     /// Takes one detection of the body in.
@@ -215,9 +255,14 @@ impl<P> Person<P> {
         self.body = self.body.or(other.body);
         self.last_face = other.last_face.or(self.last_face);
         self.name = self.name.or(other.name);
-        if other.evidence.offered() > self.evidence.offered() {
+        // Liveness is decided by the track of the face with more to go by, and a final word stays.
+        if !self.gate.is_final() && other.evidence.offered() >= self.evidence.offered() {
             self.evidence = other.evidence;
+            self.gate = other.gate;
+        }
+        if other.face.is_some() {
             self.yaws = other.yaws;
+            self.place = other.place;
         }
         // What was collected while this one was to be silent was collected in vain.
         if self.cadence.is_searching() {
@@ -238,7 +283,7 @@ impl<P> Person<P> {
 impl<P: Clone> Person<P> {
     /// Hands over what is ready, for an event or two.
     pub fn take(&mut self, ready: Ready, rules: &SendRules) -> Sending<P> {
-        self.near = false;
+        self.near &= !ready.faces;
         self.sent = (self.sent.0 || ready.faces, self.sent.1 || ready.bodies);
         let bodies = match (ready.bodies, rules.keep_bodies) {
             (false, _) => Vec::new(),
@@ -248,8 +293,13 @@ impl<P: Clone> Person<P> {
         if ready.bodies {
             self.new_bodies = false;
         }
+        let faces = if ready.faces {
+            self.faces.take()
+        } else {
+            Vec::new()
+        };
         Sending {
-            faces: self.faces.take().into_iter().map(picked).collect(),
+            faces: faces.into_iter().map(picked).collect(),
             bodies: bodies.into_iter().map(picked_body).collect(),
             face: self.last_face,
             name: self.name,

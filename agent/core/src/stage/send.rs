@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     event::{EventDraft, Origin},
+    liveness::Standing,
     track::{EndCause, EndedTrack},
 };
 
@@ -33,9 +34,27 @@ impl<P: Clone> StreamAnalysis<P> {
                 || person
                     .body
                     .is_some_and(|t| is_object(self.bodies.as_ref(), t));
-            let ready = person.ready(&self.rules);
-            let near = person.near;
-            if confirmed && person.cadence.is_due(&self.rules, mark, ready.any(), near) {
+            if !confirmed {
+                continue;
+            }
+            let mut ready = person.ready(&self.rules);
+            if ready.faces {
+                ready.faces = match person.standing() {
+                    Standing::Open => true,
+                    Standing::Waiting => false,
+                    Standing::Closed => {
+                        person.faces.take();
+                        self.counters.withheld_spoofs += 1;
+                        false
+                    }
+                };
+                // The search goes on where nothing but a waiting face could be sent.
+                if !ready.any() && !person.faces.is_empty() {
+                    continue;
+                }
+            }
+            let near = person.near && ready.faces;
+            if person.cadence.is_due(&self.rules, mark, ready.any(), near) {
                 let sending = person.take(ready, &self.rules);
                 person.events += events_of(&sending, self.rules.separate);
                 due.push((number, sending));
@@ -78,6 +97,9 @@ impl<P: Clone> StreamAnalysis<P> {
         mut person: Person<P>,
         (cause, reason): (EndCause, SendReason),
     ) {
+        if person.confirmed {
+            self.withhold(&mut person);
+        }
         let kept = person.faces.kept().len() + person.bodies.kept().len();
         let ready = person.ready(&self.rules);
         let incomplete = person.incomplete(&self.rules) as u64;
@@ -102,6 +124,20 @@ impl<P: Clone> StreamAnalysis<P> {
         if let Some(sending) = sending {
             self.send(number, sending, reason);
         }
+    }
+
+    /// Throws the face shots of somebody who is gone away where liveness is against them or was not
+    /// checked enough. Bodies are not concerned.
+    fn withhold(&mut self, person: &mut Person<P>) {
+        if person.faces.is_empty() {
+            return;
+        }
+        match person.standing() {
+            Standing::Open => return,
+            Standing::Waiting => self.counters.withheld_unchecked += 1,
+            Standing::Closed => self.counters.withheld_spoofs += 1,
+        }
+        person.faces.take();
     }
 
     /// Makes one event, or one of the faces and one of the bodies.

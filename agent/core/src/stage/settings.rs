@@ -1,5 +1,7 @@
 //! What goes into an analysis and what comes out of it.
 
+use std::sync::Arc;
+
 use goshawk_proto::{
     descriptor::Descriptor,
     detection::{BodyDetection, FaceDetection, FaceQuality, HeadPose},
@@ -11,6 +13,7 @@ use goshawk_proto::{
 
 use crate::{
     event::{EventDraft, FrameInfo},
+    liveness::Look,
     track::{EndCause, Observation, TrackerSettings},
 };
 
@@ -52,6 +55,8 @@ pub struct FaceObservation {
     pub head_pose: Option<HeadPose>,
     /// The 468 points of the face mesh in source pixels, where a mesh was made.
     pub mesh: Option<Vec<Point>>,
+    /// What the witnesses of liveness want of its pixels, where that was cut out.
+    pub look: Option<Arc<Look>>,
     /// Its descriptor as a cue for the tracker, where one was made anyway.
     pub appearance: Option<Descriptor>,
     /// Position of the body that it belongs to among the frame's bodies, where these were looked
@@ -66,6 +71,7 @@ impl FaceObservation {
             detection,
             head_pose: None,
             mesh: None,
+            look: None,
             appearance: None,
             body: None,
         }
@@ -227,6 +233,11 @@ pub struct AnalysisCounters {
     pub shots_incomplete: u64,
     /// Kept shots thrown away because their track was never confirmed.
     pub shots_of_noise: u64,
+    /// Times that kept face shots were thrown away because liveness spoke against their track.
+    pub withheld_spoofs: u64,
+    /// Tracks that ended before the stream's liveness policy had enough checks; their face shots
+    /// are not sent.
+    pub withheld_unchecked: u64,
     /// Events made.
     pub events: u64,
 }

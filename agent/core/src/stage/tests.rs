@@ -1,6 +1,7 @@
 //! Whole passages of people before a camera.
 
 mod humans;
+mod live;
 mod promises;
 
 use goshawk_proto::{
@@ -12,6 +13,7 @@ use goshawk_proto::{
 };
 
 use super::{
+    people::Arrival,
     person::{Person, is_alone},
     *,
 };
@@ -359,7 +361,12 @@ fn only_clear_faces_are_evidence_of_liveness() {
     };
     let usable = |faces: Vec<FaceObservation>| {
         let rules = *analysis(&spec(|_| ())).rules();
-        let mut person: Person<u64> = Person::new(frame(0), Mark::default(), &rules);
+        let mut person: Person<u64> = Person::new(Arrival {
+            frame: frame(0),
+            mark: Mark::default(),
+            rules: &rules,
+            policy: None,
+        });
         person.see_face(frame(0), &faces[0], is_alone(&faces, 0));
         person.evidence.offered()
     };
