@@ -165,6 +165,7 @@ pub struct Metrics {
     source_fps: Family<ByStream, Level>,
     detection: Family<ByStream, Histogram, fn() -> Histogram>,
     faces: Family<ByStream, Counter>,
+    bodies: Family<ByStream, Counter>,
     tracks: Family<ByStream, Counter>,
     open_tracks: Family<ByStream, Gauge>,
     bestshots: Family<ByStream, Counter>,
@@ -203,6 +204,8 @@ pub struct StreamMetrics {
     pub detection: Histogram,
     /// Faces found that passed the filters.
     pub faces: Counter,
+    /// Bodies found.
+    pub bodies: Counter,
     /// Tracks begun.
     pub tracks: Counter,
     /// Tracks alive.
@@ -226,6 +229,7 @@ impl Metrics {
             source_fps: Family::default(),
             detection: Family::new_with_constructor(durations),
             faces: Family::default(),
+            bodies: Family::default(),
             tracks: Family::default(),
             open_tracks: Family::default(),
             bestshots: Family::default(),
@@ -283,6 +287,7 @@ impl Metrics {
             "Faces found that passed the filters",
             self.faces.clone(),
         );
+        to.register("bodies", "Bodies found", self.bodies.clone());
         to.register("tracks", "Tracks begun", self.tracks.clone());
         to.register("tracks_open", "Tracks alive", self.open_tracks.clone());
         to.register(
@@ -353,6 +358,7 @@ impl Metrics {
             source_fps: self.source_fps.get_or_create_owned(&by),
             detection: self.detection.get_or_create_owned(&by),
             faces: self.faces.get_or_create_owned(&by),
+            bodies: self.bodies.get_or_create_owned(&by),
             tracks: self.tracks.get_or_create_owned(&by),
             open_tracks: self.open_tracks.get_or_create_owned(&by),
             bestshots: self.bestshots.get_or_create_owned(&by),
@@ -374,6 +380,7 @@ impl Metrics {
             &self.processed,
             &self.still,
             &self.faces,
+            &self.bodies,
             &self.tracks,
             &self.bestshots,
             &self.reconnects,

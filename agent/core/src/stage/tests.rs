@@ -1,20 +1,23 @@
 //! Whole passages of people before a camera.
 
-use std::sync::Arc;
+mod humans;
+mod live;
+mod promises;
 
 use goshawk_proto::{
-    detection::{FaceDetection, FaceQuality, HeadPose},
+    detection::{BodyDetection, FaceDetection, FaceQuality, HeadPose},
     geometry::{BBox, Size},
+    id::TrackId,
     score::Score,
-    stream::{LivenessSettings, SearchPeriod},
     time::Timestamp,
 };
 
-use super::*;
-use crate::{
-    bestshot::ShotDecision,
-    liveness::{Look, look::Patch, surroundings::Surroundings},
+use super::{
+    people::Arrival,
+    person::{Person, is_alone},
+    *,
 };
+use crate::{bestshot::ShotDecision, event::EventDraft};
 
 const SIZE: Size = Size::new(1280, 720);
 
@@ -30,12 +33,8 @@ fn spec(change: impl FnOnce(&mut StreamSpec)) -> StreamSpec {
 }
 
 fn analysis(spec: &StreamSpec) -> StreamAnalysis<u64> {
-    StreamAnalysis::new(
-        spec,
-        &spec.data.analytics[0],
-        99,
-        AnalysisSettings::default(),
-    )
+    let settings = AnalysisSettings::default();
+    StreamAnalysis::new(spec, (0, &spec.data.analytics[0]), 99, settings)
 }
 
 fn frame(number: u64) -> FrameInfo {
@@ -45,6 +44,7 @@ fn frame(number: u64) -> FrameInfo {
         number,
         media_time,
         captured_at,
+        source_time: None,
         size: SIZE,
     }
 }
@@ -73,6 +73,28 @@ fn quality(sharpness: f32) -> FaceQuality {
     }
 }
 
+fn body(x: f32, height: f32) -> BodyObservation {
+    BodyObservation {
+        detection: BodyDetection {
+            bbox: BBox::new(x, 180.0, height * 0.4, height),
+            score: Score::saturating(0.9),
+        },
+        appearance: None,
+    }
+}
+
+fn fitness(subject: &Subject, sharpness: f32) -> Fitness {
+    match subject {
+        Subject::Face(_) => Fitness::Face {
+            quality: quality(sharpness),
+            mouth_covered: None,
+        },
+        Subject::Body(_) => Fitness::Body {
+            sharpness: Score::saturating(sharpness),
+        },
+    }
+}
+
 /// Plays one frame; the payload of a shot is its frame's number.
 fn play(
     analysis: &mut StreamAnalysis<u64>,
@@ -80,18 +102,35 @@ fn play(
     faces: Option<Vec<FaceObservation>>,
     sharpness: f32,
 ) -> Vec<Output<u64>> {
+    play_all(analysis, number, (faces, None), sharpness)
+}
+
+type Seen = (Option<Vec<FaceObservation>>, Option<Vec<BodyObservation>>);
+
+fn play_all(
+    analysis: &mut StreamAnalysis<u64>,
+    number: u64,
+    (faces, bodies): Seen,
+    sharpness: f32,
+) -> Vec<Output<u64>> {
     let requests = analysis.handle_frame(FrameObservations {
         frame: frame(number),
         faces,
+        bodies,
     });
     for request in requests {
         let shot = Shot {
-            quality: quality(sharpness),
+            fitness: fitness(&request.subject, sharpness),
             payload: number,
         };
         analysis.handle_shot(request.ticket, shot);
     }
     std::iter::from_fn(|| analysis.poll_output()).collect()
+}
+
+fn finish(analysis: &mut StreamAnalysis<u64>, end: StreamEnd) -> Vec<EventDraft<u64>> {
+    analysis.handle_end(end);
+    events(std::iter::from_fn(|| analysis.poll_output()).collect())
 }
 
 fn events(outputs: Vec<Output<u64>>) -> Vec<EventDraft<u64>> {
@@ -122,9 +161,9 @@ fn a_passage_makes_one_event_with_its_best_shot() {
         panic!("{} events", sent.len())
     };
     assert_eq!(event.reason, SendReason::TrackEnd);
-    assert_eq!(event.shots.len(), 1);
+    assert_eq!(event.faces.len(), 1);
     assert_eq!(
-        (event.shots[0].payload, event.shots[0].frame.number),
+        (event.faces[0].payload, event.faces[0].frame.number),
         (30, 30)
     );
     assert_eq!(event.track_start, frame(0).captured_at);
@@ -180,13 +219,13 @@ fn periods_send_while_the_track_goes_on() {
     assert_eq!(sent.len(), 3);
     assert!(
         sent.iter()
-            .all(|e| e.reason == SendReason::Period && e.shots.len() == 3)
+            .all(|e| e.reason == SendReason::Period && e.faces.len() == 3)
     );
     analysis.handle_end(StreamEnd::SourceEnded);
     let last = events(std::iter::from_fn(|| analysis.poll_output()).collect());
     assert_eq!(last[0].reason, SendReason::TrackEnd);
     assert!(
-        last[0].shots.iter().all(|shot| shot.payload > 75),
+        last[0].faces.iter().all(|shot| shot.payload > 75),
         "earlier shots were sent"
     );
 }
@@ -208,11 +247,12 @@ fn a_face_turned_away_keeps_its_track_but_gives_no_shot() {
         let requests = analysis.handle_frame(FrameObservations {
             frame: frame(n),
             faces,
+            bodies: None,
         });
         assert!(requests.is_empty() || n < 10);
         for request in requests {
             let shot = Shot {
-                quality: quality(0.5),
+                fitness: fitness(&request.subject, 0.5),
                 payload: n,
             };
             let decision = analysis.handle_shot(request.ticket, shot);
@@ -241,11 +281,11 @@ fn access_control_sends_the_nearest_face_once_near_enough() {
     }
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].reason, SendReason::Period);
-    assert!(sent[0].shots[0].detection.bbox.height >= 140.0);
+    assert!(sent[0].faces[0].detection.bbox.height >= 140.0);
     analysis.handle_end(StreamEnd::SourceEnded);
     let rest = events(std::iter::from_fn(|| analysis.poll_output()).collect());
     assert!(
-        rest.iter().all(|e| e.shots[0].detection.bbox.x == 700.0),
+        rest.iter().all(|e| e.faces[0].detection.bbox.x == 700.0),
         "sent once only"
     );
 }
@@ -257,11 +297,12 @@ fn unanswered_requests_are_given_up() {
     let requests = analysis.handle_frame(FrameObservations {
         frame: frame(0),
         faces,
+        bodies: None,
     });
     assert_eq!(requests.len(), 1);
     assert!(analysis.poll_output().is_none());
     let late = Shot {
-        quality: quality(0.5),
+        fitness: fitness(&requests[0].subject, 0.5),
         payload: 0,
     };
     let decision = analysis.handle_shot(requests[0].ticket, late);
@@ -319,10 +360,15 @@ fn only_clear_faces_are_evidence_of_liveness() {
         face
     };
     let usable = |faces: Vec<FaceObservation>| {
-        let mut tracked: Tracked<u64> =
-            Tracked::new(frame(0).captured_at, Mark::default(), 1, None);
-        tracked.see(frame(0), &faces[0], tracked::is_alone(&faces, 0));
-        tracked.evidence.offered()
+        let rules = *analysis(&spec(|_| ())).rules();
+        let mut person: Person<u64> = Person::new(Arrival {
+            frame: frame(0),
+            mark: Mark::default(),
+            rules: &rules,
+            policy: None,
+        });
+        person.see_face(frame(0), &faces[0], is_alone(&faces, 0));
+        person.evidence.offered()
     };
     assert_eq!(usable(vec![with_mesh(300.0, 0.9)]), 1);
     assert_eq!(
@@ -340,94 +386,4 @@ fn only_clear_faces_are_evidence_of_liveness() {
         0,
         "near another"
     );
-}
-
-/// What was cut out of a face with such a share of a person round it.
-fn look(body: f32) -> Arc<Look> {
-    let box_of = |side: f32| BBox::new(0.0, 0.0, side, side);
-    let side = crate::liveness::look::SIDE;
-    let patch = Patch::new(
-        vec![90; side * side],
-        box_of(32.0),
-        box_of(side as f32),
-        Default::default(),
-        1.0,
-    );
-    Arc::new(Look {
-        patch: patch.unwrap(),
-        skin: None,
-        peak: None,
-        iris: None,
-        surroundings: Surroundings {
-            body: Some(body),
-            framed: 0.0,
-        },
-    })
-}
-
-/// A passage of so many frames under the contract's liveness policy; `body` by frame.
-fn passage(mode: u8, frames: u64, body: impl Fn(u64) -> f32) -> (Vec<u64>, AnalysisCounters) {
-    let spec = spec(|spec| {
-        let analytics = &mut spec.data.analytics[0];
-        analytics.liveness = LivenessSettings {
-            use_flying_faces_liveness_filtration: true,
-            liveness_mode: mode,
-            number_of_liveness_checks: 5,
-            liveness_threshold: 0.6,
-            ..LivenessSettings::default()
-        };
-        analytics.sending.time_period_of_searching = SearchPeriod(1);
-    });
-    let mut analysis = analysis(&spec);
-    assert!(analysis.wants_looks() && !analysis.wants_scenes());
-    let mut sent = Vec::new();
-    for number in 0..frames {
-        let observed = FaceObservation {
-            look: Some(look(body(number))),
-            ..face(200.0 + number as f32, 120.0)
-        };
-        let outputs = play(&mut analysis, number, Some(vec![observed]), 0.8);
-        sent.extend(events(outputs));
-    }
-    analysis.handle_end(StreamEnd::SourceEnded);
-    sent.extend(events(
-        std::iter::from_fn(|| analysis.poll_output()).collect(),
-    ));
-    let shots = sent.iter().map(|event| event.shots[0].frame.number);
-    (shots.collect(), analysis.counters())
-}
-
-#[test]
-fn with_a_liveness_policy_only_the_live_are_sent() {
-    for mode in 0..3 {
-        let (live, counters) = passage(mode, 60, |_| 0.9);
-        assert!(live.len() >= 2, "{mode}: {live:?}");
-        assert_eq!(counters.withheld_spoofs, 0);
-        let (spoof, counters) = passage(mode, 60, |_| 0.1);
-        assert_eq!(spoof, [] as [u64; 0], "{mode}");
-        assert!(counters.withheld_spoofs > 0 && counters.events == 0);
-    }
-}
-
-#[test]
-fn a_track_with_too_few_checks_is_not_sent_and_counted() {
-    for mode in 0..3 {
-        let (sent, counters) = passage(mode, 4, |_| 0.9);
-        assert_eq!(sent, [] as [u64; 0], "{mode}");
-        assert_eq!(counters.withheld_unchecked, 1, "{mode}");
-    }
-}
-
-#[test]
-fn shots_from_before_a_spoof_is_known_are_not_sent_later() {
-    // The last checks count: what was collected while they were bad is gone when they are good.
-    let (sent, counters) = passage(1, 90, |n| if n < 40 { 0.1 } else { 0.9 });
-    assert!(counters.withheld_spoofs > 0);
-    assert!(
-        !sent.is_empty() && sent.iter().all(|number| *number > 25),
-        "{sent:?}"
-    );
-    // The first checks count: nothing that comes later helps.
-    let (sent, _) = passage(0, 90, |n| if n < 40 { 0.1 } else { 0.9 });
-    assert_eq!(sent, [] as [u64; 0]);
 }
