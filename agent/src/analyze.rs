@@ -1,6 +1,8 @@
 //! `goshawk-agent analyze`: the whole path from source to event on one source, without a
 //! coordinator, with the processor time that each stage took.
 
+mod lines;
+
 use std::{
     io::Write,
     sync::{
@@ -10,23 +12,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use goshawk_agent_core::stage::StreamEnd;
 use goshawk_pipelines::SourceError;
 use goshawk_proto::{
-    event::{Event, FaceShot},
-    stream::{SourceKind, StreamSpec},
-    time::Timestamp,
+    event::Event,
+    stream::{AnalyticsMode, SourceKind, StreamSpec},
 };
 use serde::Serialize;
 
+use self::lines::EventLine;
 use crate::{
     config::Config,
     cpu::{self, StageTimes},
     engine::{self, EngineError},
     metrics::Metrics,
     source::{Failure, FrameSource, open_any},
-    stage::{EventSink, Stage, StageCounters, StageTools},
+    stage::{EventSink, Stage, StageCounters, StageError, StageTools},
     viewfinder::{ViewSettings, Viewfinder},
 };
 
@@ -41,6 +42,8 @@ pub struct Request {
     pub max_time: Option<Duration>,
     /// Write descriptors too.
     pub descriptors: bool,
+    /// What is looked for.
+    pub mode: AnalyticsMode,
 }
 
 /// Why an analysis did not come to its end.
@@ -52,6 +55,9 @@ pub enum AnalyzeError {
     /// No frames.
     #[error("source: {0}")]
     Source(#[from] Failure),
+    /// The models cannot tell what is asked for.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// The specification of an ad-hoc stream cannot be made; a defect.
     #[error("stream specification: {0}")]
     Spec(#[from] serde_json::Error),
@@ -66,41 +72,6 @@ impl From<SourceError> for AnalyzeError {
     }
 }
 
-/// One event as a line of output.
-#[derive(Serialize)]
-struct EventLine<'a> {
-    r#type: &'static str,
-    event_id: String,
-    track_id: String,
-    track_start: Timestamp,
-    track_end: Timestamp,
-    reason: goshawk_proto::event::SendReason,
-    liveness: &'a goshawk_proto::detection::Liveness,
-    full_frame_bytes: Option<usize>,
-    faces: Vec<FaceLine>,
-}
-
-#[derive(Serialize)]
-struct FaceLine {
-    detect_time: Timestamp,
-    frame_number: u64,
-    rect: goshawk_proto::geometry::Rect,
-    score: goshawk_proto::score::Score,
-    head_pose: goshawk_proto::detection::HeadPose,
-    quality: goshawk_proto::detection::FaceQuality,
-    shot_score: goshawk_proto::score::Score,
-    attributes: Option<goshawk_proto::detection::BasicAttributes>,
-    warp_bytes: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    descriptor: Option<Descriptor>,
-}
-
-#[derive(Serialize)]
-struct Descriptor {
-    version: u32,
-    base64: String,
-}
-
 /// The last line of output.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
@@ -111,6 +82,8 @@ pub struct Summary {
     pub detected_frames: u64,
     /// Faces found, before filters.
     pub faces: u64,
+    /// Bodies found, before filters.
+    pub bodies: u64,
     /// Tracks that ended.
     pub tracks: u64,
     /// Events made.
@@ -176,45 +149,12 @@ impl EventSink for Printer {
             tracing::error!(%error, "an event cannot be encoded");
         }
         self.printed.fetch_add(1, Ordering::Relaxed);
-        self.line(&EventLine {
-            r#type: "event",
-            event_id: event.event_id.to_string(),
-            track_id: event.track_id.to_string(),
-            track_start: event.track_start,
-            track_end: event.track_end,
-            reason: event.reason,
-            liveness: &event.liveness,
-            full_frame_bytes: event.full_frame.as_ref().map(|frame| frame.bytes.len()),
-            faces: event
-                .faces
-                .iter()
-                .map(|face| face_line(face, self.descriptors))
-                .collect(),
-        });
-    }
-}
-
-fn face_line(face: &FaceShot, descriptors: bool) -> FaceLine {
-    let descriptor = face.descriptor.as_ref().filter(|_| descriptors);
-    FaceLine {
-        detect_time: face.detect_time,
-        frame_number: face.frame_number,
-        rect: face.rect,
-        score: face.score,
-        head_pose: face.head_pose,
-        quality: face.quality,
-        shot_score: face.shot_score,
-        attributes: face.attributes,
-        warp_bytes: face.warp.as_ref().map_or(0, |warp| warp.bytes.len()),
-        descriptor: descriptor.map(|descriptor| Descriptor {
-            version: descriptor.version().0,
-            base64: BASE64.encode(descriptor.as_le_bytes()),
-        }),
+        self.line(&EventLine::of(&event, self.descriptors));
     }
 }
 
 /// The specification of a stream over `source` with the contract's defaults.
-fn spec(source: &str) -> Result<StreamSpec, serde_json::Error> {
+fn spec(source: &str, mode: AnalyticsMode) -> Result<StreamSpec, serde_json::Error> {
     let kind = kind_of(source);
     serde_json::from_value(serde_json::json!({
         "stream_id": uuid::Uuid::new_v4(),
@@ -224,7 +164,10 @@ fn spec(source: &str) -> Result<StreamSpec, serde_json::Error> {
             "type": kind,
             "reference": source,
             "endless": false,
-            "analytics": [{ "event_handler": { "handler_id": uuid::Uuid::nil() } }],
+            "analytics": [{
+                "mode": mode,
+                "event_handler": { "handler_id": uuid::Uuid::nil() },
+            }],
         },
     }))
 }
@@ -258,7 +201,7 @@ pub fn run(
         failed: AtomicBool::new(false),
         printed: AtomicU64::new(0),
     });
-    let spec = Arc::new(spec(&request.source)?);
+    let spec = Arc::new(spec(&request.source, request.mode)?);
     let tools = StageTools {
         pool: pool.clone(),
         sink: Arc::clone(&printer) as Arc<dyn EventSink>,
@@ -267,7 +210,7 @@ pub fn run(
         metrics: metrics.clone(),
         viewfinder: Viewfinder::new(ViewSettings::default(), metrics.views.clone()),
     };
-    let stage = Stage::new(Arc::clone(&spec), tools, metrics.stream(spec.stream_id));
+    let stage = Stage::new(Arc::clone(&spec), tools, metrics.stream(spec.stream_id))?;
     let measured = Measured::start();
     let open = open_any();
     let source_request =
@@ -356,6 +299,7 @@ impl Measured {
             frames: counters.frames,
             detected_frames: counters.detected_frames,
             faces: counters.faces,
+            bodies: counters.bodies,
             tracks: counters.tracks,
             events: counters.events,
             dropped_frames: driven.dropped,
@@ -401,7 +345,9 @@ mod tests {
         ] {
             assert_eq!(kind_of(source), kind, "{source}");
         }
-        assert_eq!(spec("clip.mp4").unwrap().data.kind, SourceKind::Videofile);
+        let spec = spec("clip.mp4", AnalyticsMode::Bodies).unwrap();
+        assert_eq!(spec.data.kind, SourceKind::Videofile);
+        assert_eq!(spec.data.analytics[0].mode, AnalyticsMode::Bodies);
     }
 
     #[test]

@@ -59,6 +59,12 @@ goshawk_proto::settings! {
         infer_batch: usize = "inference.batch", "4";
         /// Detections a second on each stream; in between the tracker goes on without. 0: every frame.
         detect_fps: f32 = "detect.fps", "8";
+        /// Of these, how many a second look for bodies too, on streams that want bodies; their detector costs
+        /// many times that of faces. 0: all.
+        detect_body_fps: f32 = "detect.body_fps", "3";
+        /// Share of one core that looking for faces on one stream may cost, and looking for bodies likewise;
+        /// beyond it turns are left out. 0: no limit.
+        detect_budget: f32 = "detect.budget", "0";
         /// Longest time without a detection while nothing moves and nobody is seen; 0s: no turn is left out.
         detect_still: Duration = "detect.still", "1s";
         /// Change of brightness that is motion, in levels of 255, of any cell of a grid of 64 along the longer side.
@@ -69,6 +75,12 @@ goshawk_proto::settings! {
         detect_min_score: f32 = "detect.min_score", "0.4";
         /// Least score of the second-stage filter, 0 to 1.
         detect_min_mesh_score: f32 = "detect.min_mesh_score", "0.5";
+        /// Least detector score of a body, 0 to 1; a stream's own min_score_body below it has no effect.
+        detect_min_body_score: f32 = "detect.min_body_score", "0.3";
+        /// Cut small pieces round faces out of frames for the witnesses of liveness that look at
+        /// pixels: motion against the surroundings, rasters, pulse, gaze. Without it only blinks and
+        /// parallax are left, except where a stream asks for checks of its own.
+        liveness_looks: bool = "liveness.looks", "true";
         /// Extract descriptors here rather than at the coordinator.
         describe: bool = "detect.describe", "true";
         /// Send the whole frame of a best shot along where the stream asks for it.
@@ -167,6 +179,21 @@ impl Config {
             (0.0..=1000.0).contains(&self.detect_fps),
             "detect.fps",
             "want 0 to 1000",
+        );
+        check(
+            (0.0..=1000.0).contains(&self.detect_body_fps),
+            "detect.body_fps",
+            "want 0 to 1000",
+        );
+        check(
+            (0.0..=64.0).contains(&self.detect_budget),
+            "detect.budget",
+            "want 0 to 64 cores",
+        );
+        check(
+            share.contains(&self.detect_min_body_score),
+            "detect.min_body_score",
+            "want 0 to 1",
         );
         check(
             (1.0..=255.0).contains(&self.detect_motion),

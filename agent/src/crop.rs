@@ -23,7 +23,7 @@ const MAX_HELD_FRAMES: usize = 32;
 /// A best shot until its event is sent.
 #[derive(Clone, Debug)]
 pub struct Crop {
-    /// The aligned face.
+    /// The aligned face, or the body's sample.
     pub warp: Rgb,
     /// The frame it was seen in, where the event wants it.
     pub frame: Option<HeldFrame>,

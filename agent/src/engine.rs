@@ -3,10 +3,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use goshawk_agent_core::motion::MotionSettings;
-use goshawk_models::{DetectOptions, FaceAnalyzer, Pack, PackError, RuntimeOptions, UsageMeter};
+use goshawk_models::{DetectOptions, Pack, PackError, RuntimeOptions, UsageMeter};
 
 use crate::{
-    config::Config, cpu::StageTimes, infer::InferPool, stage::StageSettings,
+    config::Config,
+    cpu::StageTimes,
+    infer::{InferPool, Installed, Models},
+    stage::StageSettings,
     viewfinder::ViewSettings,
 };
 
@@ -45,11 +48,12 @@ pub fn start(
         source,
     };
     let opened = Pack::open(&home.join("models"), &options).map_err(pack)?;
-    let analyzer = FaceAnalyzer::new(&opened).map_err(pack)?;
-    let version = analyzer.descriptor_version();
-    tracing::info!(home = %home.display(), threads = config.threads(), descriptor_version = %version, "models are loaded");
+    let models = Installed::open(&opened).map_err(pack)?;
+    let version = models.faces().descriptor_version();
+    let abilities = models.abilities();
+    tracing::info!(home = %home.display(), threads = config.threads(), descriptor_version = %version, ?abilities, "models are loaded");
     Ok(InferPool::start(
-        Box::new(analyzer),
+        Box::new(models),
         config.threads(),
         config.infer_batch,
         times,
@@ -60,6 +64,8 @@ pub fn start(
 pub fn stage_settings(config: &Config) -> StageSettings {
     StageSettings {
         detect_fps: (config.detect_fps > 0.0).then_some(config.detect_fps),
+        body_fps: (config.detect_body_fps > 0.0).then_some(config.detect_body_fps),
+        budget: (config.detect_budget > 0.0).then_some(config.detect_budget),
         motion: (!config.detect_still.is_zero()).then_some(MotionSettings {
             threshold: config.detect_motion,
             longest: config.detect_still,
@@ -70,6 +76,8 @@ pub fn stage_settings(config: &Config) -> StageSettings {
             min_face: config.detect_min_face,
             ..DetectOptions::default()
         },
+        min_body_score: config.detect_min_body_score,
+        looks: config.liveness_looks,
         describe: config.describe,
         full_frame_side: config.full_frame.then_some(config.full_frame_side),
         // Checked to be at most 100.

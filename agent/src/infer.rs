@@ -1,49 +1,35 @@
 //! One bounded pool of inference threads for all streams.
 //!
-//! A stream waits for each answer, so it has at most one question in the queue: the queue is no
-//! longer than the number of streams, and first come, first served is fair. A thread that takes a
-//! question takes later ones of the same kind along as one batch, but leaves enough for the other
-//! threads.
+//! A stream waits for each answer. It asks for the faces and the bodies of one frame at once, so it
+//! has at most two questions in the queue: the queue is no longer than twice the number of streams,
+//! and first come, first served is fair. A thread that takes a question takes later ones of the
+//! same kind along as one batch, but leaves enough for the other threads.
+
+mod answer;
+mod models;
+mod question;
 
 use std::{
     collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::Duration,
 };
 
-use crossbeam_channel::{Sender, bounded};
-use goshawk_models::{DetectOptions, Face, FaceAnalyzer, FaceTraits, InferError};
-use goshawk_proto::picture::{Pixels, Rgb};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use goshawk_models::{DetectOptions, Face, FaceTraits};
+use goshawk_proto::{
+    descriptor::Descriptor,
+    detection::{BodyDetection, FaceDetection},
+    picture::{Pixels, Rgb},
+};
 
-use crate::cpu::{self, Metered, Spent, StageTimes};
+use self::{
+    answer::Bench,
+    question::{Answer, Batch, Job, Question, ShownFace},
+};
+use crate::cpu::StageTimes;
 
-/// What the pool asks of the models; a test puts its own in place.
-pub trait FaceModels: Send + Sync + 'static {
-    /// Faces of each picture, best score first.
-    fn detect(
-        &self,
-        pictures: &[&dyn Pixels],
-        options: &DetectOptions,
-    ) -> Result<Vec<Vec<Face>>, InferError>;
-    /// Descriptor and attributes of each warp.
-    fn describe(&self, warps: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError>;
-}
-
-impl FaceModels for FaceAnalyzer {
-    fn detect(
-        &self,
-        pictures: &[&dyn Pixels],
-        options: &DetectOptions,
-    ) -> Result<Vec<Vec<Face>>, InferError> {
-        Self::detect(self, pictures, options)
-    }
-
-    fn describe(&self, warps: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError> {
-        Self::describe(self, warps)
-    }
-}
+pub use models::{Abilities, Installed, Models};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -59,34 +45,26 @@ pub enum AskError {
     Closed,
 }
 
-type Answer<T> = Result<T, AskError>;
-
-enum Question {
-    Detect {
-        picture: Box<dyn Pixels>,
-        options: DetectOptions,
-        reply: Sender<Answer<Vec<Face>>>,
-    },
-    Describe {
-        warps: Vec<Rgb>,
-        reply: Sender<Answer<Vec<FaceTraits>>>,
-    },
+impl AskError {
+    /// The same for another one concerned.
+    fn again(&self) -> Self {
+        match self {
+            Self::Infer(reason) => Self::Infer(reason.clone()),
+            Self::Panic => Self::Panic,
+            Self::Closed => Self::Closed,
+        }
+    }
 }
 
-struct Detect {
-    picture: Box<dyn Pixels>,
-    reply: Sender<Answer<Vec<Face>>>,
-}
+/// A question that is on its way.
+#[must_use = "the answer has to be waited for"]
+pub struct Asked<T>(Result<Receiver<Answer<T>>, AskError>);
 
-struct Describe {
-    warps: Vec<Rgb>,
-    reply: Sender<Answer<Vec<FaceTraits>>>,
-}
-
-/// Questions of one kind that are answered together.
-enum Batch {
-    Detect(DetectOptions, Vec<Detect>),
-    Describe(Vec<Describe>),
+impl<T> Asked<T> {
+    /// Waits for the answer.
+    pub fn wait(self) -> Result<T, AskError> {
+        self.0?.recv().unwrap_or(Err(AskError::Closed))
+    }
 }
 
 #[derive(Default)]
@@ -98,8 +76,7 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     asked: Condvar,
-    models: Box<dyn FaceModels>,
-    times: Arc<StageTimes>,
+    bench: Bench,
     threads: usize,
     max_batch: usize,
 }
@@ -112,9 +89,9 @@ pub struct InferPool {
 }
 
 impl InferPool {
-    /// Starts `threads` threads that answer at most `max_batch` pictures at once.
+    /// Starts `threads` threads that answer at most `max_batch` questions at once.
     pub fn start(
-        models: Box<dyn FaceModels>,
+        models: Box<dyn Models>,
         threads: usize,
         max_batch: usize,
         times: Arc<StageTimes>,
@@ -122,8 +99,7 @@ impl InferPool {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             asked: Condvar::new(),
-            models,
-            times,
+            bench: Bench { models, times },
             threads: threads.max(1),
             max_batch: max_batch.max(1),
         });
@@ -141,36 +117,62 @@ impl InferPool {
         })
     }
 
-    /// Faces of a picture, best score first. Waits for the answer.
-    pub fn detect(&self, picture: Box<dyn Pixels>, options: &DetectOptions) -> Answer<Vec<Face>> {
-        let (reply, answer) = bounded(1);
-        self.ask(Question::Detect {
-            picture,
-            options: *options,
-            reply,
-        })?;
-        answer.recv().unwrap_or(Err(AskError::Closed))
+    /// What the models can do beside faces.
+    pub fn abilities(&self) -> Abilities {
+        self.shared.bench.models.abilities()
     }
 
-    /// Descriptors and attributes of warps, in order. Waits for the answer.
-    pub fn describe(&self, warps: Vec<Rgb>) -> Answer<Vec<FaceTraits>> {
+    /// Asks for the faces of a picture, best score first.
+    pub fn faces(&self, picture: Box<dyn Pixels>, options: &DetectOptions) -> Asked<Vec<Face>> {
+        self.ask(picture, |job| Question::Faces(*options, job))
+    }
+
+    /// Asks for the people in a picture of at least `min_score`, best score first.
+    pub fn bodies(&self, picture: Box<dyn Pixels>, min_score: f32) -> Asked<Vec<BodyDetection>> {
+        self.ask(picture, |job| Question::Bodies(min_score, job))
+    }
+
+    /// Descriptors and attributes of aligned faces, in order. Waits for the answer.
+    pub fn describe(&self, warps: Vec<Rgb>) -> Result<Vec<FaceTraits>, AskError> {
         if warps.is_empty() {
             return Ok(Vec::new());
         }
-        let (reply, answer) = bounded(1);
-        self.ask(Question::Describe { warps, reply })?;
-        answer.recv().unwrap_or(Err(AskError::Closed))
+        self.ask(warps, Question::Describe).wait()
     }
 
-    fn ask(&self, question: Question) -> Result<(), AskError> {
+    /// Descriptors of bodies' samples, in order. Waits for the answer.
+    pub fn describe_bodies(&self, warps: Vec<Rgb>) -> Result<Vec<Option<Descriptor>>, AskError> {
+        if warps.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(warps, Question::DescribeBodies).wait()
+    }
+
+    /// Share of a face's mouth that is covered, 0 to 1; `None` where that cannot be told. Waits for
+    /// the answer.
+    pub fn mouth(
+        &self,
+        picture: Box<dyn Pixels>,
+        face: &FaceDetection,
+    ) -> Result<Option<f32>, AskError> {
+        let shown = ShownFace {
+            picture,
+            bbox: face.bbox,
+            points: face.landmarks,
+        };
+        self.ask(shown, Question::Mouth).wait()
+    }
+
+    fn ask<Q, A>(&self, ask: Q, question: impl FnOnce(Job<Q, A>) -> Question) -> Asked<A> {
+        let (reply, answer): (Sender<Answer<A>>, _) = bounded(1);
         let mut queue = self.shared.lock();
         if queue.closed {
-            return Err(AskError::Closed);
+            return Asked(Err(AskError::Closed));
         }
-        queue.waiting.push_back(question);
+        queue.waiting.push_back(question(Job { ask, reply }));
         drop(queue);
         self.shared.asked.notify_one();
-        Ok(())
+        Asked(Ok(answer))
     }
 
     /// Answers what is in the queue, then ends the threads.
@@ -200,19 +202,9 @@ impl Shared {
                 .div_ceil(self.threads)
                 .min(self.max_batch);
             match queue.waiting.pop_front() {
-                Some(Question::Detect {
-                    picture,
-                    options,
-                    reply,
-                }) => {
-                    let mut batch = vec![Detect { picture, reply }];
-                    take_detects(&mut queue.waiting, &options, share, &mut batch);
-                    return Some(Batch::Detect(options, batch));
-                }
-                Some(Question::Describe { warps, reply }) => {
-                    let mut batch = vec![Describe { warps, reply }];
-                    take_describes(&mut queue.waiting, share, &mut batch);
-                    return Some(Batch::Describe(batch));
+                Some(first) => {
+                    let more = take_fitting(&mut queue.waiting, &first, share.saturating_sub(1));
+                    return Some(Batch::of(first, more));
                 }
                 None if queue.closed => return None,
                 None => {
@@ -226,139 +218,24 @@ impl Shared {
     }
 }
 
-fn take_detects(
-    waiting: &mut VecDeque<Question>,
-    options: &DetectOptions,
-    share: usize,
-    batch: &mut Vec<Detect>,
-) {
+/// At most `most` later questions that can be answered together with `first`, in order.
+fn take_fitting(waiting: &mut VecDeque<Question>, first: &Question, most: usize) -> Vec<Question> {
+    let mut taken = Vec::new();
     let mut at = 0;
-    while batch.len() < share && at < waiting.len() {
-        let fits =
-            matches!(&waiting[at], Question::Detect { options: other, .. } if other == options);
-        if !fits {
+    while taken.len() < most && at < waiting.len() {
+        if first.fits(&waiting[at]) {
+            taken.extend(waiting.remove(at));
+        } else {
             at += 1;
-            continue;
-        }
-        if let Some(Question::Detect { picture, reply, .. }) = waiting.remove(at) {
-            batch.push(Detect { picture, reply });
         }
     }
-}
-
-fn take_describes(waiting: &mut VecDeque<Question>, share: usize, batch: &mut Vec<Describe>) {
-    let mut at = 0;
-    while batch.len() < share && at < waiting.len() {
-        if !matches!(waiting[at], Question::Describe { .. }) {
-            at += 1;
-            continue;
-        }
-        if let Some(Question::Describe { warps, reply }) = waiting.remove(at) {
-            batch.push(Describe { warps, reply });
-        }
-    }
+    taken
 }
 
 fn work(shared: &Shared) {
     while let Some(batch) = shared.next_batch() {
-        shared.times.pool.measure(|| match batch {
-            Batch::Detect(options, batch) => detect(shared, &options, batch),
-            Batch::Describe(batch) => describe(shared, batch),
-        });
-    }
-}
-
-/// Runs `work`, turning a panic and a model's error into an answer.
-fn guarded<T>(work: impl FnOnce() -> Result<T, InferError>) -> Answer<T> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(|error| AskError::Infer(error.to_string())),
-        Err(_) => Err(AskError::Panic),
-    }
-}
-
-fn detect(shared: &Shared, options: &DetectOptions, batch: Vec<Detect>) {
-    let converted = Spent::default();
-    let before = cpu::thread();
-    let metered: Vec<Metered<'_>> = batch
-        .iter()
-        .map(|job| Metered::new(job.picture.as_ref(), &converted))
-        .collect();
-    let pictures: Vec<&dyn Pixels> = metered
-        .iter()
-        .map(|picture| picture as &dyn Pixels)
-        .collect();
-    let answer = guarded(|| shared.models.detect(&pictures, options));
-    charge(
-        &shared.times.detect,
-        &shared.times.convert,
-        cpu::thread().saturating_sub(before),
-        converted.total(),
-    );
-    drop(pictures);
-    drop(metered);
-    match answer {
-        Ok(mut faces) => {
-            faces.resize_with(batch.len(), Vec::new);
-            for (job, faces) in batch.into_iter().zip(faces) {
-                // A stream that has gone needs no answer.
-                let _ = job.reply.send(Ok(faces));
-            }
-        }
-        Err(error) => {
-            // One picture may spoil the others' batch: each is asked for alone before it fails.
-            let alone = batch.len() == 1;
-            for job in batch {
-                let answer = if alone {
-                    Err(again(&error))
-                } else {
-                    detect_one(shared, options, &job)
-                };
-                let _ = job.reply.send(answer);
-            }
-        }
-    }
-}
-
-fn detect_one(shared: &Shared, options: &DetectOptions, job: &Detect) -> Answer<Vec<Face>> {
-    let answer = shared
-        .times
-        .detect
-        .measure(|| guarded(|| shared.models.detect(&[job.picture.as_ref()], options)));
-    answer.map(|faces| faces.into_iter().next().unwrap_or_default())
-}
-
-fn again(error: &AskError) -> AskError {
-    match error {
-        AskError::Infer(reason) => AskError::Infer(reason.clone()),
-        AskError::Panic => AskError::Panic,
-        AskError::Closed => AskError::Closed,
-    }
-}
-
-fn charge(to: &Spent, convert: &Spent, all: Duration, converted: Duration) {
-    convert.add(converted);
-    to.add(all.saturating_sub(converted));
-}
-
-fn describe(shared: &Shared, batch: Vec<Describe>) {
-    let warps: Vec<&Rgb> = batch.iter().flat_map(|job| &job.warps).collect();
-    let answer = shared
-        .times
-        .describe
-        .measure(|| guarded(|| shared.models.describe(&warps)));
-    match answer {
-        Ok(traits) => {
-            let mut traits = traits.into_iter();
-            for job in batch {
-                let own: Vec<FaceTraits> = traits.by_ref().take(job.warps.len()).collect();
-                let _ = job.reply.send(Ok(own));
-            }
-        }
-        Err(error) => {
-            for job in batch {
-                let _ = job.reply.send(Err(again(&error)));
-            }
-        }
+        let times = &shared.bench.times;
+        times.pool.measure(|| shared.bench.answer(batch));
     }
 }
 

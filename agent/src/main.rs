@@ -20,7 +20,10 @@ use goshawk_agent::{
     analyze, app,
     config::{self, Config, LogFormat},
 };
-use goshawk_proto::settings::{Value, sample};
+use goshawk_proto::{
+    settings::{Value, sample},
+    stream::AnalyticsMode,
+};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -81,6 +84,7 @@ fn analyze_command() -> Command {
         .arg(Arg::new("out").long("out").value_name("FILE").help("Write the lines here rather than to standard output"))
         .arg(Arg::new("frames").long("frames").value_name("N").value_parser(clap::value_parser!(u64)).help("Stop after so many frames"))
         .arg(Arg::new("time").long("time").value_name("SPAN").help("Stop after so long, e.g. 30s"))
+        .arg(Arg::new("mode").long("mode").value_name("MODE").value_parser(["faces", "bodies", "humans"]).default_value("faces").help("What to look for; `humans` pairs faces and bodies"))
         .arg(Arg::new("descriptors").long("descriptors").action(ArgAction::SetTrue).help("Write descriptors too"))
 }
 
@@ -159,6 +163,11 @@ fn analyze(matches: &ArgMatches) -> anyhow::Result<()> {
         max_frames: matches.get_one::<u64>("frames").copied(),
         max_time: time.map_err(anyhow::Error::msg).context("--time")?,
         descriptors: matches.get_flag("descriptors"),
+        mode: match matches.get_one::<String>("mode").map(String::as_str) {
+            Some("bodies") => AnalyticsMode::Bodies,
+            Some("humans") => AnalyticsMode::Humans,
+            _ => AnalyticsMode::Faces,
+        },
     };
     let out: Box<dyn Write + Send> = match matches.get_one::<String>("out") {
         Some(path) => Box::new(File::create(path).with_context(|| path.clone())?),

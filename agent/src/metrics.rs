@@ -64,6 +64,26 @@ impl FrameDrop {
     }
 }
 
+/// Why liveness kept the face shots of a track back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withholding {
+    /// It speaks against a live person.
+    Spoof,
+    /// The track ended before there were enough checks.
+    Unchecked,
+}
+
+impl Withholding {
+    const ALL: [Self; 2] = [Self::Spoof, Self::Unchecked];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Spoof => "spoof",
+            Self::Unchecked => "unchecked",
+        }
+    }
+}
+
 /// Why an event left the outbox without an acknowledgement, or never reached it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventLoss {
@@ -145,9 +165,11 @@ pub struct Metrics {
     source_fps: Family<ByStream, Level>,
     detection: Family<ByStream, Histogram, fn() -> Histogram>,
     faces: Family<ByStream, Counter>,
+    bodies: Family<ByStream, Counter>,
     tracks: Family<ByStream, Counter>,
     open_tracks: Family<ByStream, Gauge>,
     bestshots: Family<ByStream, Counter>,
+    withheld: Family<ByStreamReason, Counter>,
     events: Family<ByStreamReason, Counter>,
     reconnects: Family<ByStream, Counter>,
     errors: Family<ByStreamReason, Counter>,
@@ -182,6 +204,8 @@ pub struct StreamMetrics {
     pub detection: Histogram,
     /// Faces found that passed the filters.
     pub faces: Counter,
+    /// Bodies found.
+    pub bodies: Counter,
     /// Tracks begun.
     pub tracks: Counter,
     /// Tracks alive.
@@ -205,9 +229,11 @@ impl Metrics {
             source_fps: Family::default(),
             detection: Family::new_with_constructor(durations),
             faces: Family::default(),
+            bodies: Family::default(),
             tracks: Family::default(),
             open_tracks: Family::default(),
             bestshots: Family::default(),
+            withheld: Family::default(),
             events: Family::default(),
             reconnects: Family::default(),
             errors: Family::default(),
@@ -261,12 +287,18 @@ impl Metrics {
             "Faces found that passed the filters",
             self.faces.clone(),
         );
+        to.register("bodies", "Bodies found", self.bodies.clone());
         to.register("tracks", "Tracks begun", self.tracks.clone());
         to.register("tracks_open", "Tracks alive", self.open_tracks.clone());
         to.register(
             "bestshots",
             "Shots that became the best of their track",
             self.bestshots.clone(),
+        );
+        to.register(
+            "liveness_withheld",
+            "Times that the face shots of a track were not sent for the sake of liveness, by reason",
+            self.withheld.clone(),
         );
         to.register("events", "Events made, by reason", self.events.clone());
         to.register(
@@ -326,6 +358,7 @@ impl Metrics {
             source_fps: self.source_fps.get_or_create_owned(&by),
             detection: self.detection.get_or_create_owned(&by),
             faces: self.faces.get_or_create_owned(&by),
+            bodies: self.bodies.get_or_create_owned(&by),
             tracks: self.tracks.get_or_create_owned(&by),
             open_tracks: self.open_tracks.get_or_create_owned(&by),
             bestshots: self.bestshots.get_or_create_owned(&by),
@@ -347,6 +380,7 @@ impl Metrics {
             &self.processed,
             &self.still,
             &self.faces,
+            &self.bodies,
             &self.tracks,
             &self.bestshots,
             &self.reconnects,
@@ -364,6 +398,9 @@ impl Metrics {
         FrameDrop::ALL
             .iter()
             .for_each(|drop| _ = self.dropped.remove(&of(drop.label())));
+        Withholding::ALL
+            .iter()
+            .for_each(|reason| _ = self.withheld.remove(&of(reason.label())));
         SEND_REASONS
             .iter()
             .for_each(|reason| _ = self.events.remove(&of(send_reason(*reason))));
@@ -387,6 +424,14 @@ impl StreamMetrics {
             .dropped
             .get_or_create(&self.of(reason.label()))
             .inc_by(frames);
+    }
+
+    /// Counts face shots that liveness kept back.
+    pub fn count_withheld(&self, reason: Withholding, times: u64) {
+        if times > 0 {
+            let family = &self.all.withheld;
+            family.get_or_create(&self.of(reason.label())).inc_by(times);
+        }
     }
 
     /// Counts an event made.

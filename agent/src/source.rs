@@ -248,12 +248,14 @@ impl Worker {
     fn try_open(&self) -> Result<Run, Failure> {
         let patience = self.patience();
         let request = SourceRequest::from_stream(&self.spec.data, patience)?;
-        let source = (self.tools.open)(&request)?;
+        // What the models cannot tell is refused before a camera is bothered.
         let stage = Stage::new(
             Arc::clone(&self.spec),
             self.tools.stage.clone(),
             self.metrics.clone(),
-        );
+        )
+        .map_err(|error| Failure::other(&error.to_string()))?;
+        let source = (self.tools.open)(&request)?;
         Ok(Run {
             source,
             stage,

@@ -4,38 +4,36 @@
 //! outbox; so a slow disk or a busy processor shows as frames that the source drops (live) or
 //! holds back (file), and nowhere else.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+mod look;
+mod send;
+
+use std::sync::Arc;
 
 use goshawk_agent_core::{
-    bestshot::ShotDecision,
-    event::{EventDraft, FrameInfo, ShotParts},
-    motion::{self, MotionGate, MotionSettings},
-    schedule::{Schedule, ScheduleSettings},
+    bestshot::{FrameRules, ShotDecision},
+    event::FrameInfo,
+    liveness::backdrop,
+    motion::MotionSettings,
     stage::{
-        AnalysisSettings, FaceObservation, FrameObservations, Output, Shot, ShotRequest,
-        StreamAnalysis, StreamEnd,
+        AnalysisSettings, Fitness, FrameObservations, Output, Shot, ShotRequest, StreamAnalysis,
+        StreamEnd, Subject,
     },
 };
-use goshawk_models::{
-    DetectOptions, Face, FaceTraits, WARP_JPEG_QUALITY, encode_jpeg, face_quality,
-};
+use goshawk_models::{DetectOptions, body::warp_body, body_sharpness, face_quality};
 use goshawk_pipelines::Frame;
 use goshawk_proto::{
-    event::{Event, Jpeg},
-    geometry::Size,
+    detection::{BodyDetection, FaceDetection},
+    event::Event,
     picture::{Pixels, Rgb},
-    stream::{Analytics, PartSelection, StreamSpec},
-    time::Timestamp,
+    stream::{Analytics, AnalyticsMode, StreamSpec},
 };
 
+use self::look::{Lookout, wants};
 use crate::{
     cpu::{Metered, StageTimes},
-    crop::{self, Crop, FrameHolder, Window},
+    crop::{self, Crop, FrameHolder},
     infer::InferPool,
-    metrics::{EventLoss, FrameDrop, Metrics, StreamMetrics},
+    metrics::{Metrics, StreamMetrics, Withholding},
     viewfinder::{Lens, Viewfinder},
 };
 
@@ -57,10 +55,19 @@ impl EventSink for crate::outbox::Outbox {
 pub struct StageSettings {
     /// Detections a second; `None`: every frame.
     pub detect_fps: Option<f32>,
-    /// When the detector is spared because nothing moves; `None`: never.
+    /// Of these, how many a second look for bodies too, where that is wanted; `None`: all.
+    pub body_fps: Option<f32>,
+    /// Share of one core that the detections of faces of one stream may cost, and those of bodies
+    /// likewise; `None`: no limit.
+    pub budget: Option<f32>,
+    /// When the detectors are spared because nothing moves; `None`: never.
     pub motion: Option<MotionSettings>,
-    /// What the detector looks for; its tiles are chosen by the size of the frame.
+    /// What the detector of faces looks for; its tiles are chosen by the size of the frame.
     pub detect: DetectOptions,
+    /// Least score of a body, 0 to 1.
+    pub min_body_score: f32,
+    /// Cut pieces of the picture out for liveness, also where no stream asks for them.
+    pub looks: bool,
     /// Extract descriptors here.
     pub describe: bool,
     /// Longest side of a whole frame sent along; `None`: none are sent.
@@ -86,15 +93,32 @@ pub struct StageTools {
     pub viewfinder: Viewfinder,
 }
 
+/// What a stream asks for that the installed models cannot tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StageError {
+    /// Mode 2 or 3 without a detector of bodies.
+    #[error(
+        "the stream looks for bodies (mode 2 or 3), and no installed model has the role body-detector; install one or set mode to 1"
+    )]
+    NoBodies,
+    /// A threshold for covered mouths without a model that sees them.
+    #[error(
+        "filtering.mouth_occlusion_threshold is set, and no installed model has the role face-occlusion or mask; install one or set it to 0"
+    )]
+    NoMouths,
+}
+
 /// Sums of one run, for feedback and summaries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StageCounters {
     /// Frames handled.
     pub frames: u64,
-    /// Frames on which the detector ran.
+    /// Frames on which a detector ran.
     pub detected_frames: u64,
     /// Faces found, before the stream's filters.
     pub faces: u64,
+    /// Bodies found, likewise.
+    pub bodies: u64,
     /// Tracks begun.
     pub tracks: u64,
     /// Events made.
@@ -104,78 +128,87 @@ pub struct StageCounters {
 /// The analysis of one run of a stream.
 pub struct Stage {
     analyses: Vec<Analysis>,
-    schedule: Schedule,
-    motion: Option<Motion>,
+    lookout: Lookout,
     spec: Arc<StreamSpec>,
     tools: StageTools,
     metrics: StreamMetrics,
     lens: Arc<Lens>,
     holder: FrameHolder,
-    options: Option<(Size, DetectOptions)>,
     counters: StageCounters,
-}
-
-/// Sparing the detector where nothing moves.
-struct Motion {
-    gate: MotionGate,
-    /// The frame's grid of brightness.
-    cells: Rgb,
-    /// Whether the last detection, or the last attempt at one, leaves open that somebody is there.
-    may_be_busy: bool,
 }
 
 /// One analysis that the stream asks for.
 struct Analysis {
     machine: StreamAnalysis<Crop>,
-    full_frames: bool,
+    frames: FrameRules,
+    /// Whether it asks how much of a mouth is covered.
+    mouths: bool,
+    /// What liveness had withheld when it was last counted.
+    withheld: Withheld,
+}
+
+/// Tracks of which nothing was sent, by what liveness said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Withheld {
+    spoofs: u64,
+    unchecked: u64,
 }
 
 impl Analysis {
-    fn new(spec: &StreamSpec, analytics: &Analytics, full_frames: bool) -> Self {
-        let wanted = analytics.sending.full_frame_settings != PartSelection::BodiesOnly;
+    fn new(spec: &StreamSpec, (place, analytics): (u16, &Analytics), full_frames: bool) -> Self {
+        let settings = AnalysisSettings::default();
+        let machine = StreamAnalysis::new(spec, (place, analytics), rand::random(), settings);
+        let frames = machine.rules().frames;
         Self {
-            machine: StreamAnalysis::new(
-                spec,
-                analytics,
-                rand::random(),
-                AnalysisSettings::default(),
-            ),
-            full_frames: full_frames && wanted,
+            frames: if full_frames {
+                frames
+            } else {
+                FrameRules::default()
+            },
+            mouths: asks_for_mouths(analytics),
+            withheld: Withheld::default(),
+            machine,
         }
     }
 }
 
+fn asks_for_mouths(analytics: &Analytics) -> bool {
+    analytics.mode != AnalyticsMode::Bodies && analytics.filtering.mouth_occlusion_threshold > 0.0
+}
+
 impl Stage {
-    /// A stage for a fresh run of the stream.
-    pub fn new(spec: Arc<StreamSpec>, tools: StageTools, metrics: StreamMetrics) -> Self {
+    /// A stage for a fresh run of the stream. Fails where the stream asks for what the installed
+    /// models cannot tell.
+    pub fn new(
+        spec: Arc<StreamSpec>,
+        tools: StageTools,
+        metrics: StreamMetrics,
+    ) -> Result<Self, StageError> {
+        let abilities = tools.pool.abilities();
+        if wants(&spec, AnalyticsMode::Bodies) && !abilities.bodies {
+            return Err(StageError::NoBodies);
+        }
         let full_frames = tools.settings.full_frame_side.is_some();
-        let enabled = spec
-            .data
-            .analytics
-            .iter()
-            .filter(|analytics| analytics.enabled);
-        let schedule = ScheduleSettings {
-            max_rate: tools.settings.detect_fps,
-            ..ScheduleSettings::default()
-        };
-        Self {
-            analyses: enabled
-                .map(|analytics| Analysis::new(&spec, analytics, full_frames))
-                .collect(),
-            schedule: Schedule::new(schedule),
-            motion: tools.settings.motion.map(|settings| Motion {
-                gate: MotionGate::new(settings),
-                cells: Rgb::default(),
-                may_be_busy: true,
-            }),
+        let places = (0..=u16::MAX).zip(&spec.data.analytics);
+        let analyses: Vec<Analysis> = places
+            .filter(|(_, analytics)| analytics.enabled)
+            .map(|placed| Analysis::new(&spec, placed, full_frames))
+            .collect();
+        if analyses.iter().any(|analysis| analysis.mouths) && !abilities.mouths {
+            return Err(StageError::NoMouths);
+        }
+        let asked = analyses.iter().any(|a| a.machine.wants_looks());
+        let looks = tools.settings.looks || asked;
+        Ok(Self {
+            analyses,
+            lookout: Lookout::new(Arc::clone(&spec), tools.clone(), metrics.clone(), looks),
             lens: tools.viewfinder.lens(spec.stream_id),
             spec,
             tools,
             metrics,
             holder: FrameHolder::default(),
-            options: None,
             counters: StageCounters::default(),
-        }
+        })
     }
 
     /// Sums so far.
@@ -186,32 +219,33 @@ impl Stage {
     /// Takes the next frame all the way.
     pub fn handle_frame(&mut self, frame: &Frame) {
         self.counters.frames += 1;
-        let faces = if self.schedule.handle_frame(frame.media_time()) {
-            self.look(frame)
-        } else {
-            None
-        };
+        let tracked = self.open_tracks() > 0;
+        let turn = self.lookout.turn(frame);
+        if turn.faces {
+            self.show_scene(frame);
+        }
+        let seen = self.lookout.look(frame, turn, tracked, &mut self.counters);
         let info = FrameInfo {
             number: frame.number(),
             media_time: frame.media_time(),
             captured_at: frame.captured_at(),
+            source_time: None,
             size: frame.size(),
         };
         let watched = self.lens.is_watched();
         let mut visible = Vec::new();
         for index in 0..self.analyses.len() {
-            self.track(
-                index,
-                frame,
-                FrameObservations {
-                    frame: info,
-                    faces: faces.clone(),
-                },
-            );
+            let observations = FrameObservations {
+                frame: info,
+                faces: seen.faces.clone(),
+                bodies: seen.bodies.clone(),
+            };
+            self.track(index, frame, observations);
             if watched {
                 self.analyses[index].machine.visible(&mut visible);
             }
             self.send_ready(index);
+            self.count_withheld(index);
         }
         if watched {
             self.lens.show(frame, visible);
@@ -219,6 +253,38 @@ impl Stage {
         self.metrics.processed.inc();
         let open = i64::try_from(self.open_tracks()).unwrap_or(i64::MAX);
         self.metrics.open_tracks.set(open);
+    }
+
+    /// Shows the whole picture, much reduced, to the analyses that remember backgrounds.
+    fn show_scene(&mut self, frame: &Frame) {
+        if !self.analyses.iter().any(|a| a.machine.wants_scenes()) {
+            return;
+        }
+        let size = frame.size();
+        let mut scene = Rgb::default();
+        let metered = Metered::new(frame, &self.tools.times.convert);
+        metered.region(size.into(), backdrop::grid(size), &mut scene);
+        for analysis in &mut self.analyses {
+            analysis.machine.handle_scene(&scene, size);
+        }
+    }
+
+    fn count_withheld(&mut self, index: usize) {
+        let analysis = &mut self.analyses[index];
+        let counters = analysis.machine.counters();
+        let now = Withheld {
+            spoofs: counters.withheld_spoofs,
+            unchecked: counters.withheld_unchecked,
+        };
+        let before = std::mem::replace(&mut analysis.withheld, now);
+        let more = |now: u64, before: u64| now.saturating_sub(before);
+        let [spoofs, unchecked] = [
+            more(now.spoofs, before.spoofs),
+            more(now.unchecked, before.unchecked),
+        ];
+        self.metrics.count_withheld(Withholding::Spoof, spoofs);
+        self.metrics
+            .count_withheld(Withholding::Unchecked, unchecked);
     }
 
     fn open_tracks(&self) -> usize {
@@ -231,83 +297,9 @@ impl Stage {
         for index in 0..self.analyses.len() {
             self.analyses[index].machine.handle_end(end);
             self.send_ready(index);
+            self.count_withheld(index);
         }
         self.metrics.open_tracks.set(0);
-    }
-
-    /// What the detector sees in a frame whose turn it is, unless it is spared.
-    fn look(&mut self, frame: &Frame) -> Option<Vec<FaceObservation>> {
-        let roi = self
-            .spec
-            .data
-            .roi
-            .as_ref()
-            .and_then(|roi| roi.resolve(frame.size()));
-        let window = Window::new(frame.clone(), roi);
-        if self.is_still(&window, frame) {
-            self.metrics.still.inc();
-            return None;
-        }
-        let faces = self.detect(frame, window);
-        if let Some(motion) = &mut self.motion {
-            motion.may_be_busy = !matches!(&faces, Some(faces) if faces.is_empty());
-        }
-        faces
-    }
-
-    /// Whether nothing moves in the window and nobody is there.
-    fn is_still(&mut self, window: &Window, frame: &Frame) -> bool {
-        let tracked = self.open_tracks() > 0;
-        let Some(motion) = &mut self.motion else {
-            return false;
-        };
-        let size = window.size();
-        let metered = Metered::new(window, &self.tools.times.convert);
-        metered.region(size.into(), motion::grid(size), &mut motion.cells);
-        let busy = tracked || motion.may_be_busy;
-        !motion
-            .gate
-            .handle_picture(frame.media_time(), &motion.cells, busy)
-    }
-
-    fn detect(&mut self, frame: &Frame, window: Window) -> Option<Vec<FaceObservation>> {
-        let options = self.options_for(&window);
-        let started = Instant::now();
-        let answer = self.tools.pool.detect(Box::new(window.clone()), &options);
-        let took = started.elapsed();
-        self.schedule.handle_cost(took);
-        self.metrics.detection.observe(took.as_secs_f64());
-        match answer {
-            Ok(faces) => {
-                self.counters.detected_frames += 1;
-                self.counters.faces += faces.len() as u64;
-                self.metrics.faces.inc_by(faces.len() as u64);
-                Some(
-                    faces
-                        .into_iter()
-                        .map(|face| observe(&window, face))
-                        .collect(),
-                )
-            }
-            Err(error) => {
-                tracing::warn!(stream = %self.spec.stream_id, frame = frame.number(), %error, "a frame is not analysed");
-                self.metrics.count_drops(FrameDrop::Inference, 1);
-                None
-            }
-        }
-    }
-
-    fn options_for(&mut self, window: &Window) -> DetectOptions {
-        let size = window.size();
-        match &self.options {
-            Some((known, options)) if *known == size => *options,
-            _ => {
-                let mode = self.spec.data.frame_processing_mode;
-                let options = crop::detect_options(&self.tools.settings.detect, size, mode);
-                self.options = Some((size, options));
-                options
-            }
-        }
     }
 
     fn track(&mut self, index: usize, frame: &Frame, observations: FrameObservations) {
@@ -321,109 +313,68 @@ impl Stage {
     }
 
     fn take_shot(&mut self, index: usize, frame: &Frame, want: ShotRequest) {
-        let times = &self.tools.times;
-        let metered = Metered::new(frame, &times.convert);
-        let warp = crop::face(&metered, &want.detection.landmarks);
-        let quality = times.describe.measure(|| face_quality(&warp));
-        let analysis = &mut self.analyses[index];
-        let frame = if analysis.full_frames {
-            self.holder.hold(frame)
-        } else {
-            None
+        let mouths = self.analyses[index].mouths;
+        let rules = self.analyses[index].frames;
+        let (warp, fitness, hold) = match &want.subject {
+            Subject::Face(face) => {
+                let (warp, fitness) = self.cut_face(frame, face, mouths);
+                (warp, fitness, rules.faces)
+            }
+            Subject::Body(body) => {
+                let (warp, fitness) = self.cut_body(frame, body);
+                (warp, fitness, rules.bodies)
+            }
         };
+        let frame = if hold { self.holder.hold(frame) } else { None };
         let payload = Crop { warp, frame };
-        let decision = analysis
-            .machine
-            .handle_shot(want.ticket, Shot { quality, payload });
+        let machine = &mut self.analyses[index].machine;
+        let decision = machine.handle_shot(want.ticket, Shot { fitness, payload });
         if matches!(decision, ShotDecision::Kept(_)) {
             self.metrics.bestshots.inc();
         }
     }
 
+    fn cut_face(&self, frame: &Frame, face: &FaceDetection, mouths: bool) -> (Rgb, Fitness) {
+        let times = &self.tools.times;
+        let warp = crop::face(&Metered::new(frame, &times.convert), &face.landmarks);
+        let quality = times.describe.measure(|| face_quality(&warp));
+        let mouth_covered = if mouths {
+            self.mouth_covered(frame, face)
+        } else {
+            None
+        };
+        let fitness = Fitness::Face {
+            quality,
+            mouth_covered,
+        };
+        (warp, fitness)
+    }
+
+    /// A face whose mouth the model cannot tell of passes.
+    fn mouth_covered(&self, frame: &Frame, face: &FaceDetection) -> Option<f32> {
+        let answer = self.tools.pool.mouth(Box::new(frame.clone()), face);
+        answer.unwrap_or_else(|error| {
+            tracing::warn!(stream = %self.spec.stream_id, frame = frame.number(), %error, "a mouth is not looked at");
+            None
+        })
+    }
+
+    fn cut_body(&self, frame: &Frame, body: &BodyDetection) -> (Rgb, Fitness) {
+        let times = &self.tools.times;
+        let warp = warp_body(&Metered::new(frame, &times.convert), &body.bbox);
+        let sharpness = times.describe.measure(|| body_sharpness(&warp));
+        (warp, Fitness::Body { sharpness })
+    }
+
     fn send_ready(&mut self, index: usize) {
         while let Some(output) = self.analyses[index].machine.poll_output() {
             match output {
-                Output::EventReady(draft) => self.send(*draft),
+                Output::EventReady(draft) => self.send(index, *draft),
                 Output::TrackEnded(_) => {
                     self.counters.tracks += 1;
                     self.metrics.tracks.inc();
                 }
             }
         }
-    }
-
-    fn send(&mut self, draft: EventDraft<Crop>) {
-        let traits = self.describe(&draft);
-        let times = Arc::clone(&self.tools.times);
-        let event = times.encode.measure(|| self.assemble(draft, traits));
-        let Some(event) = event else {
-            self.tools.metrics.count_loss(EventLoss::Encoding);
-            return;
-        };
-        self.counters.events += 1;
-        self.metrics.count_event(event.reason);
-        tracing::debug!(stream = %self.spec.stream_id, event = %event.event_id, track = %event.track_id, reason = ?event.reason, "event");
-        times.encode.measure(|| self.tools.sink.accept(event));
-    }
-
-    /// Descriptors of the draft's shots; empty when they are left to the coordinator.
-    fn describe(&self, draft: &EventDraft<Crop>) -> Vec<FaceTraits> {
-        if !self.tools.settings.describe {
-            return Vec::new();
-        }
-        let warps: Vec<Rgb> = draft
-            .shots
-            .iter()
-            .map(|shot| shot.payload.warp.clone())
-            .collect();
-        self.tools.pool.describe(warps).unwrap_or_else(|error| {
-            tracing::warn!(stream = %self.spec.stream_id, %error, "an event goes without descriptors");
-            Vec::new()
-        })
-    }
-
-    fn assemble(&self, draft: EventDraft<Crop>, traits: Vec<FaceTraits>) -> Option<Event> {
-        let stream = self.spec.stream_id;
-        let encoded: Result<Vec<Jpeg>, _> = draft
-            .shots
-            .iter()
-            .map(|shot| encode_jpeg(&shot.payload.warp, WARP_JPEG_QUALITY))
-            .collect();
-        let warps = encoded.inspect_err(|error| tracing::error!(%stream, %error, "an event is lost: its face cannot be encoded")).ok()?;
-        let full_frame = self.full_frame(&draft);
-        let mut warps = warps.into_iter();
-        let mut traits = traits.into_iter();
-        let decided_at = Timestamp::from_system(SystemTime::now());
-        let event = draft.into_event(decided_at, rand::random(), full_frame, |_| {
-            let traits = traits.next();
-            ShotParts {
-                warp: warps
-                    .next()
-                    .expect("one warp was encoded for each shot of the draft"),
-                attributes: traits.as_ref().and_then(|face| face.attributes),
-                descriptor: traits.map(|face| face.descriptor),
-            }
-        });
-        Some(event)
-    }
-
-    fn full_frame(&self, draft: &EventDraft<Crop>) -> Option<Jpeg> {
-        let side = self.tools.settings.full_frame_side?;
-        let held = draft.shots.first()?.payload.frame.as_ref()?;
-        held.jpeg(side, self.tools.settings.full_frame_quality)
-            .inspect_err(|error| tracing::warn!(stream = %self.spec.stream_id, %error, "an event goes without its frame"))
-            .ok()
-    }
-}
-
-fn observe(window: &Window, mut face: Face) -> FaceObservation {
-    let mesh = window.mesh(&face);
-    window.to_frame(&mut face);
-    FaceObservation {
-        detection: face.detection,
-        head_pose: Some(face.head_pose),
-        mesh: Some(mesh),
-        mouth_visibility: None,
-        appearance: None,
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use goshawk_agent::{
     assign::Fleet,
     cpu::StageTimes,
-    infer::{FaceModels, InferPool},
+    infer::{Abilities, InferPool, Models},
     metrics::Metrics,
     source::{Failure, FrameSource, OpenSource, SourceTools, StopSource},
     stage::{EventSink, StageSettings, StageTools},
@@ -37,7 +37,7 @@ use goshawk_proto::{
 /// Finds no face; panics on frames of 66 pixels.
 struct NoFaces;
 
-impl FaceModels for NoFaces {
+impl Models for NoFaces {
     fn detect(
         &self,
         pictures: &[&dyn Pixels],
@@ -50,6 +50,13 @@ impl FaceModels for NoFaces {
 
     fn describe(&self, _: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError> {
         Ok(Vec::new())
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            bodies: true,
+            ..Abilities::default()
+        }
     }
 }
 
@@ -149,8 +156,12 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
     let metrics = Metrics::new().0;
     let settings = StageSettings {
         detect_fps: None,
+        body_fps: None,
+        budget: None,
         motion,
         detect: DetectOptions::default(),
+        min_body_score: 0.3,
+        looks: true,
         describe: false,
         full_frame_side: None,
         full_frame_quality: 80,

@@ -49,7 +49,7 @@ pub use picture::{
 };
 pub use post::mesh::{Mesh, Point3};
 pub use pre::align::{WARP_SIDE, warp_face};
-pub use quality::face_quality;
+pub use quality::{body_sharpness, face_quality};
 pub use runtime::{
     InferError, ModelError, ModelUsage, Provider, RuntimeError, RuntimeOptions, UsageMeter,
 };

@@ -46,7 +46,7 @@ pub fn pair(faces: &[BBox], bodies: &[BBox]) -> Vec<Option<usize>> {
 /// Whether the box of a body is only a part of the person whose face this is, such as a tie between
 /// lapels. Shoulders are nearly three heads wide, so what hangs below a face and is no wider than
 /// it is nobody else at that distance; who is farther away stands behind this person.
-fn is_part(face: &BBox, body: &BBox) -> bool {
+pub fn is_part(face: &BBox, body: &BBox) -> bool {
     body.width <= face.width
         && (face.x..=face.right()).contains(&body.center().x)
         && (face.y..=face.bottom() + face.height * NECK).contains(&body.y)

@@ -3,6 +3,7 @@
 //! * [`agent`]: the whole path of the agent on a 1080p clip, beside a Python peer;
 //! * [`api`]: requests a second through the API, beside a bare handler;
 //! * [`ingest`]: events into the durable store, and the time to a subscriber;
+//! * [`liveness`]: error rates against generated attacks;
 //! * [`models`]: each model by itself, beside Python.
 //!
 //! A ratio says how many times better than the peer we are: the median over interleaved runs, peer
@@ -11,6 +12,7 @@
 pub mod agent;
 pub mod api;
 pub mod ingest;
+pub mod liveness;
 pub mod models;
 mod peer;
 

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use goshawk_proto::{
     descriptor::Descriptor,
-    detection::{BasicAttributes, FaceDetection, FaceQuality, HeadPose, Liveness},
-    event::{ENVELOPE_VERSION, Event, FaceShot, Jpeg, SendReason, ShotReason},
+    detection::{BasicAttributes, BodyDetection, FaceDetection, FaceQuality, HeadPose, Liveness},
+    event::{BodyShot, ENVELOPE_VERSION, Event, FaceShot, Jpeg, SendReason, ShotReason},
     geometry::Size,
     id::{EventId, StreamId, TrackId},
     score::Score,
     stream::{Location, StreamSpec},
     time::Timestamp,
 };
+
+use crate::track::TrackNumber;
 
 /// What every event of a stream says about the stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,8 @@ pub struct FrameInfo {
     pub media_time: Duration,
     /// When it was captured.
     pub captured_at: Timestamp,
+    /// When the camera says it captured it, where it tells.
+    pub source_time: Option<Timestamp>,
     /// Size in pixels.
     pub size: Size,
 }
@@ -70,15 +74,49 @@ pub struct PickedShot<P> {
     pub payload: P,
 }
 
+/// A picked body shot.
+#[derive(Clone, Debug)]
+pub struct PickedBody<P> {
+    /// The frame that it is from.
+    pub frame: FrameInfo,
+    /// Box and certainty.
+    pub detection: BodyDetection,
+    /// How good the shot is.
+    pub shot_score: Score,
+    /// Why it was picked.
+    pub reason: ShotReason,
+    /// What the driver gave along: its sample, most likely.
+    pub payload: P,
+}
+
 /// What the driver makes of a shot's payload.
 #[derive(Clone, Debug)]
 pub struct ShotParts {
-    /// The aligned face.
-    pub warp: Jpeg,
+    /// The aligned face or the body's sample; `None` where no picture may leave the site.
+    pub warp: Option<Jpeg>,
     /// Its descriptor, where it was extracted here.
     pub descriptor: Option<Descriptor>,
-    /// Age and gender, where they were estimated here.
+    /// Age and gender of a face, where they were estimated here.
     pub attributes: Option<BasicAttributes>,
+}
+
+/// Whole frames of an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFrames {
+    /// That of the best face or, in an event without faces, of the best body.
+    pub full: Option<Jpeg>,
+    /// That of the best body, where it is another frame.
+    pub body: Option<Jpeg>,
+}
+
+/// Whose a draft is, in the numbers of the analysis that made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub(crate) person: u64,
+    /// What earlier events called the person, if there were any.
+    pub(crate) name: Option<u64>,
+    /// The newest track of the person's face.
+    pub(crate) face: Option<TrackNumber>,
 }
 
 /// An event without its pictures.
@@ -86,8 +124,12 @@ pub struct ShotParts {
 pub struct EventDraft<P> {
     /// What it says about the stream.
     pub stream: StreamFacts,
+    /// Place of its analysis in the stream's specification, from 0.
+    pub analysis: u16,
     /// The track.
     pub track_id: TrackId,
+    /// Whose it is, for the analysis that made it.
+    pub origin: Origin,
     /// Capture time of the track's first detection.
     pub track_start: Timestamp,
     /// Capture time of the track's last detection so far.
@@ -96,33 +138,34 @@ pub struct EventDraft<P> {
     pub reason: SendReason,
     /// Size of the best shot's frame.
     pub source_size: Size,
-    /// Face shots, best first; at least one.
-    pub shots: Vec<PickedShot<P>>,
+    /// Face shots, best first.
+    pub faces: Vec<PickedShot<P>>,
+    /// Body shots, best first. Faces and bodies are not both missing.
+    pub bodies: Vec<PickedBody<P>>,
     /// The liveness vote so far.
     pub liveness: Liveness,
 }
 
 impl<P> EventDraft<P> {
     /// The event. `decided_at` and `random` make its id; `make` turns a shot's payload into
-    /// pictures, best shot first.
+    /// pictures: faces first, then bodies, the best first.
     pub fn into_event(
         self,
         decided_at: Timestamp,
         random: [u8; 10],
-        full_frame: Option<Jpeg>,
+        frames: EventFrames,
         mut make: impl FnMut(P) -> ShotParts,
     ) -> Event {
-        let faces = self
-            .shots
-            .into_iter()
-            .map(|shot| face_shot(shot, &mut make))
-            .collect();
+        let faces = self.faces.into_iter();
+        let faces = faces.map(|shot| face_shot(shot, &mut make)).collect();
+        let bodies = self.bodies.into_iter();
+        let bodies = bodies.map(|shot| body_shot(shot, &mut make)).collect();
         Event {
             envelope: ENVELOPE_VERSION,
             event_id: EventId::at(decided_at, random),
             stream_id: self.stream.stream_id,
             stream_version: self.stream.version,
-            analysis: 0,
+            analysis: self.analysis,
             track_id: self.track_id,
             track_start: self.track_start,
             track_end: self.track_end,
@@ -130,10 +173,10 @@ impl<P> EventDraft<P> {
             reason: self.reason,
             source_size: self.source_size,
             faces,
-            bodies: Vec::new(),
+            bodies,
             liveness: self.liveness,
-            full_frame,
-            body_frame: None,
+            full_frame: frames.full,
+            body_frame: frames.body,
             source: self.stream.source,
             location: self.stream.location,
             tags: Vec::new(),
@@ -154,10 +197,25 @@ fn face_shot<P>(shot: PickedShot<P>, make: &mut impl FnMut(P) -> ShotParts) -> F
         quality: shot.quality,
         shot_score: shot.shot_score,
         reason: shot.reason,
-        warp: Some(parts.warp),
-        source_time: None,
+        warp: parts.warp,
+        source_time: shot.frame.source_time,
         descriptor: parts.descriptor,
         attributes: parts.attributes,
+    }
+}
+
+fn body_shot<P>(shot: PickedBody<P>, make: &mut impl FnMut(P) -> ShotParts) -> BodyShot {
+    let parts = make(shot.payload);
+    BodyShot {
+        detect_time: shot.frame.captured_at,
+        frame_number: shot.frame.number,
+        rect: shot.detection.bbox.to_rect(shot.frame.size),
+        score: shot.detection.score,
+        shot_score: shot.shot_score,
+        reason: shot.reason,
+        warp: parts.warp,
+        source_time: shot.frame.source_time,
+        descriptor: parts.descriptor,
     }
 }
 
@@ -170,13 +228,26 @@ mod tests {
     fn a_draft_becomes_an_event_that_survives_encoding() {
         let captured_at = Timestamp::from_unix_micros(1_700_000_000_000_000);
         let size = Size::new(100, 80);
-        let shot = PickedShot {
-            frame: FrameInfo {
-                number: 7,
-                media_time: Duration::ZERO,
-                captured_at,
-                size,
+        let source_time = Some(Timestamp::from_unix_micros(1_600_000_000_000_000));
+        let frame = FrameInfo {
+            number: 7,
+            media_time: Duration::ZERO,
+            captured_at,
+            source_time,
+            size,
+        };
+        let body = PickedBody {
+            frame,
+            detection: BodyDetection {
+                bbox: BBox::new(-10.0, 5.0, 50.0, 100.0),
+                score: Score::ONE,
             },
+            shot_score: Score::saturating(0.4),
+            reason: ShotReason::BetterQuality,
+            payload: vec![4u8],
+        };
+        let shot = PickedShot {
+            frame,
             detection: FaceDetection {
                 bbox: BBox::new(-4.0, 10.0, 30.0, 40.0),
                 score: Score::ONE,
@@ -195,19 +266,27 @@ mod tests {
                 source: "gate".into(),
                 location: None,
             },
+            analysis: 2,
             track_id: TrackId::from_session(1, 2),
+            origin: Origin::default(),
             track_start: captured_at,
             track_end: captured_at,
             reason: SendReason::TrackEnd,
             source_size: size,
-            shots: vec![shot],
+            faces: vec![shot],
+            bodies: vec![body],
             liveness: Liveness::default(),
         };
-        let event = draft.into_event(captured_at, [9; 10], None, |bytes| ShotParts {
-            warp: Jpeg {
-                size: Size::new(1, 1),
-                bytes,
-            },
+        let jpeg = |bytes| Jpeg {
+            size: Size::new(1, 1),
+            bytes,
+        };
+        let frames = EventFrames {
+            full: None,
+            body: Some(jpeg(vec![7])),
+        };
+        let event = draft.into_event(captured_at, [9; 10], frames, |bytes| ShotParts {
+            warp: Some(jpeg(bytes)),
             descriptor: None,
             attributes: None,
         });
@@ -221,6 +300,16 @@ mod tests {
             }
         );
         assert_eq!(event.faces[0].warp.as_ref().unwrap().bytes, [1, 2, 3]);
+        assert_eq!(event.faces[0].source_time, source_time);
+        let body = &event.bodies[0];
+        assert_eq!(body.warp.as_ref().unwrap().bytes, [4]);
+        assert_eq!(
+            (body.rect.x, body.rect.width, body.rect.height),
+            (0, 40, 75)
+        );
+        assert_eq!(body.reason, ShotReason::BetterQuality);
+        assert_eq!((event.analysis, event.full_frame.is_some()), (2, false));
+        assert_eq!(event.body_frame.as_ref().unwrap().bytes, [7]);
         assert_eq!(event.event_id, EventId::at(captured_at, [9; 10]));
         assert_eq!(Event::decode(&event.encode().unwrap()).unwrap(), event);
     }

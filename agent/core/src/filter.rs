@@ -5,6 +5,10 @@
 //! sensible box is dropped: nobody sees it. What is merely unfit for a best shot (unsure, turned
 //! away, outside the DROI, small) still feeds the tracker, because a person who looks aside for a
 //! second is the same person afterwards.
+//!
+//! Both regions are for faces alone and in coordinates of the whole frame, in pixels or per cent of
+//! its size; so the contract says of both, and so the reference product reads the DROI since its
+//! version 5.1.9. Bodies count wherever they are.
 
 #[cfg(test)]
 mod tests;
@@ -46,7 +50,7 @@ pub enum Reason {
     YawOutlier,
     /// Yaws are still being collected.
     YawCollecting,
-    /// The mouth is covered.
+    /// More of the mouth is covered than allowed.
     Mouth,
     /// Too small.
     Size,
@@ -136,8 +140,6 @@ pub struct FaceFacts {
     pub score: Score,
     /// Where the head looks; `None` passes the angle tests.
     pub head_pose: Option<HeadPose>,
-    /// How much of the mouth is visible, 0 to 1; `None` passes the test.
-    pub mouth_visibility: Option<f32>,
 }
 
 /// Yaws of one track, for averaging.
@@ -180,7 +182,16 @@ impl Filter {
         self.counters
     }
 
-    /// Whether the tracker may see a box at all. Counts only when it may not.
+    /// Whether the tracker of bodies may see a box at all. Counts only when it may not.
+    pub fn admits_body(&mut self, bbox: &BBox) -> bool {
+        let sane = is_sane(bbox);
+        if !sane {
+            self.counters.count(Use::Drop(Reason::Degenerate));
+        }
+        sane
+    }
+
+    /// Whether the tracker of faces may see a box at all. Counts only when it may not.
     pub fn admits(&mut self, bbox: &BBox, frame: Size) -> bool {
         let reason = if !is_sane(bbox) {
             Reason::Degenerate
@@ -220,6 +231,18 @@ impl Filter {
         self.counters.count(outcome)
     }
 
+    /// Whether a face that has passed so far may be a best shot for its mouth. `covered` is the share
+    /// of the mouth that is hidden, 0 to 1; where it is not known, the face passes. A threshold of 0
+    /// allows everything, as the contract's default does.
+    pub fn judge_mouth(&mut self, covered: Option<f32>) -> Use {
+        let most = self.thresholds.mouth_occlusion_threshold;
+        if most > 0.0 && covered.is_some_and(|share| share.is_nan() || share > most) {
+            self.counters.passed = self.counters.passed.saturating_sub(1);
+            return self.counters.count(Use::TrackOnly(Reason::Mouth));
+        }
+        Use::Shot
+    }
+
     fn face_reason(&self, face: &FaceFacts, frame: Size, yaw: Option<Reason>) -> Option<Reason> {
         let t = &self.thresholds;
         let droi = self.droi.and_then(|region| region.resolve(frame));
@@ -242,13 +265,6 @@ impl Filter {
         }
         if yaw.is_some() {
             return yaw;
-        }
-        if t.mouth_occlusion_threshold > 0.0
-            && face
-                .mouth_visibility
-                .is_some_and(|seen| seen < t.mouth_occlusion_threshold)
-        {
-            return Some(Reason::Mouth);
         }
         (face.bbox.width.min(face.bbox.height) < self.min_face_side).then_some(Reason::Size)
     }

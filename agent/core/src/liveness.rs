@@ -1,22 +1,38 @@
-//! Whether a live person was before the camera: a vote of weak witnesses over a track.
+//! Whether a live person was before the camera: a vote of weak witnesses over a track, and the
+//! contract's policy on top of it.
 //!
 //! No model of the default pack can tell a photograph from a person, so the evidence comes from
-//! the track itself: [`blink`] (the eyes close and open) and [`parallax`] (the face does not move
-//! as a plane). A witness that lacks material says [`LivenessVerdict::Unknown`], and so does the
-//! vote when the witnesses do not suffice; that is an honest answer and a frequent one.
+//! the track itself:
 //!
-//! The vote adds up signed strengths: parallax counts fully, a blink counts 0.4. From +0.7 on the
-//! verdict is real, from -0.5 on it is spoof. So blinks alone never make a person real (a replayed
-//! video blinks too), and blinks do not excuse a face that moves as a plane. The thresholds are
-//! cautious on purpose: a bent or cut-out photograph and a replay that fills the whole view are
-//! known to be beyond these witnesses.
+//! * from the face's mesh: [`blink`] (the eyes close and open) and [`parallax`] (the face does not
+//!   move as a plane);
+//! * from small pieces of the picture ([`look`]): [`follow`] (what is round the face moves with
+//!   it), [`surroundings`] (a body under it, no border round it), [`grain`] (the raster of screens
+//!   and prints), [`pulse`] (the heart in the skin's colour), [`eyeball`] (gaze that shifts);
+//! * where they are there: [`backdrop`] (the shape before the remembered background), and the
+//!   answer of a texture network that an operator installed.
+//!
+//! A witness that lacks material says [`LivenessVerdict::Unknown`], and so does the vote when the
+//! witnesses do not suffice; that is an honest answer and a frequent one. How the vote is made of
+//! them is in [`vote`]; what is sent, in [`policy`]. How well all that works was measured, and is
+//! told in `agent/LIVENESS.md`.
 
+pub mod backdrop;
 pub mod blink;
+pub mod eyeball;
+pub mod follow;
+pub mod grain;
 mod homography;
+pub mod look;
 pub mod mesh;
 pub mod parallax;
+pub mod policy;
+pub mod pulse;
+mod running;
+pub mod surroundings;
+pub mod vote;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use goshawk_proto::{
     detection::{HeadPose, Liveness, LivenessVerdict, LivenessWitness},
@@ -24,22 +40,42 @@ use goshawk_proto::{
     score::Score,
 };
 
-use self::{blink::Eyes, mesh::EyeOpenness, parallax::Views};
+pub use backdrop::Backdrop;
+pub use look::Look;
+pub use policy::{Checks, LivenessFilter, LivenessPolicy, Standing};
 
-/// Weight of each witness in the vote.
-const BLINK_WEIGHT: f32 = 0.4;
-const PARALLAX_WEIGHT: f32 = 1.0;
-/// Sums from which on the vote is decided.
-const REAL_FROM: f32 = 0.7;
-const SPOOF_FROM: f32 = -0.5;
+use self::{
+    blink::Eyes, eyeball::Gaze, follow::Follow, grain::Grain, mesh::EyeOpenness, parallax::Views,
+    pulse::Pulse, running::Running,
+};
+
 /// Eyes closer than this, in pixels, are too small to measure.
 const MIN_EYE_DISTANCE: f32 = 30.0;
+/// Frames that a mean needs before it is evidence.
+const MIN_FRAMES: u32 = 6;
+/// Means of [`surroundings`]' score between which it goes from a spoof's to none's.
+const ALONE: (f32, f32) = (0.15, 0.45);
+/// Means of [`surroundings`]' score between which a body becomes evidence.
+const BODIED: (f32, f32) = (0.7, 0.95);
+/// The same of [`backdrop`]'s score.
+const SHAPELESS: (f32, f32) = (0.1, 0.4);
+const SHAPED: (f32, f32) = (0.55, 0.85);
+/// The same of a texture network's share of "real".
+const FLAT_TEXTURE: (f32, f32) = (0.2, 0.5);
+const SKIN_TEXTURE: (f32, f32) = (0.6, 0.95);
 
-/// The evidence of one track. Its memory is bounded by its two witnesses'.
+/// The evidence of one track. Its memory is bounded by its witnesses'.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     eyes: Eyes,
     views: Views,
+    follow: Follow,
+    grain: Grain,
+    pulse: Pulse,
+    gaze: Gaze,
+    surroundings: Running,
+    backdrop: Running,
+    texture: Running,
     offered: u64,
     refused: u64,
 }
@@ -63,6 +99,34 @@ impl Evidence {
         }
     }
 
+    /// Takes in what was cut out of one frame; times must not fall.
+    pub fn observe_look(&mut self, at: Duration, look: &Arc<Look>, pose: Option<HeadPose>) {
+        self.follow.observe(at, look);
+        if let Some(peak) = look.peak {
+            self.grain.observe(peak);
+        }
+        if let Some(skin) = look.skin {
+            self.pulse.observe(at, skin);
+        }
+        if let (Some(iris), Some(pose)) = (look.iris, pose) {
+            self.gaze.observe(at, iris, pose);
+        }
+        if let Some(score) = look.surroundings.score() {
+            self.surroundings.add(score);
+        }
+    }
+
+    /// Takes in how much of a person the face of one frame was before the remembered background,
+    /// 0 to 1.
+    pub fn observe_backdrop(&mut self, score: f32) {
+        self.backdrop.add(score);
+    }
+
+    /// Takes in how much a texture network holds the face of one frame for real, 0 to 1.
+    pub fn observe_texture(&mut self, real: f32) {
+        self.texture.add(real);
+    }
+
     /// Meshes seen.
     pub fn offered(&self) -> u64 {
         self.offered
@@ -73,43 +137,68 @@ impl Evidence {
         self.refused
     }
 
-    /// The vote as of now.
+    /// The vote as of now. Witnesses that have nothing to go by and are not always asked (the
+    /// background, the texture) are left out of it.
     pub fn vote(&self) -> Liveness {
-        combine([
-            (blink::testify(&self.eyes), BLINK_WEIGHT),
-            (parallax::testify(&self.views), PARALLAX_WEIGHT),
-        ])
+        let mut witnesses = vec![
+            blink::testify(&self.eyes),
+            parallax::testify(&self.views),
+            follow::testify(&self.follow),
+            grain::testify(&self.grain),
+            pulse::testify(&self.pulse),
+            eyeball::testify(&self.gaze),
+        ];
+        let means = [
+            ("surroundings", self.surroundings, ALONE, BODIED),
+            ("backdrop", self.backdrop, SHAPELESS, SHAPED),
+            ("texture", self.texture, FLAT_TEXTURE, SKIN_TEXTURE),
+        ];
+        for (name, running, spoof, real) in means {
+            if let Some(mean) = running.mean(MIN_FRAMES) {
+                witnesses.push(two_sided(name, mean, spoof, real));
+            }
+        }
+        vote::combine(witnesses)
+    }
+
+    /// What the witnesses measured, by name; for calibrating them.
+    pub fn measures(&self) -> Vec<(&'static str, Option<f32>)> {
+        vec![
+            ("blink", Some(self.eyes.blinks() as f32)),
+            (
+                "parallax depth",
+                self.views.depth().map(|depth| depth as f32),
+            ),
+            (
+                "parallax flatness",
+                self.views.flatness().map(|flatness| flatness as f32),
+            ),
+            ("follow", self.follow.following()),
+            ("grain", self.grain.mean()),
+            ("pulse", self.pulse.measure().map(|(snr, _)| snr)),
+            ("gaze", Some(self.gaze.shifts() as f32)),
+            ("surroundings", self.surroundings.mean(MIN_FRAMES)),
+            ("backdrop", self.backdrop.mean(MIN_FRAMES)),
+            ("texture", self.texture.mean(MIN_FRAMES)),
+        ]
     }
 }
 
-/// The vote over weighted testimonies; see the module's header.
-pub fn combine(testimonies: impl IntoIterator<Item = (LivenessWitness, f32)>) -> Liveness {
-    let mut sum = 0.0;
-    let mut witnesses = Vec::new();
-    for (witness, weight) in testimonies {
-        sum += weight
-            * witness.strength.get()
-            * match witness.verdict {
-                LivenessVerdict::Real => 1.0,
-                LivenessVerdict::Spoof => -1.0,
-                LivenessVerdict::Unknown => 0.0,
-            };
-        witnesses.push(witness);
-    }
-    let verdict = if sum >= REAL_FROM {
-        LivenessVerdict::Real
-    } else if sum <= SPOOF_FROM {
-        LivenessVerdict::Spoof
+/// A witness whose measure is low for a spoof and high for a person.
+fn two_sided(name: &str, mean: f32, spoof: (f32, f32), real: (f32, f32)) -> LivenessWitness {
+    let (against, for_it) = (1.0 - ramp(mean, spoof), ramp(mean, real));
+    if against > 0.0 {
+        witness(name, LivenessVerdict::Spoof, against)
+    } else if for_it > 0.0 {
+        witness(name, LivenessVerdict::Real, for_it)
     } else {
-        LivenessVerdict::Unknown
-    };
-    let decided = verdict != LivenessVerdict::Unknown;
-    let score = decided.then(|| Score::saturating(0.5 + sum / 2.0));
-    Liveness {
-        verdict,
-        score,
-        witnesses,
+        witness(name, LivenessVerdict::Unknown, 0.0)
     }
+}
+
+/// From 0 at the first bound to 1 at the second.
+fn ramp(value: f32, (from, to): (f32, f32)) -> f32 {
+    ((value - from) / (to - from)).clamp(0.0, 1.0)
 }
 
 fn witness(name: &str, verdict: LivenessVerdict, strength: f32) -> LivenessWitness {
@@ -123,38 +212,6 @@ fn witness(name: &str, verdict: LivenessVerdict, strength: f32) -> LivenessWitne
 #[cfg(test)]
 mod tests {
     use super::*;
-    use LivenessVerdict::{Real, Spoof, Unknown};
-
-    fn verdict(blink: (LivenessVerdict, f32), parallax: (LivenessVerdict, f32)) -> Liveness {
-        combine([
-            (witness("blink", blink.0, blink.1), BLINK_WEIGHT),
-            (witness("parallax", parallax.0, parallax.1), PARALLAX_WEIGHT),
-        ])
-    }
-
-    #[test]
-    fn the_vote_follows_its_table() {
-        let nothing = (Unknown, 0.0);
-        assert_eq!(verdict(nothing, nothing).verdict, Unknown);
-        assert_eq!(
-            verdict((Real, 1.0), nothing).verdict,
-            Unknown,
-            "a replay blinks too"
-        );
-        assert_eq!(verdict(nothing, (Real, 0.8)).verdict, Real);
-        assert_eq!(verdict((Real, 0.75), (Real, 0.5)).verdict, Real);
-        assert_eq!(verdict(nothing, (Real, 0.5)).verdict, Unknown);
-        assert_eq!(verdict(nothing, (Spoof, 0.6)).verdict, Spoof);
-        assert_eq!(verdict((Real, 1.0), (Spoof, 1.0)).verdict, Spoof);
-        assert_eq!(verdict((Real, 1.0), (Spoof, 0.6)).verdict, Unknown);
-    }
-
-    #[test]
-    fn only_a_decided_vote_has_a_score() {
-        assert_eq!(verdict((Unknown, 0.0), (Unknown, 0.0)).score, None);
-        assert!(verdict((Unknown, 0.0), (Real, 1.0)).score.unwrap() > Score::saturating(0.9));
-        assert!(verdict((Unknown, 0.0), (Spoof, 1.0)).score.unwrap() < Score::saturating(0.1));
-    }
 
     #[test]
     fn unusable_meshes_are_counted_and_ignored() {
@@ -167,6 +224,34 @@ mod tests {
             None,
         );
         assert_eq!(evidence.refused(), 3);
-        assert_eq!(evidence.vote().verdict, Unknown);
+        assert_eq!(evidence.vote().verdict, LivenessVerdict::Unknown);
+    }
+
+    #[test]
+    fn means_speak_once_there_are_enough() {
+        let mut evidence = Evidence::default();
+        let named = |evidence: &Evidence, name: &str| {
+            let vote = evidence.vote();
+            vote.witnesses.into_iter().find(|w| w.name == name)
+        };
+        for _ in 0..MIN_FRAMES {
+            assert_eq!(named(&evidence, "backdrop"), None);
+            evidence.observe_backdrop(0.05);
+            evidence.observe_texture(0.99);
+        }
+        let backdrop = named(&evidence, "backdrop").unwrap();
+        assert_eq!(backdrop.verdict, LivenessVerdict::Spoof);
+        let texture = named(&evidence, "texture").unwrap();
+        assert_eq!(texture.verdict, LivenessVerdict::Real);
+    }
+
+    #[test]
+    fn a_measure_in_between_is_no_evidence() {
+        assert_eq!(ramp(0.1, (0.2, 0.4)), 0.0);
+        assert_eq!(ramp(9.0, (0.2, 0.4)), 1.0);
+        let said = |mean| two_sided("x", mean, ALONE, BODIED).verdict;
+        assert_eq!(said(0.1), LivenessVerdict::Spoof);
+        assert_eq!(said(0.5), LivenessVerdict::Unknown);
+        assert_eq!(said(0.9), LivenessVerdict::Real);
     }
 }

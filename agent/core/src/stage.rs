@@ -6,24 +6,31 @@
 //!
 //! ```text
 //! for request in analysis.handle_frame(observations) {
-//!     let warp = crop(&frame, &request.detection);
-//!     analysis.handle_shot(request.ticket, Shot { quality: measure(&warp), payload: warp });
+//!     let (warp, fitness) = cut_and_measure(&frame, &request.subject);
+//!     analysis.handle_shot(request.ticket, Shot { fitness, payload: warp });
 //! }
 //! while let Some(output) = analysis.poll_output() { .. }
 //! ```
 //!
+//! Faces and bodies are followed by a tracker each, at the pace of their own detector; which tracks
+//! are one person is [`people`]'s decision. All that is sent is sent of persons. An analysis of
+//! faces never looks at bodies, and the other way round.
+//!
 //! A cheap score from the detection alone decides what is worth cutting out; the final one, with
-//! the warp's quality, decides what is kept. Requests left unanswered by the next call of
+//! the sample's quality, decides what is kept. Requests left unanswered by the next call of
 //! `poll_output` or `handle_frame` are given up and counted. Frames on which the detector did not
 //! run are told as well: periods and tracks go by them.
 //!
-//! Memory: open tracks (bounded by the tracker) times shots per track (bounded), each with
+//! Memory: open tracks (bounded by the trackers) times shots per track (bounded), each with
 //! bounded evidence for liveness, plus the outputs of one frame.
 
+mod look;
+mod people;
+mod person;
+mod send;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod tracked;
 mod visible;
 
 use std::{
@@ -33,22 +40,28 @@ use std::{
 
 use goshawk_proto::{
     event::SendReason,
-    id::TrackId,
+    geometry::{BBox, Size},
+    picture::Rgb,
+    score::Score,
     stream::{Analytics, AnalyticsMode, SourceKind, StreamSpec},
 };
 
 pub use settings::{
-    AnalysisCounters, AnalysisSettings, FaceObservation, FrameObservations, Output, Shot,
-    ShotRequest, ShotTicket, StreamEnd, TrackReport,
+    AnalysisCounters, AnalysisSettings, BodyObservation, FaceObservation, Fitness,
+    FrameObservations, Output, Shot, ShotRequest, ShotTicket, StreamEnd, Subject, TrackReport,
 };
 pub use visible::{Visible, VisibleKind};
 
-use self::tracked::{Candidate, Tracked};
+use self::{
+    people::{Part, People, PersonNumber},
+    person::{BodyItem, FaceItem},
+};
 use crate::{
-    bestshot::{DropReason, Mark, SendRules, ShotDecision, score},
-    event::{EventDraft, FrameInfo, StreamFacts},
-    filter::{FaceFacts, Filter, FilterCounters, Use},
-    track::{EndedTrack, Observation, TrackCounters, TrackNumber, Tracker, TrackerSettings},
+    bestshot::{DropReason, Mark, SendRules, ShotDecision},
+    event::{FrameInfo, StreamFacts},
+    filter::{Filter, FilterCounters, Use},
+    liveness::{Backdrop, LivenessPolicy},
+    track::{TrackCounters, Tracker, TrackerSettings},
 };
 
 /// The analysis of one stream under one of its specification's analytics. `P` is what the driver
@@ -56,13 +69,18 @@ use crate::{
 #[derive(Debug)]
 pub struct StreamAnalysis<P> {
     facts: StreamFacts,
+    analysis: u16,
     session: u64,
     rules: SendRules,
-    looks_for_faces: bool,
     stills: bool,
     filter: Filter,
-    tracker: Tracker,
-    tracked: BTreeMap<TrackNumber, Tracked<P>>,
+    policy: Option<LivenessPolicy>,
+    backdrop: Option<Backdrop>,
+    /// The tracker of faces, where they are looked for.
+    faces: Option<Tracker>,
+    /// The tracker of bodies; likewise.
+    bodies: Option<Tracker>,
+    people: People<P>,
     frames: u64,
     now: Option<FrameInfo>,
     /// Requests of the current frame that are not yet answered.
@@ -71,35 +89,41 @@ pub struct StreamAnalysis<P> {
     /// Whether the frame's end has still to be worked through.
     frame_open: bool,
     outputs: VecDeque<Output<P>>,
+    /// Whose draft was handed over last.
+    told: Option<PersonNumber>,
     counters: AnalysisCounters,
 }
 
-impl<P> StreamAnalysis<P> {
-    /// An analysis that has seen nothing yet. `session` must be random per run, since track ids
-    /// are made from it.
+/// A face or body that was asked for, until its sample comes.
+#[derive(Clone, Debug)]
+struct Candidate {
+    person: PersonNumber,
+    frame: FrameInfo,
+    subject: Subject,
+    head_pose: Option<goshawk_proto::detection::HeadPose>,
+    pre_score: Score,
+}
+
+impl<P: Clone> StreamAnalysis<P> {
+    /// An analysis that has seen nothing yet. `analysis` is its place in the specification, which
+    /// its events name; `session` must be random per run, since track ids are made from it.
     pub fn new(
         spec: &StreamSpec,
-        analytics: &Analytics,
+        (analysis, analytics): (u16, &Analytics),
         session: u64,
         settings: AnalysisSettings,
     ) -> Self {
         let stills = spec.data.kind == SourceKind::Images;
-        // The score from which a face counts is also the one from which it may begin a track.
-        let sure_score = analytics.filtering.min_score_face;
-        let mut tracker = TrackerSettings {
-            sure_score,
-            ..settings.tracker
-        };
-        tracker.unsure_score = tracker.unsure_score.min(sure_score);
-        if stills {
-            tracker.confirm_hits = 1;
-        }
         let thresholds = analytics.filtering;
+        let tracker = |settings, sure| Tracker::new(tracker_settings(settings, sure, stills));
+        let policy = LivenessPolicy::new(&analytics.liveness)
+            .filter(|_| analytics.mode != AnalyticsMode::Bodies);
+        let looks_for = |mode| analytics.mode == AnalyticsMode::Humans || analytics.mode == mode;
         Self {
             facts: StreamFacts::from(spec),
+            analysis,
             session,
-            rules: SendRules::from_analytics(analytics),
-            looks_for_faces: analytics.mode != AnalyticsMode::Bodies,
+            rules: SendRules::from_analytics(analytics, stills),
             stills,
             filter: Filter::new(
                 thresholds,
@@ -107,34 +131,61 @@ impl<P> StreamAnalysis<P> {
                 spec.data.roi,
                 analytics.droi,
             ),
-            tracker: Tracker::new(tracker),
-            tracked: BTreeMap::new(),
+            policy,
+            backdrop: policy
+                .and_then(|policy| policy.backgrounds())
+                .map(Backdrop::new),
+            faces: looks_for(AnalyticsMode::Faces)
+                .then(|| tracker(settings.faces, thresholds.min_score_face)),
+            bodies: looks_for(AnalyticsMode::Bodies)
+                .then(|| tracker(settings.bodies, thresholds.min_score_body)),
+            people: People::default(),
             frames: 0,
             now: None,
             pending: BTreeMap::new(),
             next_ticket: 0,
             frame_open: false,
             outputs: VecDeque::new(),
+            told: None,
             counters: AnalysisCounters::default(),
         }
     }
 
-    /// Takes one frame in and says which faces to cut out of it, the best first.
+    /// What it sends, and when.
+    pub fn rules(&self) -> &SendRules {
+        &self.rules
+    }
+
+    /// Whether the stream asks for checks of liveness that need each detected face's
+    /// [`crate::liveness::Look`].
+    pub fn wants_looks(&self) -> bool {
+        self.policy.is_some()
+    }
+
+    /// Whether [`Self::handle_scene`] is to be called for each frame that the detector of faces
+    /// sees.
+    pub fn wants_scenes(&self) -> bool {
+        self.backdrop.is_some()
+    }
+
+    /// Takes the [`crate::liveness::backdrop::grid`] of a picture of `size` in, before the faces
+    /// found in it.
+    pub fn handle_scene(&mut self, scene: &Rgb, size: Size) {
+        if let Some(backdrop) = &mut self.backdrop {
+            let people: Vec<BBox> = self.people.places().collect();
+            backdrop.handle_scene(scene, &people, size);
+        }
+    }
+
+    /// Takes one frame in and says what to cut out of it, the most promising first.
     pub fn handle_frame(&mut self, observations: FrameObservations) -> Vec<ShotRequest> {
         self.close_frame();
-        let FrameObservations { frame, faces } = observations;
+        let frame = observations.frame;
         self.now = Some(frame);
         self.frames += 1;
         self.frame_open = true;
         self.counters.frames += 1;
-        match faces {
-            Some(faces) if self.looks_for_faces => self.handle_faces(frame, faces),
-            _ => {
-                let ended = self.tracker.handle_timeout(frame.media_time);
-                self.end_tracks(ended, SendReason::TrackEnd);
-                Vec::new()
-            }
-        }
+        self.look(&observations)
     }
 
     /// Takes the answer to a request in.
@@ -143,46 +194,83 @@ impl<P> StreamAnalysis<P> {
             return ShotDecision::Dropped(DropReason::Stale);
         };
         self.counters.shots_taken += 1;
-        let Some(tracked) = self.tracked.get_mut(&candidate.track) else {
-            return ShotDecision::Dropped(DropReason::Stale);
-        };
-        let decision = tracked.offer(candidate, shot, &self.rules);
+        let decision = self.offer(candidate, shot);
         self.counters.shots_kept += u64::from(matches!(decision, ShotDecision::Kept(_)));
         decision
+    }
+
+    fn offer(&mut self, candidate: Candidate, shot: Shot<P>) -> ShotDecision {
+        let Some(person) = self.people.get_mut(candidate.person) else {
+            return ShotDecision::Dropped(DropReason::Stale);
+        };
+        let (frame, payload) = (candidate.frame, shot.payload);
+        match (candidate.subject, shot.fitness) {
+            (
+                Subject::Face(detection),
+                Fitness::Face {
+                    quality,
+                    mouth_covered,
+                },
+            ) => {
+                if self.filter.judge_mouth(mouth_covered) != Use::Shot {
+                    return ShotDecision::Dropped(DropReason::Mouth);
+                }
+                let item = FaceItem {
+                    frame,
+                    detection,
+                    head_pose: candidate.head_pose,
+                    quality,
+                    payload,
+                };
+                person.offer_face(candidate.pre_score, item, &self.rules)
+            }
+            (Subject::Body(detection), Fitness::Body { sharpness }) => {
+                let item = BodyItem {
+                    frame,
+                    detection,
+                    payload,
+                };
+                person.offer_body(candidate.pre_score, sharpness, item)
+            }
+            // An answer to another question.
+            _ => ShotDecision::Dropped(DropReason::Stale),
+        }
     }
 
     /// What the driver is to do next. The first call after a frame ends the frame.
     pub fn poll_output(&mut self) -> Option<Output<P>> {
         self.close_frame();
-        self.outputs.pop_front()
+        self.hand_over()
     }
 
     /// Lets media time pass without a frame: tracks unseen for too long end.
     pub fn handle_timeout(&mut self, media_time: Duration) {
         self.close_frame();
-        let ended = self.tracker.handle_timeout(media_time);
-        self.end_tracks(ended, SendReason::TrackEnd);
+        for part in [Part::Face, Part::Body] {
+            let tracker = self.tracker(part);
+            let ended = tracker.map_or_else(Vec::new, |t| t.handle_timeout(media_time));
+            self.end_tracks(part, ended, SendReason::TrackEnd);
+        }
     }
 
     /// Media time after which an open track may end by itself.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.tracker.poll_timeout()
+        let trackers = self.faces.iter().chain(&self.bodies);
+        trackers.filter_map(Tracker::poll_timeout).min()
     }
 
     /// Ends the run: every open track ends and is sent.
     pub fn handle_end(&mut self, end: StreamEnd) {
         self.close_frame();
-        let reason = match end {
+        self.end_everything(match end {
             StreamEnd::SourceEnded => SendReason::TrackEnd,
             StreamEnd::Stopped => SendReason::StreamEnd,
-        };
-        let ended = self.tracker.finish();
-        self.end_tracks(ended, reason);
+        });
     }
 
-    /// Tracks that are open.
+    /// People who are there, each by a track of the face, of the body, or of both.
     pub fn open_tracks(&self) -> usize {
-        self.tracked.len()
+        self.people.len()
     }
 
     /// What happened so far.
@@ -195,184 +283,27 @@ impl<P> StreamAnalysis<P> {
         self.filter.counters()
     }
 
-    /// What happened to tracks.
+    /// What happened to tracks of faces.
     pub fn track_counters(&self) -> TrackCounters {
-        self.tracker.counters()
+        self.faces
+            .as_ref()
+            .map(Tracker::counters)
+            .unwrap_or_default()
     }
 
-    fn handle_faces(&mut self, frame: FrameInfo, faces: Vec<FaceObservation>) -> Vec<ShotRequest> {
-        self.counters.detected_frames += 1;
-        self.counters.detections += faces.len() as u64;
-        let admitted: Vec<usize> = (0..faces.len())
-            .filter(|i| self.filter.admits(&faces[*i].detection.bbox, frame.size))
-            .collect();
-        let seen: Vec<Observation<'_>> = admitted.iter().map(|i| faces[*i].observation()).collect();
-        let update = self.tracker.handle_detections(frame.media_time, &seen);
-        self.end_tracks(update.ended, SendReason::TrackEnd);
-        let mark = self.mark(frame);
-        let owned: Vec<(usize, TrackNumber)> = admitted
-            .into_iter()
-            .zip(update.assigned)
-            .filter_map(|(index, track)| Some((index, track?)))
-            .collect();
-        let primary = self.primary(&faces, &owned);
-        let mut requests = Vec::new();
-        for (index, number) in owned {
-            let limit = self.rules.faces;
-            let tracked = self
-                .tracked
-                .entry(number)
-                .or_insert_with(|| Tracked::new(frame.captured_at, mark, limit));
-            tracked.see(frame, &faces[index], tracked::is_alone(&faces, index));
-            let wanted = primary.is_none_or(|only| only == Some(number));
-            if let Some(request) = self.consider(frame, &faces[index], (index, number), wanted) {
-                requests.push(request);
-            }
-        }
-        requests.sort_by(|a, b| b.pre_score.get().total_cmp(&a.pre_score.get()));
-        requests
+    /// What happened to tracks of bodies.
+    pub fn body_track_counters(&self) -> TrackCounters {
+        self.bodies
+            .as_ref()
+            .map(Tracker::counters)
+            .unwrap_or_default()
     }
 
-    /// With the primary track policy on, the one track whose face is largest and large enough;
-    /// `Some(None)` when there is none such.
-    fn primary(
-        &self,
-        faces: &[FaceObservation],
-        owned: &[(usize, TrackNumber)],
-    ) -> Option<Option<TrackNumber>> {
-        let policy = self.rules.primary?;
-        let height = |index: usize| faces[index].detection.bbox.height;
-        let near = owned
-            .iter()
-            .filter(|(i, _)| height(*i) >= policy.best_shot_min_size as f32);
-        let largest = near.max_by(|a, b| height(a.0).total_cmp(&height(b.0)).then(b.1.cmp(&a.1)));
-        Some(largest.map(|(_, number)| *number))
-    }
-
-    /// Whether a face is worth cutting out.
-    fn consider(
-        &mut self,
-        frame: FrameInfo,
-        face: &FaceObservation,
-        (index, number): (usize, TrackNumber),
-        wanted: bool,
-    ) -> Option<ShotRequest> {
-        let mark = self.mark(frame);
-        let tracked = self.tracked.get_mut(&number)?;
-        let facts = FaceFacts {
-            bbox: face.detection.bbox,
-            score: face.detection.score,
-            head_pose: face.head_pose,
-            mouth_visibility: face.mouth_visibility,
-        };
-        let usable = self
-            .filter
-            .judge_face(&facts, frame.size, &mut tracked.yaws)
-            == Use::Shot;
-        tracked.cadence.handle_time(&self.rules, mark);
-        if !usable || !wanted || !tracked.cadence.is_searching() {
-            return None;
+    fn tracker(&mut self, part: Part) -> Option<&mut Tracker> {
+        match part {
+            Part::Face => self.faces.as_mut(),
+            Part::Body => self.bodies.as_mut(),
         }
-        let pre = score::pre_score(&face.detection.bbox, face.detection.score, face.head_pose);
-        if !tracked.shots.worth_cropping(pre, frame.media_time) {
-            self.counters.shots_hopeless += 1;
-            return None;
-        }
-        let ticket = ShotTicket(self.next_ticket);
-        self.next_ticket += 1;
-        self.counters.shots_wanted += 1;
-        let detection = face.detection.clone();
-        let candidate = Candidate {
-            track: number,
-            frame,
-            detection: detection.clone(),
-            head_pose: face.head_pose,
-            pre_score: pre,
-        };
-        self.pending.insert(ticket, candidate);
-        Some(ShotRequest {
-            ticket,
-            index,
-            detection,
-            pre_score: pre,
-        })
-    }
-
-    /// Ends a frame: gives up unanswered requests and sends what is due. In a folder of unrelated
-    /// pictures every picture ends its tracks.
-    fn close_frame(&mut self) {
-        let Some(frame) = self.now.filter(|_| self.frame_open) else {
-            return;
-        };
-        self.frame_open = false;
-        self.counters.shots_missed += self.pending.len() as u64;
-        self.pending.clear();
-        let mark = self.mark(frame);
-        let mut drafts = Vec::new();
-        for (number, tracked) in &mut self.tracked {
-            let confirmed = self
-                .tracker
-                .track(*number)
-                .is_some_and(|t| t.is_confirmed());
-            let (has_shots, near) = (!tracked.shots.is_empty(), tracked.near);
-            if confirmed && tracked.cadence.is_due(&self.rules, mark, has_shots, near) {
-                drafts.push((*number, tracked.take()));
-            }
-        }
-        for (number, sending) in drafts {
-            self.send(number, sending, SendReason::Period);
-        }
-        if self.stills {
-            let ended = self.tracker.finish();
-            self.end_tracks(ended, SendReason::TrackEnd);
-        }
-    }
-
-    fn end_tracks(&mut self, ended: Vec<EndedTrack>, reason: SendReason) {
-        for EndedTrack { track, cause } in ended {
-            let Some(mut tracked) = self.tracked.remove(&track.number()) else {
-                continue;
-            };
-            let track_id = self.track_id(track.number());
-            self.outputs.push_back(Output::TrackEnded(TrackReport {
-                track_id,
-                cause,
-                confirmed: track.is_confirmed(),
-                start: tracked.start,
-                end: tracked.end,
-                detections: track.hits(),
-                events: tracked.events
-                    + u32::from(track.is_confirmed() && !tracked.shots.is_empty()),
-            }));
-            if !track.is_confirmed() {
-                self.counters.shots_of_noise += tracked.shots.kept().len() as u64;
-            } else if !tracked.shots.is_empty() {
-                let sending = tracked.take();
-                self.send(track.number(), sending, reason);
-            }
-        }
-    }
-
-    fn send(&mut self, number: TrackNumber, sending: tracked::Sending<P>, reason: SendReason) {
-        let Some(best) = sending.shots.first() else {
-            return;
-        };
-        self.counters.events += 1;
-        let draft = EventDraft {
-            stream: self.facts.clone(),
-            track_id: self.track_id(number),
-            track_start: sending.start,
-            track_end: sending.end,
-            reason,
-            source_size: best.frame.size,
-            shots: sending.shots,
-            liveness: sending.liveness,
-        };
-        self.outputs.push_back(Output::EventReady(Box::new(draft)));
-    }
-
-    fn track_id(&self, number: TrackNumber) -> TrackId {
-        TrackId::from_session(self.session, number.0)
     }
 
     fn mark(&self, frame: FrameInfo) -> Mark {
@@ -380,5 +311,21 @@ impl<P> StreamAnalysis<P> {
             time: frame.media_time,
             frame: self.frames,
         }
+    }
+}
+
+/// The score from which a detection counts is also the one from which it may begin a track. Of
+/// unrelated pictures nothing is remembered.
+fn tracker_settings(settings: TrackerSettings, sure: f32, stills: bool) -> TrackerSettings {
+    TrackerSettings {
+        sure_score: sure,
+        unsure_score: settings.unsure_score.min(sure),
+        confirm_hits: if stills { 1 } else { settings.confirm_hits },
+        remember: if stills {
+            Duration::ZERO
+        } else {
+            settings.remember
+        },
+        ..settings
     }
 }

@@ -1,8 +1,13 @@
 //! Tests of the inference pool.
 
 use super::*;
+use goshawk_models::{InferError, role::Subject};
 use goshawk_proto::geometry::{Rect, Size};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use goshawk_proto::{detection::BodyDetection, score::Score};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// A picture that only has a size.
 struct Blank(u32);
@@ -23,7 +28,7 @@ struct Fake {
     pause: Duration,
 }
 
-impl FaceModels for Fake {
+impl Models for Fake {
     fn detect(
         &self,
         pictures: &[&dyn Pixels],
@@ -45,6 +50,36 @@ impl FaceModels for Fake {
     fn describe(&self, _: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError> {
         Ok(Vec::new())
     }
+
+    /// One body as wide as the picture.
+    fn bodies(
+        &self,
+        pictures: &[&dyn Pixels],
+        least: f32,
+    ) -> Result<Vec<Vec<BodyDetection>>, InferError> {
+        self.largest_batch
+            .fetch_max(pictures.len(), Ordering::SeqCst);
+        std::thread::sleep(self.pause);
+        let body = |picture: &&dyn Pixels| {
+            let rect = Rect::from(picture.size());
+            let score = Score::saturating(least);
+            vec![BodyDetection {
+                bbox: rect.into(),
+                score,
+            }]
+        };
+        Ok(pictures.iter().map(body).collect())
+    }
+
+    fn describe_bodies(&self, warps: &[&Rgb]) -> Result<Vec<Option<Descriptor>>, InferError> {
+        Ok(vec![None; warps.len()])
+    }
+
+    /// A mouth is covered by as much as the picture is wide, in percent.
+    fn mouths(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+        let share = |face: &Subject<'_>| Some(face.picture.size().width as f32 / 100.0);
+        Ok(faces.iter().map(share).collect())
+    }
 }
 
 fn pool(threads: usize, pause: u64) -> (InferPool, Arc<AtomicUsize>) {
@@ -65,7 +100,8 @@ fn waiting_streams_are_answered_together() {
         for _ in 0..8 {
             scope.spawn(|| {
                 assert!(
-                    pool.detect(Box::new(Blank(10)), &DetectOptions::default())
+                    pool.faces(Box::new(Blank(10)), &DetectOptions::default())
+                        .wait()
                         .is_ok()
                 )
             });
@@ -86,7 +122,7 @@ fn different_options_are_not_mixed() {
                 min_face: min_face as f32,
                 ..DetectOptions::default()
             };
-            scope.spawn(move || assert!(pool.detect(Box::new(Blank(10)), &options).is_ok()));
+            scope.spawn(move || assert!(pool.faces(Box::new(Blank(10)), &options).wait().is_ok()));
         }
     });
     assert_eq!(largest.load(Ordering::SeqCst), 1);
@@ -100,7 +136,9 @@ fn one_bad_picture_spoils_no_other() {
         for side in [10, 13, 66, 11, 12, 14] {
             let pool = &pool;
             scope.spawn(move || {
-                let answer = pool.detect(Box::new(Blank(side)), &DetectOptions::default());
+                let answer = pool
+                    .faces(Box::new(Blank(side)), &DetectOptions::default())
+                    .wait();
                 assert_eq!(answer.is_ok(), side != 13 && side != 66, "{side}");
             });
         }
@@ -112,7 +150,46 @@ fn one_bad_picture_spoils_no_other() {
 fn a_closed_pool_says_so() {
     let (pool, _) = pool(2, 0);
     pool.close();
-    let answer = pool.detect(Box::new(Blank(10)), &DetectOptions::default());
+    let answer = pool
+        .faces(Box::new(Blank(10)), &DetectOptions::default())
+        .wait();
     assert!(matches!(answer, Err(AskError::Closed)));
     assert!(pool.describe(Vec::new()).unwrap().is_empty());
+}
+
+#[test]
+fn faces_and_bodies_are_asked_for_side_by_side_and_batched_apart() {
+    let (pool, largest) = pool(1, 30);
+    std::thread::scope(|scope| {
+        for side in 20..26u32 {
+            let pool = &pool;
+            scope.spawn(move || {
+                let faces = pool.faces(Box::new(Blank(side)), &DetectOptions::default());
+                let bodies = pool.bodies(Box::new(Blank(side)), 0.5);
+                assert!(faces.wait().unwrap().is_empty());
+                let found = bodies.wait().unwrap();
+                assert_eq!(found[0].bbox.width, side as f32, "everybody has their own");
+                assert_eq!(found[0].score.get(), 0.5);
+            });
+        }
+    });
+    let largest = largest.load(Ordering::SeqCst);
+    assert!((2..=4).contains(&largest), "{largest}");
+    pool.close();
+}
+
+#[test]
+fn bodies_are_described_and_mouths_are_told() {
+    let (pool, _) = pool(2, 0);
+    let warps = vec![Rgb::black(Size::new(4, 8)); 3];
+    assert_eq!(pool.describe_bodies(warps).unwrap().len(), 3);
+    let face = FaceDetection {
+        bbox: Rect::from(Size::new(10, 10)).into(),
+        score: Score::ONE,
+        landmarks: Default::default(),
+    };
+    assert_eq!(pool.mouth(Box::new(Blank(40)), &face).unwrap(), Some(0.4));
+    assert_eq!(pool.abilities(), Abilities::default());
+    pool.close();
+    assert!(pool.mouth(Box::new(Blank(40)), &face).is_err());
 }

@@ -123,7 +123,7 @@ pub struct Filtering {
     pub yaw_number: u32,
     /// Whether the first `yaw_number - 1` detections only collect yaw.
     pub yaw_collection_mode: bool,
-    /// Least mouth visibility; 0 turns it off.
+    /// Largest share of the mouth that may be covered, 0 to 1; 0 turns the test off.
     #[cfg_attr(feature = "schema", schema(value_type = schema::Single))]
     pub mouth_occlusion_threshold: f32,
     /// Least square root of a body's area in pixels; 0 turns it off.

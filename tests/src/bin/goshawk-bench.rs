@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use goshawk_e2e::{
-    bench::{Row, agent, api, ingest, models, table, write},
+    bench::{Row, agent, api, ingest, liveness, models, table, write},
     stack::home,
 };
 
@@ -21,6 +21,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("agent", agent::run),
     ("api", api::run),
     ("ingest", ingest::run),
+    ("liveness", liveness::run),
     ("models", models::run),
 ];
 

@@ -15,9 +15,9 @@
 
 use std::time::Duration;
 
-use goshawk_proto::stream::{
-    Analytics, AnalyticsMode, PartSelection, PeriodUnit, PrimaryTrackPolicy,
-};
+use goshawk_proto::stream::PeriodUnit;
+
+use super::SendRules;
 
 /// A moment on both scales that periods are measured in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,49 +58,6 @@ impl Span {
     }
 }
 
-/// The sending rules of one analysis.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SendRules {
-    /// How long a best shot is searched.
-    pub search: Span,
-    /// How long nothing is collected after a sending.
-    pub silence: Span,
-    /// Face shots in one event; 0 when faces are not sent at all.
-    pub faces: usize,
-    /// Body shots in one event; 0 when bodies are not sent at all.
-    pub bodies: usize,
-    /// Waiting for a face near enough.
-    pub primary: Option<PrimaryTrackPolicy>,
-}
-
-impl SendRules {
-    /// The rules of a contract's analysis. A face is sent when the mode looks for faces and the
-    /// selection does not leave them out; bodies likewise.
-    pub fn from_analytics(analytics: &Analytics) -> Self {
-        let sending = &analytics.sending;
-        let shots = &sending.bestshot_settings;
-        // The selection concerns the joint mode; a mode for one part alone has said it all.
-        let (faces, bodies) = match (analytics.mode, shots.part) {
-            (AnalyticsMode::Faces, _) => (true, false),
-            (AnalyticsMode::Bodies, _) => (false, true),
-            (AnalyticsMode::Humans, PartSelection::FacesOnly) => (true, false),
-            (AnalyticsMode::Humans, PartSelection::BodiesOnly) => (false, true),
-            (AnalyticsMode::Humans, PartSelection::FacesWithBodies | PartSelection::Separately) => {
-                (true, true)
-            }
-        };
-        let count = |wanted: bool, n: u32| if wanted { n as usize } else { 0 };
-        let policy = analytics.primary_track_policy;
-        Self {
-            search: Span::new(sending.time_period_of_searching.0, sending.unit),
-            silence: Span::new(sending.silent_period, sending.unit),
-            faces: count(faces, shots.face_bestshots_to_send),
-            bodies: count(bodies, shots.body_bestshots_to_send),
-            primary: policy.use_primary_track_policy.then_some(policy),
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Searching(Mark),
@@ -127,6 +84,15 @@ impl Cadence {
     /// Whether shots are being collected.
     pub fn is_searching(&self) -> bool {
         matches!(self.phase, Phase::Searching(_))
+    }
+
+    /// Of the cadences of two tracks that turn out to be one person, what goes on: this one, or the
+    /// other where that one still searches for something that was not sent yet (`news`).
+    pub fn join(&mut self, other: &Self, news: bool) {
+        self.near_sent |= other.near_sent;
+        if !self.is_searching() && other.is_searching() && news {
+            self.phase = other.phase;
+        }
     }
 
     /// Ends the silence once it is over; called before shots are collected.
@@ -177,7 +143,10 @@ impl Cadence {
 
 #[cfg(test)]
 mod tests {
+    use goshawk_proto::stream::PrimaryTrackPolicy;
+
     use super::*;
+    use crate::bestshot::FrameRules;
 
     /// Frames at 10 a second in which a track with a shot in each frame is sent.
     fn sent(search: i64, silence: i64, unit: PeriodUnit) -> Vec<u64> {
@@ -208,7 +177,11 @@ mod tests {
             silence,
             faces: 1,
             bodies: 0,
+            separate: false,
+            full_set: true,
+            keep_bodies: true,
             primary,
+            frames: FrameRules::default(),
         }
     }
 
@@ -242,6 +215,19 @@ mod tests {
         assert!(!cadence.is_due(&rules, mark(10), false, false));
         assert!(!cadence.is_due(&rules, mark(15), true, false));
         assert!(cadence.is_due(&rules, mark(20), true, false));
+    }
+
+    #[test]
+    fn joined_tracks_search_for_what_was_not_sent() {
+        let rules = rules(0, -1, PeriodUnit::Sec, None);
+        let mut done = Cadence::new(mark(0));
+        assert!(done.is_due(&rules, mark(1), true, false));
+        let fresh = Cadence::new(mark(5));
+        let mut same = done.clone();
+        same.join(&fresh, false);
+        assert!(!same.is_searching(), "sent once only");
+        done.join(&fresh, true);
+        assert!(done.is_searching());
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub enum DropReason {
     NotBetter,
     /// Nothing is being collected for its track.
     NotWanted,
+    /// More of the mouth is covered than the analysis allows.
+    Mouth,
     /// Its track is over, or the request was answered before.
     Stale,
 }
@@ -94,26 +96,34 @@ impl<P> Shots<P> {
         let Some(replaced) = self.place(score, at) else {
             return ShotDecision::Dropped(DropReason::NotBetter);
         };
-        if replaced < self.kept.len() {
-            self.kept.remove(replaced);
-        }
         let first = self.offered == 1;
         let reason = if first {
             ShotReason::First
         } else {
             ShotReason::BetterQuality
         };
-        let place = self.kept.partition_point(|k| k.score >= score);
-        self.kept.insert(
-            place,
-            Kept {
-                score,
-                at,
-                reason,
-                item,
-            },
-        );
-        ShotDecision::Kept(place)
+        let kept = Kept {
+            score,
+            at,
+            reason,
+            item,
+        };
+        ShotDecision::Kept(self.insert(replaced, kept))
+    }
+
+    /// Puts a shot in its place, which is returned, instead of the one at `replaced`.
+    fn insert(&mut self, replaced: usize, kept: Kept<P>) -> usize {
+        if replaced < self.kept.len() {
+            self.kept.remove(replaced);
+        }
+        let place = self.kept.partition_point(|k| k.score >= kept.score);
+        self.kept.insert(place, kept);
+        place
+    }
+
+    /// Most shots that are kept.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// The shots, best first.
@@ -124,6 +134,18 @@ impl<P> Shots<P> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
+    }
+
+    /// Takes over what was kept of a track that turned out to be the same person, as far as it is
+    /// better.
+    pub fn absorb(&mut self, other: Self) {
+        for kept in other.kept {
+            if let Some(replaced) = self.place(kept.score, kept.at) {
+                self.insert(replaced, kept);
+            }
+        }
+        self.offered += other.offered;
+        self.quality = self.quality.or(other.quality);
     }
 
     /// Hands the shots over, best first, and begins anew. The usual quality is remembered.
@@ -194,6 +216,18 @@ mod tests {
                 .all(|a| times.iter().all(|b| a == b || a / 200 != b / 200))
         );
         assert_eq!(shots.kept()[0].item, 24);
+    }
+
+    #[test]
+    fn of_two_tracks_of_one_person_the_best_stays() {
+        let (mut one, mut other) = (Shots::new(2), Shots::new(2));
+        offer(&mut one, 0.5, 0, 0);
+        offer(&mut one, 0.3, 400, 1);
+        offer(&mut other, 0.6, 800, 2);
+        offer(&mut other, 0.2, 1200, 3);
+        one.absorb(other);
+        let items: Vec<u32> = one.kept().iter().map(|k| k.item).collect();
+        assert_eq!(items, [2, 0]);
     }
 
     #[test]

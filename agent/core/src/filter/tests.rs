@@ -9,7 +9,6 @@ fn face() -> FaceFacts {
         bbox: BBox::new(100.0, 100.0, 80.0, 90.0),
         score: Score::saturating(0.9),
         head_pose: Some(HeadPose::default()),
-        mouth_visibility: None,
     }
 }
 
@@ -130,4 +129,41 @@ fn bodies_are_measured_by_the_root_of_their_area() {
         judge(&mut filter, 40.0, 100.0, 0.4),
         Use::TrackOnly(Reason::Score)
     );
+}
+
+#[test]
+fn no_more_of_the_mouth_than_allowed_may_be_covered() {
+    let judge = |most: f32, covered: Option<f32>| {
+        let filtering = Filtering {
+            mouth_occlusion_threshold: most,
+            ..Default::default()
+        };
+        let mut filter = Filter::new(filtering, 24.0, None, None);
+        filter.judge_face(&face(), FRAME, &mut YawWindow::default());
+        let outcome = filter.judge_mouth(covered);
+        let counted = filter.counters().rejected(Reason::Mouth);
+        assert_eq!(filter.counters().passed, 1 - counted);
+        outcome
+    };
+    let covered = Use::TrackOnly(Reason::Mouth);
+    assert_eq!(judge(0.5, Some(0.5)), Use::Shot, "half of it may be");
+    assert_eq!(judge(0.5, Some(0.51)), covered);
+    assert_eq!(judge(0.5, Some(f32::NAN)), covered);
+    assert_eq!(judge(0.5, None), Use::Shot);
+    assert_eq!(judge(0.0, Some(1.0)), Use::Shot, "off");
+}
+
+#[test]
+fn regions_are_for_faces_alone() {
+    let corner = Region::Abs {
+        x: 0,
+        y: 0,
+        width: 10,
+        height: 10,
+    };
+    let mut filter = Filter::new(Filtering::default(), 24.0, Some(corner), Some(corner));
+    let body = BBox::new(300.0, 100.0, 80.0, 240.0);
+    assert!(filter.admits_body(&body) && !filter.admits(&body, FRAME));
+    assert_eq!(filter.judge_body(&body, Score::ONE), Use::Shot);
+    assert!(!filter.admits_body(&BBox::new(0.0, 0.0, f32::NAN, 5.0)));
 }

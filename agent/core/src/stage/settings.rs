@@ -1,8 +1,10 @@
 //! What goes into an analysis and what comes out of it.
 
+use std::sync::Arc;
+
 use goshawk_proto::{
     descriptor::Descriptor,
-    detection::{FaceDetection, FaceQuality, HeadPose},
+    detection::{BodyDetection, FaceDetection, FaceQuality, HeadPose},
     geometry::Point,
     id::TrackId,
     score::Score,
@@ -11,14 +13,21 @@ use goshawk_proto::{
 
 use crate::{
     event::{EventDraft, FrameInfo},
+    liveness::Look,
     track::{EndCause, Observation, TrackerSettings},
 };
+
+/// Least cosine of two looks of one body. Bodies are known by their clothes: of one person 0.95 is
+/// usual, of two people up to 0.87 is not rare.
+const SAME_CLOTHES: f64 = 0.92;
 
 /// An agent's own settings beside the contract's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnalysisSettings {
-    /// How to track. Its `sure_score` gives way to the contract's least face score.
-    pub tracker: TrackerSettings,
+    /// How to track faces. Its `sure_score` gives way to the contract's least face score.
+    pub faces: TrackerSettings,
+    /// How to track bodies; likewise.
+    pub bodies: TrackerSettings,
     /// Shorter side of the smallest face box worth a best shot, in pixels. Below 24 a descriptor
     /// says little.
     pub min_face_side: f32,
@@ -27,7 +36,11 @@ pub struct AnalysisSettings {
 impl Default for AnalysisSettings {
     fn default() -> Self {
         Self {
-            tracker: TrackerSettings::default(),
+            faces: TrackerSettings::default(),
+            bodies: TrackerSettings {
+                same_look: SAME_CLOTHES,
+                ..TrackerSettings::bodies()
+            },
             min_face_side: 24.0,
         }
     }
@@ -42,10 +55,13 @@ pub struct FaceObservation {
     pub head_pose: Option<HeadPose>,
     /// The 468 points of the face mesh in source pixels, where a mesh was made.
     pub mesh: Option<Vec<Point>>,
-    /// How much of the mouth is visible, 0 to 1, where that is known.
-    pub mouth_visibility: Option<f32>,
+    /// What the witnesses of liveness want of its pixels, where that was cut out.
+    pub look: Option<Arc<Look>>,
     /// Its descriptor as a cue for the tracker, where one was made anyway.
     pub appearance: Option<Descriptor>,
+    /// Position of the body that it belongs to among the frame's bodies, where these were looked
+    /// for.
+    pub body: Option<usize>,
 }
 
 impl FaceObservation {
@@ -55,8 +71,9 @@ impl FaceObservation {
             detection,
             head_pose: None,
             mesh: None,
-            mouth_visibility: None,
+            look: None,
             appearance: None,
+            body: None,
         }
     }
 
@@ -70,6 +87,25 @@ impl FaceObservation {
     }
 }
 
+/// One body of one frame.
+#[derive(Clone, Debug)]
+pub struct BodyObservation {
+    /// Box and certainty, in source pixels.
+    pub detection: BodyDetection,
+    /// What it looks like, as a cue for the tracker.
+    pub appearance: Option<Descriptor>,
+}
+
+impl BodyObservation {
+    pub(super) fn observation(&self) -> Observation<'_> {
+        Observation {
+            bbox: self.detection.bbox,
+            score: self.detection.score,
+            appearance: self.appearance.as_ref(),
+        }
+    }
+}
+
 /// One frame with what was found in it.
 #[derive(Clone, Debug)]
 pub struct FrameObservations {
@@ -77,30 +113,58 @@ pub struct FrameObservations {
     pub frame: FrameInfo,
     /// Its faces; `None` when the detector did not run on it.
     pub faces: Option<Vec<FaceObservation>>,
+    /// Its bodies; likewise.
+    pub bodies: Option<Vec<BodyObservation>>,
+}
+
+/// What is to be cut out.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A face.
+    Face(FaceDetection),
+    /// A body.
+    Body(BodyDetection),
 }
 
 /// Names one request; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShotTicket(pub(super) u64);
 
-/// Asks for a face to be cut out of the frame at hand.
+/// Asks for a face or body to be cut out of the frame at hand.
 #[derive(Clone, Debug)]
 pub struct ShotRequest {
     /// For the answer.
     pub ticket: ShotTicket,
-    /// Position of the face in the frame's observations.
+    /// Its position among the frame's faces or bodies.
     pub index: usize,
-    /// The face.
-    pub detection: FaceDetection,
+    /// What it is.
+    pub subject: Subject,
     /// How promising it is, 0 to 1.
     pub pre_score: Score,
+}
+
+/// How fit a sample is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fitness {
+    /// A face's.
+    Face {
+        /// For recognition.
+        quality: FaceQuality,
+        /// Share of the mouth that is covered, 0 to 1, where it was asked for and is known.
+        mouth_covered: Option<f32>,
+    },
+    /// A body's.
+    Body {
+        /// Sharp rather than blurred.
+        sharpness: Score,
+    },
 }
 
 /// The answer to a [`ShotRequest`].
 #[derive(Clone, Debug)]
 pub struct Shot<P> {
-    /// How fit the warp is for recognition.
-    pub quality: FaceQuality,
+    /// How fit the sample is.
+    pub fitness: Fitness,
     /// The warp and whatever else the driver wants back with the event.
     pub payload: P,
 }
@@ -123,14 +187,14 @@ pub enum Output<P> {
     TrackEnded(TrackReport),
 }
 
-/// A track that is over.
+/// A person who is gone: a track, or a face's and a body's that were one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrackReport {
     /// The track.
     pub track_id: TrackId,
     /// Why it ended.
     pub cause: EndCause,
-    /// Whether it was an object at all; only such tracks make events.
+    /// Whether it was somebody at all; only such tracks make events.
     pub confirmed: bool,
     /// Capture time of its first detection.
     pub start: Timestamp,
@@ -151,7 +215,11 @@ pub struct AnalysisCounters {
     pub detected_frames: u64,
     /// Faces found.
     pub detections: u64,
-    /// Faces asked to be cut out.
+    /// Bodies found.
+    pub bodies: u64,
+    /// Tracks of a face and of a body that turned out to be one person.
+    pub joined: u64,
+    /// Faces and bodies asked to be cut out.
     pub shots_wanted: u64,
     /// Requests answered.
     pub shots_taken: u64,
@@ -159,10 +227,17 @@ pub struct AnalysisCounters {
     pub shots_kept: u64,
     /// Requests given up without an answer.
     pub shots_missed: u64,
-    /// Faces not asked for because better ones were there.
+    /// Faces and bodies not asked for because better ones were there.
     pub shots_hopeless: u64,
+    /// Kept body shots thrown away at their person's end because the full set was not there.
+    pub shots_incomplete: u64,
     /// Kept shots thrown away because their track was never confirmed.
     pub shots_of_noise: u64,
+    /// Times that kept face shots were thrown away because liveness spoke against their track.
+    pub withheld_spoofs: u64,
+    /// Tracks that ended before the stream's liveness policy had enough checks; their face shots
+    /// are not sent.
+    pub withheld_unchecked: u64,
     /// Events made.
     pub events: u64,
 }

@@ -1,14 +1,23 @@
 //! Whole passages of people before a camera.
 
+mod humans;
+mod live;
+mod promises;
+
 use goshawk_proto::{
-    detection::{FaceDetection, FaceQuality, HeadPose},
+    detection::{BodyDetection, FaceDetection, FaceQuality, HeadPose},
     geometry::{BBox, Size},
+    id::TrackId,
     score::Score,
     time::Timestamp,
 };
 
-use super::*;
-use crate::bestshot::ShotDecision;
+use super::{
+    people::Arrival,
+    person::{Person, is_alone},
+    *,
+};
+use crate::{bestshot::ShotDecision, event::EventDraft};
 
 const SIZE: Size = Size::new(1280, 720);
 
@@ -24,12 +33,8 @@ fn spec(change: impl FnOnce(&mut StreamSpec)) -> StreamSpec {
 }
 
 fn analysis(spec: &StreamSpec) -> StreamAnalysis<u64> {
-    StreamAnalysis::new(
-        spec,
-        &spec.data.analytics[0],
-        99,
-        AnalysisSettings::default(),
-    )
+    let settings = AnalysisSettings::default();
+    StreamAnalysis::new(spec, (0, &spec.data.analytics[0]), 99, settings)
 }
 
 fn frame(number: u64) -> FrameInfo {
@@ -39,6 +44,7 @@ fn frame(number: u64) -> FrameInfo {
         number,
         media_time,
         captured_at,
+        source_time: None,
         size: SIZE,
     }
 }
@@ -67,6 +73,28 @@ fn quality(sharpness: f32) -> FaceQuality {
     }
 }
 
+fn body(x: f32, height: f32) -> BodyObservation {
+    BodyObservation {
+        detection: BodyDetection {
+            bbox: BBox::new(x, 180.0, height * 0.4, height),
+            score: Score::saturating(0.9),
+        },
+        appearance: None,
+    }
+}
+
+fn fitness(subject: &Subject, sharpness: f32) -> Fitness {
+    match subject {
+        Subject::Face(_) => Fitness::Face {
+            quality: quality(sharpness),
+            mouth_covered: None,
+        },
+        Subject::Body(_) => Fitness::Body {
+            sharpness: Score::saturating(sharpness),
+        },
+    }
+}
+
 /// Plays one frame; the payload of a shot is its frame's number.
 fn play(
     analysis: &mut StreamAnalysis<u64>,
@@ -74,18 +102,35 @@ fn play(
     faces: Option<Vec<FaceObservation>>,
     sharpness: f32,
 ) -> Vec<Output<u64>> {
+    play_all(analysis, number, (faces, None), sharpness)
+}
+
+type Seen = (Option<Vec<FaceObservation>>, Option<Vec<BodyObservation>>);
+
+fn play_all(
+    analysis: &mut StreamAnalysis<u64>,
+    number: u64,
+    (faces, bodies): Seen,
+    sharpness: f32,
+) -> Vec<Output<u64>> {
     let requests = analysis.handle_frame(FrameObservations {
         frame: frame(number),
         faces,
+        bodies,
     });
     for request in requests {
         let shot = Shot {
-            quality: quality(sharpness),
+            fitness: fitness(&request.subject, sharpness),
             payload: number,
         };
         analysis.handle_shot(request.ticket, shot);
     }
     std::iter::from_fn(|| analysis.poll_output()).collect()
+}
+
+fn finish(analysis: &mut StreamAnalysis<u64>, end: StreamEnd) -> Vec<EventDraft<u64>> {
+    analysis.handle_end(end);
+    events(std::iter::from_fn(|| analysis.poll_output()).collect())
 }
 
 fn events(outputs: Vec<Output<u64>>) -> Vec<EventDraft<u64>> {
@@ -116,9 +161,9 @@ fn a_passage_makes_one_event_with_its_best_shot() {
         panic!("{} events", sent.len())
     };
     assert_eq!(event.reason, SendReason::TrackEnd);
-    assert_eq!(event.shots.len(), 1);
+    assert_eq!(event.faces.len(), 1);
     assert_eq!(
-        (event.shots[0].payload, event.shots[0].frame.number),
+        (event.faces[0].payload, event.faces[0].frame.number),
         (30, 30)
     );
     assert_eq!(event.track_start, frame(0).captured_at);
@@ -174,13 +219,13 @@ fn periods_send_while_the_track_goes_on() {
     assert_eq!(sent.len(), 3);
     assert!(
         sent.iter()
-            .all(|e| e.reason == SendReason::Period && e.shots.len() == 3)
+            .all(|e| e.reason == SendReason::Period && e.faces.len() == 3)
     );
     analysis.handle_end(StreamEnd::SourceEnded);
     let last = events(std::iter::from_fn(|| analysis.poll_output()).collect());
     assert_eq!(last[0].reason, SendReason::TrackEnd);
     assert!(
-        last[0].shots.iter().all(|shot| shot.payload > 75),
+        last[0].faces.iter().all(|shot| shot.payload > 75),
         "earlier shots were sent"
     );
 }
@@ -202,11 +247,12 @@ fn a_face_turned_away_keeps_its_track_but_gives_no_shot() {
         let requests = analysis.handle_frame(FrameObservations {
             frame: frame(n),
             faces,
+            bodies: None,
         });
         assert!(requests.is_empty() || n < 10);
         for request in requests {
             let shot = Shot {
-                quality: quality(0.5),
+                fitness: fitness(&request.subject, 0.5),
                 payload: n,
             };
             let decision = analysis.handle_shot(request.ticket, shot);
@@ -235,11 +281,11 @@ fn access_control_sends_the_nearest_face_once_near_enough() {
     }
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].reason, SendReason::Period);
-    assert!(sent[0].shots[0].detection.bbox.height >= 140.0);
+    assert!(sent[0].faces[0].detection.bbox.height >= 140.0);
     analysis.handle_end(StreamEnd::SourceEnded);
     let rest = events(std::iter::from_fn(|| analysis.poll_output()).collect());
     assert!(
-        rest.iter().all(|e| e.shots[0].detection.bbox.x == 700.0),
+        rest.iter().all(|e| e.faces[0].detection.bbox.x == 700.0),
         "sent once only"
     );
 }
@@ -251,11 +297,12 @@ fn unanswered_requests_are_given_up() {
     let requests = analysis.handle_frame(FrameObservations {
         frame: frame(0),
         faces,
+        bodies: None,
     });
     assert_eq!(requests.len(), 1);
     assert!(analysis.poll_output().is_none());
     let late = Shot {
-        quality: quality(0.5),
+        fitness: fitness(&requests[0].subject, 0.5),
         payload: 0,
     };
     let decision = analysis.handle_shot(requests[0].ticket, late);
@@ -313,9 +360,15 @@ fn only_clear_faces_are_evidence_of_liveness() {
         face
     };
     let usable = |faces: Vec<FaceObservation>| {
-        let mut tracked: Tracked<u64> = Tracked::new(frame(0).captured_at, Mark::default(), 1);
-        tracked.see(frame(0), &faces[0], tracked::is_alone(&faces, 0));
-        tracked.evidence.offered()
+        let rules = *analysis(&spec(|_| ())).rules();
+        let mut person: Person<u64> = Person::new(Arrival {
+            frame: frame(0),
+            mark: Mark::default(),
+            rules: &rules,
+            policy: None,
+        });
+        person.see_face(frame(0), &faces[0], is_alone(&faces, 0));
+        person.evidence.offered()
     };
     assert_eq!(usable(vec![with_mesh(300.0, 0.9)]), 1);
     assert_eq!(

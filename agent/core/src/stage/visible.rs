@@ -2,8 +2,8 @@
 
 use goshawk_proto::{geometry::BBox, id::TrackId};
 
-use super::StreamAnalysis;
-use crate::track::State;
+use super::{StreamAnalysis, people::Part};
+use crate::track::{State, Tracker};
 
 /// What kind of thing is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +27,24 @@ pub struct Visible {
     pub state: State,
 }
 
-impl<P> StreamAnalysis<P> {
-    /// Adds every open track to `to`. To be called before the frame's outputs are taken: among
-    /// unrelated pictures a track ends with its frame.
+impl<P: Clone> StreamAnalysis<P> {
+    /// Adds every open track to `to`, the face and the body of one person under one id. To be
+    /// called before the frame's outputs are taken: among unrelated pictures a track ends with its
+    /// frame.
     pub fn visible(&self, to: &mut Vec<Visible>) {
-        to.extend(self.tracker.tracks().map(|track| Visible {
-            track_id: self.track_id(track.number()),
-            kind: VisibleKind::Face,
-            bbox: track.predicted(),
-            state: track.state(),
-        }));
+        let parts = [
+            (Part::Body, VisibleKind::Body, &self.bodies),
+            (Part::Face, VisibleKind::Face, &self.faces),
+        ];
+        for (part, kind, tracker) in parts {
+            for track in tracker.iter().flat_map(Tracker::tracks) {
+                to.extend(self.people.of(part, track.number()).map(|person| Visible {
+                    track_id: self.track_id(person),
+                    kind,
+                    bbox: track.predicted(),
+                    state: track.state(),
+                }));
+            }
+        }
     }
 }

@@ -1,0 +1,208 @@
+//! What the pool asks of the models, and the installed pack that answers.
+
+use std::sync::Arc;
+
+use goshawk_models::{
+    DetectOptions, Face, FaceAnalyzer, FaceTraits, InferError, Pack, PackError, Picture,
+    manifest::Role,
+    role::{BodyCrop, BodyDescriber, BodyDetector, Classifier, Subject, Thing},
+};
+use goshawk_proto::{
+    descriptor::Descriptor,
+    detection::BodyDetection,
+    geometry::Rect,
+    picture::{Pixels, Rgb},
+};
+
+/// Most bodies of a picture; those of the best scores stay.
+const MAX_BODIES: usize = 64;
+
+/// What there is beside faces, which can always be found and described.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Bodies can be found.
+    pub bodies: bool,
+    /// Bodies can be described.
+    pub body_descriptors: bool,
+    /// It can be told how much of a mouth is covered.
+    pub mouths: bool,
+}
+
+/// What the pool asks of the models; a test puts its own in place. Of what is not among its
+/// [`Abilities`], a set of models is never asked.
+pub trait Models: Send + Sync + 'static {
+    /// Faces of each picture, best score first.
+    fn detect(
+        &self,
+        pictures: &[&dyn Pixels],
+        options: &DetectOptions,
+    ) -> Result<Vec<Vec<Face>>, InferError>;
+
+    /// Descriptor and attributes of each aligned face.
+    fn describe(&self, warps: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError>;
+
+    /// What else it can do.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    /// People in each picture with at least `min_score`, best score first.
+    fn bodies(
+        &self,
+        pictures: &[&dyn Pixels],
+        _min_score: f32,
+    ) -> Result<Vec<Vec<BodyDetection>>, InferError> {
+        Ok(vec![Vec::new(); pictures.len()])
+    }
+
+    /// Descriptor of each body's sample; `None` where there is nothing to describe.
+    fn describe_bodies(&self, warps: &[&Rgb]) -> Result<Vec<Option<Descriptor>>, InferError> {
+        Ok(vec![None; warps.len()])
+    }
+
+    /// Share of each face's mouth that is covered, 0 to 1; `None` where that cannot be told.
+    fn mouths(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+        Ok(vec![None; faces.len()])
+    }
+}
+
+/// The installed pack: what faces need, and of the rest what is there.
+pub struct Installed {
+    faces: FaceAnalyzer,
+    bodies: Option<Arc<dyn BodyDetector>>,
+    body_describer: Option<Arc<dyn BodyDescriber>>,
+    mouths: Option<Mouths>,
+}
+
+/// A classifier that says something of mouths.
+struct Mouths {
+    classifier: Box<dyn Classifier>,
+    /// Places of the words whose shares add up to a covered mouth.
+    covered: Vec<usize>,
+}
+
+impl Installed {
+    /// Opens what the pack has. A model that is there and cannot be opened is an error.
+    pub fn open(pack: &Pack) -> Result<Self, PackError> {
+        let has = |role| !pack.serving(role).is_empty();
+        let bodies = has(Role::BodyDetector).then(|| pack.body_detector());
+        let describer = has(Role::BodyDescriptor).then(|| pack.body_describer());
+        Ok(Self {
+            faces: FaceAnalyzer::new(pack)?,
+            bodies: bodies.transpose()?.map(Arc::from),
+            body_describer: describer.transpose()?.map(Arc::from),
+            mouths: Mouths::open(pack)?,
+        })
+    }
+
+    /// The models for faces.
+    pub fn faces(&self) -> &FaceAnalyzer {
+        &self.faces
+    }
+}
+
+impl Mouths {
+    /// A model of covered parts says it outright; one of masks says it by what is no missing mask.
+    fn open(pack: &Pack) -> Result<Option<Self>, PackError> {
+        let ways: [(Role, &[&str]); 2] = [
+            (Role::FaceOcclusion, &["mouth"]),
+            (Role::Mask, &["medical_mask", "occluded"]),
+        ];
+        for (role, words) in ways {
+            if pack.serving(role).is_empty() {
+                continue;
+            }
+            let classifier = pack.classifier(role)?;
+            let place = |word: &&str| classifier.classes().iter().position(|class| class == word);
+            let covered: Vec<usize> = words.iter().filter_map(place).collect();
+            if covered.len() == words.len() {
+                return Ok(Some(Self {
+                    classifier,
+                    covered,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+        let share = |shares: Vec<f32>| {
+            let sum: f32 = self.covered.iter().filter_map(|at| shares.get(*at)).sum();
+            sum.is_finite().then_some(sum.clamp(0.0, 1.0))
+        };
+        let answers = self.classifier.classify(faces)?;
+        Ok(answers
+            .into_iter()
+            .map(|shares| shares.and_then(share))
+            .collect())
+    }
+}
+
+impl Models for Installed {
+    fn detect(
+        &self,
+        pictures: &[&dyn Pixels],
+        options: &DetectOptions,
+    ) -> Result<Vec<Vec<Face>>, InferError> {
+        self.faces.detect(pictures, options)
+    }
+
+    fn describe(&self, warps: &[&Rgb]) -> Result<Vec<FaceTraits>, InferError> {
+        self.faces.describe(warps)
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            bodies: self.bodies.is_some(),
+            body_descriptors: self.body_describer.is_some(),
+            mouths: self.mouths.is_some(),
+        }
+    }
+
+    fn bodies(
+        &self,
+        pictures: &[&dyn Pixels],
+        min_score: f32,
+    ) -> Result<Vec<Vec<BodyDetection>>, InferError> {
+        let Some(detector) = &self.bodies else {
+            return Ok(vec![Vec::new(); pictures.len()]);
+        };
+        let people = |things: Vec<Thing>| {
+            let people = things.into_iter().filter(|t| t.class == Thing::PERSON);
+            let body = |thing: Thing| BodyDetection {
+                bbox: thing.bbox,
+                score: thing.score,
+            };
+            people.take(MAX_BODIES).map(body).collect()
+        };
+        let found = detector.find(pictures, min_score)?;
+        Ok(found.into_iter().map(people).collect())
+    }
+
+    fn describe_bodies(&self, warps: &[&Rgb]) -> Result<Vec<Option<Descriptor>>, InferError> {
+        let Some(describer) = &self.body_describer else {
+            return Ok(vec![None; warps.len()]);
+        };
+        // The whole sample, as the coordinator describes one that comes without a descriptor.
+        let samples: Vec<Picture> = warps
+            .iter()
+            .map(|warp| Picture::from_rgb(Rgb::clone(warp)))
+            .collect();
+        let whole = |sample| BodyCrop {
+            picture: sample as &dyn Pixels,
+            bbox: Rect::from(Pixels::size(sample)).into(),
+        };
+        let crops: Vec<BodyCrop<'_>> = samples.iter().map(whole).collect();
+        let version = describer.version();
+        let values = describer.describe(&crops)?;
+        let descriptor = |v: &Vec<f32>| Descriptor::from_values(version, v).ok();
+        Ok(values.iter().map(descriptor).collect())
+    }
+
+    fn mouths(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+        match &self.mouths {
+            Some(mouths) => mouths.tell(faces),
+            None => Ok(vec![None; faces.len()]),
+        }
+    }
+}
