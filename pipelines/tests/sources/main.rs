@@ -8,6 +8,7 @@
 mod clips;
 mod faults;
 mod files;
+mod folders;
 mod leaks;
 mod rtsp;
 
