@@ -27,6 +27,7 @@ use crate::{
     metrics::Metrics,
     source::{Failure, FrameSource, open_any},
     stage::{EventSink, Stage, StageCounters, StageTools},
+    viewfinder::{ViewSettings, Viewfinder},
 };
 
 /// What is analysed and how far.
@@ -264,6 +265,7 @@ pub fn run(
         settings: Arc::new(engine::stage_settings(config)),
         times: Arc::clone(&times),
         metrics: metrics.clone(),
+        viewfinder: Viewfinder::new(ViewSettings::default(), metrics.views.clone()),
     };
     let stage = Stage::new(Arc::clone(&spec), tools, metrics.stream(spec.stream_id));
     let measured = Measured::start();

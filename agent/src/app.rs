@@ -29,14 +29,16 @@ use crate::{
     engine::{self, EngineError},
     enrol::{EnrolError, Identity, IdentityError},
     files,
-    health::{self, Health},
+    health::Health,
     infer::InferPool,
     link::{self, Link, LinkConfig, LinkError, LinkState, OutboxReader},
+    local::{self, Guard, Local, TokenError},
     metrics::{LinkMetrics, Metrics},
     notify,
     outbox::{OpenError, Outbox, OutboxSettings, SledStore, StoreError},
     source::{SourceTools, open_any},
     stage::{EventSink, StageTools},
+    viewfinder::Viewfinder,
 };
 
 /// How long stopping streams may take to turn their tracks into events.
@@ -63,6 +65,9 @@ pub enum AppError {
         /// What is wrong.
         source: std::io::Error,
     },
+    /// The token of that address.
+    #[error("local.token_file: {0}")]
+    LocalToken(#[from] TokenError),
     /// Signals cannot be received.
     #[error("cannot receive signals: {0}")]
     Signals(std::io::Error),
@@ -109,7 +114,13 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let papers = Papers::find(&config)?;
     let (metrics, registry) = Metrics::new();
     let health = Health::new(registry);
-    let server = serve_health(&config, &health, &cancel).await?;
+    let viewfinder = Viewfinder::new(engine::view_settings(&config), metrics.views.clone());
+    let local = Local {
+        health: Arc::clone(&health),
+        viewfinder: viewfinder.clone(),
+        guard: Guard::new(config.local_token_file.as_deref())?,
+    };
+    let server = serve_local(&config, local, &cancel).await?;
     let outbox = open_outbox(&config, &metrics).await?;
     health.update(|readiness| readiness.outbox = true);
     let times = Arc::new(StageTimes::default());
@@ -119,7 +130,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         None => Ok(()),
         Some(identity) => {
             health.update(|readiness| readiness.enrolled = true);
-            let tools = tools(&config, &pool, &outbox, &times, &metrics);
+            let tools = tools(&config, &pool, &outbox, &times, &metrics, viewfinder);
             work(
                 &config, identity, tools, &outbox, &metrics, &health, &cancel,
             )
@@ -139,6 +150,7 @@ fn tools(
     outbox: &Outbox,
     times: &Arc<StageTimes>,
     metrics: &Metrics,
+    viewfinder: Viewfinder,
 ) -> SourceTools {
     SourceTools {
         open: open_any(),
@@ -149,6 +161,7 @@ fn tools(
             settings: Arc::new(engine::stage_settings(config)),
             times: Arc::clone(times),
             metrics: metrics.clone(),
+            viewfinder,
         },
     }
 }
@@ -184,23 +197,23 @@ fn watch_signals(cancel: &CancellationToken) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn serve_health(
+async fn serve_local(
     config: &Config,
-    health: &Arc<Health>,
+    local: Local,
     cancel: &CancellationToken,
 ) -> Result<JoinHandle<()>, AppError> {
     let address = config.local_listen;
     let listen = |source| AppError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let bound = listener.local_addr().map_err(listen)?;
-    health::write_endpoints(&config.state_dir, bound).map_err(|source| AppError::State {
+    local::write_endpoints(&config.state_dir, bound).map_err(|source| AppError::State {
         path: config.state_dir.clone(),
         source,
     })?;
-    tracing::info!(address = %bound, "health and metrics");
-    Ok(tokio::spawn(health::serve(
+    tracing::info!(address = %bound, "health, metrics and previews");
+    Ok(tokio::spawn(local::serve(
         listener,
-        Arc::clone(health),
+        Arc::new(local),
         cancel.clone(),
     )))
 }
@@ -250,12 +263,11 @@ async fn work(
     let link_cancel = CancellationToken::new();
     let reader: Arc<dyn OutboxReader> = Arc::new(outbox.clone());
     let name = agent_name(config);
-    let link = link::start(
-        LinkConfig::new(&config.coordinator, &name),
-        identity,
-        reader,
-        link_cancel.clone(),
-    )?;
+    let link_config = LinkConfig {
+        viewfinder: Some(tools.stage.viewfinder.clone()),
+        ..LinkConfig::new(&config.coordinator, &name)
+    };
+    let link = link::start(link_config, identity, reader, link_cancel.clone())?;
     let Link {
         assignments,
         configuration,

@@ -154,6 +154,8 @@ impl Fleet {
         let id = spec.stream_id;
         let spec = Arc::new(spec.clone());
         let board = Arc::new(Board::new(id, spec.version, self.news.clone()));
+        // Known to viewers from now on, though the source may not open for long.
+        self.tools.stage.viewfinder.lens(id);
         let running = self
             .streams
             .values()
@@ -200,6 +202,7 @@ impl Fleet {
             return;
         };
         tracing::info!(stream = %id, "the stream is no longer assigned");
+        self.tools.stage.viewfinder.forget(id);
         match stream.thread {
             Some(thread) => {
                 thread.stop();

@@ -35,10 +35,19 @@ goshawk_proto::settings! {
         log_format: LogFormat = "log.format", "text";
         /// What is logged: error, warn, info, debug, trace, also by module as in `info,goshawk_agent=debug`.
         log_level: String = "log.level", "info";
-        /// Address of health and metrics; port 0 takes a free one and writes it to STATE_DIR/endpoints.json.
+        /// Address of health, metrics and previews; port 0 takes a free one and writes it to STATE_DIR/endpoints.json.
         local_listen: SocketAddr = "local.listen", "127.0.0.1:9470";
-        /// Let `local.listen` be an address that other machines reach.
+        /// Let `local.listen` be an address that other machines reach; wants `local.token_file`.
         local_allow_remote: bool = "local.allow_remote", "false";
+        /// File with the token (16 characters or more) that `local.listen` asks for, except at
+        /// /healthz and /readyz: `Authorization: Bearer TOKEN`, or as the password of a browser.
+        local_token_file: Option<PathBuf> = "local.token_file", "";
+        /// Most who look through cameras at once, here and over the coordinator.
+        preview_viewers: usize = "preview.viewers", "8";
+        /// Most pictures a second that one of them gets.
+        preview_fps: f32 = "preview.fps", "5";
+        /// JPEG quality of those pictures, 1 to 100.
+        preview_quality: u16 = "preview.quality", "75";
         /// Folder of installed models and libraries; empty: $GOSHAWK_HOME, else `.goshawk`.
         models_home: Option<PathBuf> = "models.home", "";
         /// Inference threads for all streams together; 0: one a core.
@@ -128,6 +137,26 @@ impl Config {
             self.local_allow_remote || self.local_listen.ip().is_loopback(),
             "local.listen",
             "is not a loopback address; set local.allow_remote to allow that",
+        );
+        check(
+            !self.local_allow_remote || self.local_token_file.is_some(),
+            "local.token_file",
+            "is needed where local.allow_remote is set",
+        );
+        check(
+            (1..=64).contains(&self.preview_viewers),
+            "preview.viewers",
+            "want 1 to 64",
+        );
+        check(
+            (0.05..=30.0).contains(&self.preview_fps),
+            "preview.fps",
+            "want 0.05 to 30",
+        );
+        check(
+            (1..=100).contains(&self.preview_quality),
+            "preview.quality",
+            "want 1 to 100",
         );
         check(
             self.join_token.is_none() || self.join_token_file.is_none(),
@@ -326,6 +355,13 @@ mod tests {
             keys(&problems),
             ["coordinator.address", "local.listen", "detect.min_face"]
         );
+    }
+
+    #[test]
+    fn an_address_for_others_wants_a_token() {
+        let open = "[local]\nlisten = '0.0.0.0:1'\nallow_remote = true\n";
+        assert_eq!(keys(&with(open).unwrap_err()), ["local.token_file"]);
+        with(&format!("{open}token_file = '/etc/goshawk/token'\n")).unwrap();
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl HeldFrame {
 }
 
 /// `size` reduced to sides of at most `side`, at least one pixel each.
-fn fit(size: Size, side: u32) -> Size {
+pub(crate) fn fit(size: Size, side: u32) -> Size {
     let longest = size.width.max(size.height);
     if longest <= side {
         return size;

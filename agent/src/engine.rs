@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use goshawk_agent_core::motion::MotionSettings;
 use goshawk_models::{DetectOptions, FaceAnalyzer, Pack, PackError, RuntimeOptions, UsageMeter};
 
-use crate::{config::Config, cpu::StageTimes, infer::InferPool, stage::StageSettings};
+use crate::{
+    config::Config, cpu::StageTimes, infer::InferPool, stage::StageSettings,
+    viewfinder::ViewSettings,
+};
 
 /// Why there is no inference.
 #[derive(Debug, thiserror::Error)]
@@ -71,5 +74,15 @@ pub fn stage_settings(config: &Config) -> StageSettings {
         full_frame_side: config.full_frame.then_some(config.full_frame_side),
         // Checked to be at most 100.
         full_frame_quality: u8::try_from(config.full_frame_quality).unwrap_or(100),
+    }
+}
+
+/// How previews are bounded.
+pub fn view_settings(config: &Config) -> ViewSettings {
+    ViewSettings {
+        viewers: config.preview_viewers,
+        max_fps: config.preview_fps,
+        // Checked to be at most 100.
+        quality: u8::try_from(config.preview_quality).unwrap_or(100),
     }
 }

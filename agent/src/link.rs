@@ -9,6 +9,7 @@ pub(crate) mod connect;
 mod dial;
 mod driver;
 pub(crate) mod frames;
+mod preview;
 mod push;
 mod store;
 #[cfg(test)]
@@ -33,7 +34,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::enrol::{Identity, IdentityError};
+use crate::{
+    enrol::{Identity, IdentityError},
+    viewfinder::Viewfinder,
+};
 
 /// An outbox that cannot be read or written. Without secrets.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -57,7 +61,7 @@ pub trait OutboxReader: Send + Sync + 'static {
 }
 
 /// Settings of the link.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LinkConfig {
     /// Where the coordinator is: `host:port`; port 5443 if none is given.
     pub coordinator: String,
@@ -73,6 +77,8 @@ pub struct LinkConfig {
     pub keep_alive: Duration,
     /// At shutdown, longest wait for answers under way; default 3 s.
     pub drain: Duration,
+    /// What the coordinator may look through; default: nothing.
+    pub viewfinder: Option<Viewfinder>,
 }
 
 impl LinkConfig {
@@ -87,6 +93,7 @@ impl LinkConfig {
             idle_timeout: times.idle_timeout,
             keep_alive: times.keep_alive,
             drain: Duration::from_secs(3),
+            viewfinder: None,
         }
     }
 }

@@ -131,7 +131,7 @@ const FAILURES: [FailureKind; 7] = [
     FailureKind::Other,
 ];
 
-pub use daemon::{LinkMetrics, OutboxMetrics};
+pub use daemon::{LinkMetrics, OutboxMetrics, ViewMetrics};
 
 mod daemon;
 
@@ -161,6 +161,8 @@ pub struct Metrics {
     pub outbox: OutboxMetrics,
     /// The link's metrics.
     pub link: LinkMetrics,
+    /// What previews cost.
+    pub views: ViewMetrics,
 }
 
 /// The metrics of one stream, ready to be counted into.
@@ -215,6 +217,7 @@ impl Metrics {
             models: UsageMeter::default(),
             outbox: OutboxMetrics::default(),
             link: LinkMetrics::new(),
+            views: ViewMetrics::default(),
         };
         let mut registry = Registry::with_prefix("goshawk_agent");
         metrics.register_streams(&mut registry);
@@ -289,6 +292,7 @@ impl Metrics {
         to.register_collector(Box::new(self.models.clone()));
         self.outbox.register(to);
         self.link.register(to);
+        self.views.register(to);
     }
 
     /// Counts a lost event.

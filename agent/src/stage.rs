@@ -36,6 +36,7 @@ use crate::{
     crop::{self, Crop, FrameHolder, Window},
     infer::InferPool,
     metrics::{EventLoss, FrameDrop, Metrics, StreamMetrics},
+    viewfinder::{Lens, Viewfinder},
 };
 
 /// Where finished events go.
@@ -81,6 +82,8 @@ pub struct StageTools {
     pub times: Arc<StageTimes>,
     /// Counters.
     pub metrics: Metrics,
+    /// For people who look through the camera.
+    pub viewfinder: Viewfinder,
 }
 
 /// Sums of one run, for feedback and summaries.
@@ -106,6 +109,7 @@ pub struct Stage {
     spec: Arc<StreamSpec>,
     tools: StageTools,
     metrics: StreamMetrics,
+    lens: Arc<Lens>,
     holder: FrameHolder,
     options: Option<(Size, DetectOptions)>,
     counters: StageCounters,
@@ -164,6 +168,7 @@ impl Stage {
                 cells: Rgb::default(),
                 may_be_busy: true,
             }),
+            lens: tools.viewfinder.lens(spec.stream_id),
             spec,
             tools,
             metrics,
@@ -192,6 +197,8 @@ impl Stage {
             captured_at: frame.captured_at(),
             size: frame.size(),
         };
+        let watched = self.lens.is_watched();
+        let mut visible = Vec::new();
         for index in 0..self.analyses.len() {
             self.track(
                 index,
@@ -201,7 +208,13 @@ impl Stage {
                     faces: faces.clone(),
                 },
             );
+            if watched {
+                self.analyses[index].machine.visible(&mut visible);
+            }
             self.send_ready(index);
+        }
+        if watched {
+            self.lens.show(frame, visible);
         }
         self.metrics.processed.inc();
         let open = i64::try_from(self.open_tracks()).unwrap_or(i64::MAX);

@@ -19,6 +19,7 @@ use goshawk_agent::{
     metrics::Metrics,
     source::{Failure, FrameSource, OpenSource, SourceTools, StopSource},
     stage::{EventSink, StageSettings, StageTools},
+    viewfinder::{ViewSettings, Viewfinder},
 };
 use goshawk_agent_core::motion::MotionSettings;
 use goshawk_models::{DetectOptions, Face, FaceTraits, InferError};
@@ -160,6 +161,7 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
         settings: Arc::new(settings),
         times,
         metrics: metrics.clone(),
+        viewfinder: Viewfinder::new(ViewSettings::default(), metrics.views.clone()),
     };
     let tools = SourceTools {
         open,

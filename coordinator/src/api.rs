@@ -53,6 +53,7 @@ use crate::{
     auth::{Authenticator, Caller, Reason, Role, Shown},
     blobs::{BlobError, BlobKey, BlobKind, Blobs},
     errors::{ApiError, Code},
+    ingest::Ingest,
     matcher::Matching,
     metrics::Metrics,
     pki::Authority,
@@ -101,6 +102,8 @@ pub struct Api {
     pub processor: Arc<Processor>,
     /// Gives streams to agents.
     pub assigner: Arc<Assigner>,
+    /// Where agents are connected: asks them for pictures.
+    pub ingest: Arc<Ingest>,
     /// Certificates and join tokens of agents.
     pub authority: Arc<Authority>,
     /// WebSocket subscribers.

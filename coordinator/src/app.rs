@@ -322,6 +322,7 @@ impl App {
             analyzer,
             processor,
             assigner,
+            ingest: Arc::clone(&ingest),
             authority,
             sender: Arc::clone(&sender),
         });

@@ -21,6 +21,7 @@ mod enrolment;
 mod frames;
 mod listener;
 mod presence;
+mod preview;
 mod push;
 mod session;
 #[cfg(test)]
@@ -43,6 +44,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use counters::IngestStats;
+pub use preview::{Pictures, PreviewError};
 
 use crate::pki::{Authority, PkiError};
 use listener::Shared;

@@ -24,6 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod visible;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -40,6 +41,7 @@ pub use settings::{
     AnalysisCounters, AnalysisSettings, FaceObservation, FrameObservations, Output, Shot,
     ShotRequest, ShotTicket, StreamEnd, TrackReport,
 };
+pub use visible::{Visible, VisibleKind};
 
 use self::tracked::{Candidate, Tracked};
 use crate::{

@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub keep_alive: Duration,
     /// Longest dial, name lookup included.
     pub timeout: Duration,
+    /// Streams that the coordinator may open at a time.
+    pub incoming: u32,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(8),
             timeout: Duration::from_secs(10),
+            incoming: 0,
         }
     }
 }
@@ -199,7 +202,7 @@ fn client(tls: rustls::ClientConfig, settings: &Settings) -> Result<ClientConfig
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(Some(settings.keep_alive))
         // The coordinator opens no streams.
-        .max_concurrent_bidi_streams(0u32.into())
+        .max_concurrent_bidi_streams(settings.incoming.into())
         .max_concurrent_uni_streams(0u32.into())
         .datagram_receive_buffer_size(None);
     let mut client = ClientConfig::new(Arc::new(crypto));

@@ -9,6 +9,7 @@ use goshawk_proto::{
     link::{
         ALPN_LINK, AgentMessage, Close, CoordinatorMessage, Feedback, FrameReader, Hello,
         MAX_CONTROL_BYTES, OutboxFeedback, VERSIONS, Welcome,
+        preview::{self, MAX_PREVIEWS},
     },
     time::Timestamp,
 };
@@ -51,6 +52,7 @@ pub(super) async fn run(
         idle_timeout: config.idle_timeout,
         keep_alive: config.keep_alive,
         timeout: config.shipper.connect_timeout,
+        incoming: config.viewfinder.as_ref().map_or(0, |_| MAX_PREVIEWS),
     };
     let Dialled {
         connection,
@@ -58,11 +60,15 @@ pub(super) async fn run(
     } = connect::dial(&config.coordinator, tls, &settings).await?;
     let (send, mut recv) = connection.open_bi().await?;
     let mut send = send;
+    let mut capabilities = config.capabilities.clone();
+    if config.viewfinder.is_some() {
+        capabilities.push(preview::CAPABILITY.to_owned());
+    }
     let hello = AgentMessage::Hello(Hello {
         versions: VERSIONS,
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         name: config.name.clone(),
-        capabilities: config.capabilities.clone(),
+        capabilities,
         clock: Timestamp::from_system(SystemTime::now()),
         outbox,
     });

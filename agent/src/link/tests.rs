@@ -2,6 +2,7 @@
 
 pub(crate) mod coordinator;
 mod outbox;
+mod preview;
 
 use std::{sync::Arc, time::Duration};
 

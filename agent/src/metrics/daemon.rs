@@ -52,6 +52,37 @@ impl OutboxMetrics {
     }
 }
 
+/// What previews tell.
+#[derive(Clone, Debug, Default)]
+pub struct ViewMetrics {
+    /// Who looks through a camera now.
+    pub viewers: Gauge,
+    /// Viewers refused because there were too many.
+    pub refused: Counter,
+    /// Pictures made for viewers.
+    pub pictures: Counter,
+}
+
+impl ViewMetrics {
+    pub(super) fn register(&self, to: &mut Registry) {
+        to.register(
+            "preview_viewers",
+            "Who looks through a camera now",
+            self.viewers.clone(),
+        );
+        to.register(
+            "preview_refused",
+            "Viewers refused because there were too many",
+            self.refused.clone(),
+        );
+        to.register(
+            "preview_pictures",
+            "Pictures made for viewers",
+            self.pictures.clone(),
+        );
+    }
+}
+
 /// What the link to the coordinator tells.
 #[derive(Clone, Debug)]
 pub struct LinkMetrics {

@@ -16,7 +16,9 @@ mod view;
 
 use goshawk_proto::{
     id::{AccountId, AgentId, StreamId},
-    stream::{AutoRestart, Location, StreamData, StreamSpec, StreamStatus},
+    stream::{
+        AutoRestart, Location, StreamData, StreamSpec, StreamStatus, VideoInfo as VideoFacts,
+    },
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -151,6 +153,9 @@ pub struct StreamState {
     /// How automatic restarting fares.
     #[serde(default)]
     pub restart_status: RestartStatus,
+    /// What was known of the video when the status last changed or the video became another.
+    #[serde(default)]
+    pub video: Option<VideoFacts>,
 }
 
 impl Default for StreamState {
@@ -164,6 +169,7 @@ impl Default for StreamState {
             restart_attempt: 0,
             last_attempt_time: None,
             restart_status: RestartStatus::Disabled,
+            video: None,
         }
     }
 }

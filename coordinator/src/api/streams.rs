@@ -4,23 +4,25 @@
 //! is reachable from this machine only.
 
 mod body;
+mod preview;
 
 use goshawk_coordinator_core::{
     formats::{Slug, Text},
     parameters, published,
     query::{CommaList, Moment, Page},
-    stream::{NewStream, StreamRecord, StreamView, lifecycle::Input, mask_credentials},
+    stream::{NewStream, Preview, StreamRecord, StreamView, lifecycle::Input, mask_credentials},
     words,
 };
 use goshawk_proto::{
     id::{AccountId, StreamId},
-    stream::StreamStatus,
+    stream::{StreamStatus, VideoInfo},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::body::{Command, StreamPatch, StreamsToDelete, handlers_exist};
 use super::{
+    Api,
     call::Call,
     operation::Operation,
     payload::{Json, Params},
@@ -35,7 +37,7 @@ use crate::{
 /// The resources.
 pub fn resources() -> Vec<Resource> {
     let all = Access::Open;
-    vec![
+    let mut resources = vec![
         Resource::at("/2/streams")
             .tagged("streams")
             .serve(
@@ -80,7 +82,9 @@ pub fn resources() -> Vec<Resource> {
                     .about("Removes a stream.")
                     .fails(&[Code::StreamNotFound]),
             ),
-    ]
+    ];
+    resources.extend([1, 2].into_iter().flat_map(preview::resources));
+    resources
 }
 
 words! {
@@ -239,6 +243,27 @@ fn select(
     Ok(all)
 }
 
+/// What a client sees of streams: their rows, and what their agents say right now.
+fn views(api: &Api, streams: &[StreamRecord]) -> Vec<StreamView> {
+    let videos = api.assigner.videos(streams);
+    let view = |(stream, video): (&StreamRecord, Option<VideoInfo>)| {
+        let view = StreamView::of(stream).with_video(video);
+        let running = stream.state.status == StreamStatus::InProgress;
+        let agent = stream.state.agent.filter(|_| running);
+        match agent {
+            Some(agent) if api.ingest.shows_pictures(agent) => {
+                view.with_preview(Preview::below(&format!("/2/streams/{}", stream.stream_id)))
+            }
+            _ => view,
+        }
+    };
+    streams.iter().zip(videos).map(view).collect()
+}
+
+fn view(api: &Api, stream: &StreamRecord) -> StreamView {
+    views(api, std::slice::from_ref(stream)).remove(0)
+}
+
 async fn list(
     call: Call,
     Params(((owner, filters), (group, page))): Params<((Owner, Filters), (Group, Page))>,
@@ -252,10 +277,10 @@ async fn list(
     let found = call.api.store.run(move |store| {
         let all = select(store, owner.account_id, &query)?;
         let page = all.iter().skip(query.page.skip()).take(query.page.size);
-        Ok(page.map(StreamView::of).collect())
+        Ok(page.cloned().collect::<Vec<_>>())
     });
     Ok(Done(Streams {
-        streams: found.await?,
+        streams: views(&call.api, &found.await?),
     }))
 }
 
@@ -284,7 +309,8 @@ fn found(call: &Call, owner: &Owner) -> Result<StreamRecord, ApiError> {
 }
 
 async fn get(call: Call, Params(owner): Params<Owner>) -> Result<Done<StreamView>, ApiError> {
-    Ok(Done(StreamView::of(&found(&call, &owner)?)))
+    let stream = found(&call, &owner)?;
+    Ok(Done(view(&call.api, &stream)))
 }
 
 async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamReplaced>, ApiError> {

@@ -94,6 +94,18 @@ impl Presence {
         }
     }
 
+    /// The connection of an agent that is there and says that it can do `capability`.
+    pub fn link(&self, agent: AgentId, capability: &str) -> Option<Connection> {
+        let agents = self.lock();
+        let link = agents.get(&agent)?.link.as_ref()?;
+        let can = link
+            .hello
+            .capabilities
+            .iter()
+            .any(|word| word == capability);
+        can.then(|| link.connection.clone())
+    }
+
     pub fn agents(&self) -> Vec<ConnectedAgent> {
         let agents = self.lock();
         let links = agents

@@ -107,7 +107,7 @@ fn detections(draft: &Draft, plan: &Plan) -> Vec<EventDetection> {
             "body-sample",
             bodies.next().unwrap_or_default(),
         )),
-        stored: plan.body_samples,
+        stored: plan.body_samples && view.warp.is_some(),
         rect: view.rect,
         attributes: view.attributes.clone(),
     };
@@ -143,7 +143,7 @@ fn detections(draft: &Draft, plan: &Plan) -> Vec<EventDetection> {
 
 fn detected_face(draft: &Draft, plan: &Plan, shot: &Shot, sample_id: SampleId) -> DetectedFace {
     DetectedFace {
-        stored: plan.face_samples,
+        stored: plan.face_samples && shot.warp.is_some(),
         ..shot.detected(&draft.handler.policies.detect_policy, sample_id)
     }
 }
@@ -205,10 +205,14 @@ fn wanted(draft: &Draft) -> (Option<Descriptor>, Option<BasicAttributes>) {
     )
 }
 
+/// The shots that have a picture.
+fn kept(draft: &Draft) -> impl Iterator<Item = usize> {
+    let shots = draft.shots.iter().enumerate();
+    shots.filter_map(|(index, shot)| shot.warp.as_ref().map(|_| index))
+}
+
 fn samples(draft: &Draft) -> Vec<SampleId> {
-    (0..draft.shots.len())
-        .map(|index| sample_id(draft, index))
-        .collect()
+    kept(draft).map(|index| sample_id(draft, index)).collect()
 }
 
 fn event_face(draft: &Draft, plan: &Plan) -> Option<EventFace> {
@@ -221,11 +225,11 @@ fn event_face(draft: &Draft, plan: &Plan) -> Option<EventFace> {
         face_id: FaceId(derived(draft.event_id, "face", 0)),
         external_id: draft.details.external_id.clone(),
         user_data: draft.details.user_data.clone(),
-        avatar: if avatar && !draft.shots.is_empty() {
-            face_sample_url(sample_id(draft, 0))
-        } else {
-            String::new()
-        },
+        avatar: kept(draft)
+            .next()
+            .filter(|_| avatar)
+            .map(|index| face_sample_url(sample_id(draft, index)))
+            .unwrap_or_default(),
         lists,
     })
 }

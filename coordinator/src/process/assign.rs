@@ -20,7 +20,7 @@ use goshawk_coordinator_core::{
 use goshawk_proto::{
     id::{AgentId, StreamId},
     link::{Assignments, Feedback, Hello},
-    stream::{FailureKind, StreamSpec},
+    stream::{FailureKind, StreamSpec, VideoInfo},
 };
 use tokio::{
     sync::{Notify, watch},
@@ -125,6 +125,22 @@ impl Assigner {
             .collect();
         out.sort_by_key(|agent| agent.agent_id);
         out
+    }
+
+    /// What agents last said of the videos of these streams.
+    pub fn videos<'a>(
+        &self,
+        streams: impl IntoIterator<Item = &'a StreamRecord>,
+    ) -> Vec<Option<VideoInfo>> {
+        let agents = self.lock();
+        let video = |stream: &StreamRecord| {
+            let feedback = agents.get(&stream.state.agent?)?.feedback.as_ref()?;
+            let said = feedback.streams.iter();
+            said.filter(|one| one.version == stream.version)
+                .find(|one| one.stream_id == stream.stream_id)?
+                .video
+        };
+        streams.into_iter().map(video).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AgentId, Entry>> {
@@ -300,6 +316,7 @@ impl AgentObserver for Assigner {
                 status: s.status,
                 error: s.error.clone(),
                 fatal: s.failure.is_some_and(FailureKind::is_fatal),
+                video: s.video,
             };
             let inputs = feedback
                 .streams

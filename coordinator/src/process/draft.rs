@@ -33,7 +33,8 @@ pub(super) struct Shot {
     pub quality: FaceQuality,
     /// Fitness for recognition, 0 to 1.
     pub fitness: f32,
-    pub warp: Jpeg,
+    /// The aligned face; `None` where the edge keeps pictures to itself.
+    pub warp: Option<Jpeg>,
     pub descriptor: Option<Descriptor>,
     pub basic: Option<BasicAttributes>,
     /// Which of the draft's images it was taken from.
@@ -56,7 +57,8 @@ pub(super) struct BodyView {
     pub detect_ts: Option<f64>,
     /// `None` for a picture that was given as a sample.
     pub rect: Option<Rect>,
-    pub warp: Jpeg,
+    /// The body's picture; `None` where the edge keeps pictures to itself.
+    pub warp: Option<Jpeg>,
     /// What is told of it.
     pub attributes: Map<String, Value>,
     /// Which of the draft's images it was taken from.

@@ -14,7 +14,7 @@ use goshawk_coordinator_core::{
     matching::{MatchRequest, Order},
     policy::{Effect, evaluate, screen},
 };
-use goshawk_proto::descriptor::Descriptor;
+use goshawk_proto::{descriptor::Descriptor, event::Jpeg};
 use uuid::Uuid;
 
 use super::{
@@ -177,20 +177,17 @@ impl Executor {
                 .is_none_or(|d| d.version() != version)
                 || (basic && shot.basic.is_none())
         };
-        let lacking: Vec<usize> = draft
+        // A face whose picture stayed at the edge has what the edge told of it and no more.
+        let (lacking, warps): (Vec<usize>, Vec<Jpeg>) = draft
             .shots
             .iter()
             .enumerate()
-            .filter(|(_, s)| lacks(s))
-            .map(|(n, _)| n)
-            .collect();
+            .filter(|(_, shot)| lacks(shot))
+            .filter_map(|(n, shot)| Some((n, shot.warp.clone()?)))
+            .unzip();
         if lacking.is_empty() {
             return Ok(());
         }
-        let warps = lacking
-            .iter()
-            .map(|n| draft.shots[*n].warp.clone())
-            .collect();
         let found = match analyzer.try_describe(warps).await {
             Ok(found) => found?,
             // Most likely a panic, so it may be the event's fault.
@@ -262,15 +259,15 @@ impl Executor {
         let id = |kind, index| derived(draft.event_id, kind, index);
         let mut puts = Vec::new();
         if plan.face_samples {
-            puts.extend(draft.shots.iter().enumerate().map(|(index, shot)| {
-                let bytes = shot.warp.bytes.clone().into();
-                (BlobKind::FaceSample, id("face-sample", index), bytes)
+            puts.extend(draft.shots.iter().enumerate().filter_map(|(index, shot)| {
+                let bytes = shot.warp.as_ref()?.bytes.clone().into();
+                Some((BlobKind::FaceSample, id("face-sample", index), bytes))
             }));
         }
         if plan.body_samples {
-            puts.extend(draft.all_bodies().enumerate().map(|(index, body)| {
-                let bytes = body.warp.bytes.clone().into();
-                (BlobKind::BodySample, id("body-sample", index), bytes)
+            puts.extend(draft.all_bodies().enumerate().filter_map(|(index, body)| {
+                let bytes = body.warp.as_ref()?.bytes.clone().into();
+                Some((BlobKind::BodySample, id("body-sample", index), bytes))
             }));
         }
         if plan.images {

@@ -8,7 +8,7 @@ use goshawk_coordinator_core::{
     stream::StreamRecord,
 };
 use goshawk_proto::{
-    event::{Event, FaceShot},
+    event::{BodyShot, Event, FaceShot},
     id::{EventId, HandlerId},
     time::Timestamp,
 };
@@ -22,39 +22,41 @@ use super::{
 /// Name of a picture that was not given by name.
 pub(super) const RAW_IMAGE: &str = "Raw image";
 
-/// The handler that a stream's events go through: that of its first analysis that is on.
-pub(super) fn handler_of(stream: &StreamRecord) -> Option<HandlerId> {
-    let on = stream
-        .data
-        .analytics
-        .iter()
-        .find(|analytics| analytics.enabled);
-    on.or(stream.data.analytics.first())
+/// The handler of the analysis that made an event. An event of an analysis that an update has
+/// removed since goes through the handler of the first one that is on.
+pub(super) fn handler_of(stream: &StreamRecord, analysis: u16) -> Option<HandlerId> {
+    let all = &stream.data.analytics;
+    let own = all.get(usize::from(analysis)).filter(|one| one.enabled);
+    own.or_else(|| all.iter().find(|one| one.enabled))
+        .or(all.first())
         .map(|analytics| analytics.event_handler.handler_id)
 }
 
 /// An agent's event as a draft.
 pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Draft {
-    let has_image = event.full_frame.is_some();
     let verdict = event.liveness.verdict.into();
-    let shots = event.faces.into_iter().enumerate();
-    let shots = shots
-        .map(|(index, shot)| face(shot, has_image && index == 0, verdict))
-        .collect();
-    let bodies = event
+    let frames = Frames::of(&event);
+    let mut bodies: Vec<(u64, BodyView)> = event
         .bodies
         .into_iter()
-        .map(|b| BodyView {
-            filename: RAW_IMAGE.into(),
-            detect_time: b.detect_time,
-            detect_ts: None,
-            rect: Some(b.rect),
-            warp: b.warp,
-            attributes: Map::new(),
-            image: None,
-            reference: None,
+        .enumerate()
+        .map(|(index, shot)| (shot.frame_number, body(shot, frames.body(index))))
+        .collect();
+    let shots = event.faces.into_iter().enumerate();
+    let shots = shots
+        .map(|(index, shot)| {
+            let same = bodies
+                .iter()
+                .position(|(frame, _)| *frame == shot.frame_number);
+            let body = same.map(|at| bodies.remove(at).1);
+            Shot {
+                body,
+                ..face(shot, frames.face(index), verdict)
+            }
         })
         .collect();
+    let bodies = bodies.into_iter().map(|(_, view)| view).collect();
+    let images = [event.full_frame, event.body_frame];
     let liveness = EventLiveness {
         prediction: verdict,
         score: event.liveness.score.map(|score| score.get()),
@@ -86,10 +88,10 @@ pub(super) fn draft(event: Event, stream: &StreamRecord, handler: Handler) -> Dr
         shots,
         given: None,
         bodies,
-        images: event
-            .full_frame
-            .map(|jpeg| jpeg.bytes.into())
+        images: images
             .into_iter()
+            .flatten()
+            .map(|jpeg| jpeg.bytes.into())
             .collect(),
         liveness: Some(liveness),
         estimated: EventEstimations::default(),
@@ -106,7 +108,56 @@ fn request_id(at: Timestamp, event: EventId) -> String {
     )
 }
 
-fn face(shot: FaceShot, has_image: bool, liveness: LivenessCode) -> Shot {
+/// Which of an event's images shows its best face and its best body.
+struct Frames {
+    face: Option<usize>,
+    body: Option<usize>,
+}
+
+impl Frames {
+    fn of(event: &Event) -> Self {
+        let first = event.full_frame.is_some().then_some(0);
+        let second = event.body_frame.is_some();
+        let shared = match (event.faces.first(), event.bodies.first()) {
+            (Some(face), Some(body)) => face.frame_number == body.frame_number,
+            (None, _) => true,
+            _ => false,
+        };
+        Self {
+            face: first.filter(|_| !event.faces.is_empty()),
+            body: if second {
+                Some(usize::from(first.is_some()))
+            } else {
+                first.filter(|_| shared)
+            },
+        }
+    }
+
+    /// The image of the n-th best face shot.
+    fn face(&self, index: usize) -> Option<usize> {
+        self.face.filter(|_| index == 0)
+    }
+
+    /// The image of the n-th best body shot.
+    fn body(&self, index: usize) -> Option<usize> {
+        self.body.filter(|_| index == 0)
+    }
+}
+
+fn body(shot: BodyShot, image: Option<usize>) -> BodyView {
+    BodyView {
+        filename: RAW_IMAGE.into(),
+        detect_time: shot.detect_time,
+        detect_ts: None,
+        rect: Some(shot.rect),
+        warp: shot.warp,
+        attributes: Map::new(),
+        image,
+        reference: None,
+    }
+}
+
+fn face(shot: FaceShot, image: Option<usize>, liveness: LivenessCode) -> Shot {
     Shot {
         filename: RAW_IMAGE.into(),
         detect_time: shot.detect_time,
@@ -119,7 +170,7 @@ fn face(shot: FaceShot, has_image: bool, liveness: LivenessCode) -> Shot {
         warp: shot.warp,
         descriptor: shot.descriptor,
         basic: shot.attributes,
-        image: has_image.then_some(0),
+        image,
         reference: None,
         estimated: FaceEstimations::default(),
         states: FaceFacts {

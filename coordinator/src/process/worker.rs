@@ -357,10 +357,10 @@ impl Processor {
 
     async fn attempt(&self, row: &IncomingRow) -> Result<Outcome, ProcessError> {
         let event = Event::decode(&row.raw)?;
-        let (account, stream_id) = (row.account_id, event.stream_id);
+        let (account, stream_id, analysis) = (row.account_id, event.stream_id, event.analysis);
         let found = self.store.run(move |store| {
             let stream = store.stream(account, stream_id)?;
-            let handler = handler_of(&stream)
+            let handler = handler_of(&stream, analysis)
                 .ok_or_else(|| StoreError::not_found("handler of stream", stream_id))
                 .and_then(|id| store.handler(account, id))?;
             Ok((stream, handler))

@@ -20,6 +20,7 @@ use super::{Driver, Input, REFETCH, Session};
 use crate::link::{
     connect::ConnectError,
     dial::{self, Welcomed},
+    preview,
     push::Pushed,
     store::Answer,
 };
@@ -75,6 +76,9 @@ impl Driver {
             reader,
             inputs,
         ));
+        if let Some(viewfinder) = &self.config.viewfinder {
+            tasks.spawn(preview::serve(connection.clone(), viewfinder.clone()));
+        }
         let ours = Timestamp::from_system(SystemTime::now()).unix_micros();
         let offset_ms = welcome.clock.unix_micros().saturating_sub(ours) / 1_000;
         self.state.clock_offset_ms = Some(offset_ms);

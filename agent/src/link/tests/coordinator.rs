@@ -14,7 +14,9 @@ use goshawk_proto::{
     id::{AgentId, EventId},
     link::{
         ALPN_LINK, Ack, AgentMessage, Close, CoordinatorMessage, FrameReader, MAX_CONTROL_BYTES,
-        PushMessage, PushReply, Reject, Retry, SERVER_NAME, Welcome, Window, agent_uri,
+        MAX_HEAD_BYTES, PushMessage, PushReply, Reject, Retry, SERVER_NAME, Welcome, Window,
+        agent_uri,
+        preview::{PreviewMessage, PreviewReply, PreviewRequest},
     },
     time::Timestamp,
 };
@@ -54,6 +56,7 @@ struct World {
     feedback: Mutex<Vec<u64>>,
     heard: AtomicUsize,
     hellos: AtomicUsize,
+    capabilities: Mutex<Vec<String>>,
     messages: broadcast::Sender<CoordinatorMessage>,
     connections: Mutex<Vec<Connection>>,
 }
@@ -130,6 +133,7 @@ impl Coordinator {
             feedback: Mutex::default(),
             heard: AtomicUsize::new(0),
             hellos: AtomicUsize::new(0),
+            capabilities: Mutex::default(),
             messages: broadcast::channel(16).0,
             connections: Mutex::default(),
         });
@@ -184,6 +188,25 @@ impl Coordinator {
         self.world.messages.send(message).unwrap();
     }
 
+    /// Opens a preview over the newest connection.
+    pub async fn preview(&self, request: PreviewRequest) -> Preview {
+        let connection = self.world.connections.lock().unwrap().last().cloned();
+        let (mut send, recv) = connection.unwrap().open_bi().await.unwrap();
+        let message = PreviewMessage::Show(request).encode().unwrap();
+        send.write_all(&message).await.unwrap();
+        send.finish().unwrap();
+        Preview {
+            recv,
+            reader: FrameReader::new(MAX_HEAD_BYTES),
+            rest: Vec::new(),
+        }
+    }
+
+    /// What the last agent said that it can do.
+    pub fn capabilities(&self) -> Vec<String> {
+        self.world.capabilities.lock().unwrap().clone()
+    }
+
     /// Closes every connection.
     pub fn send_away(&self, why: Close) {
         for connection in self.world.connections.lock().unwrap().drain(..) {
@@ -200,6 +223,37 @@ impl Coordinator {
 
     pub async fn restart(self) -> Self {
         self.stop().await.start().await
+    }
+}
+
+/// The answers to one preview.
+pub struct Preview {
+    recv: RecvStream,
+    reader: FrameReader,
+    rest: Vec<u8>,
+}
+
+impl Preview {
+    /// The next answer, with the bytes of its picture; `None` at the end.
+    pub async fn next(&mut self) -> Option<(PreviewReply, Vec<u8>)> {
+        self.reader.push(&std::mem::take(&mut self.rest));
+        let frame = read_frame(&mut self.recv, &mut self.reader).await.ok()??;
+        let reply = PreviewReply::decode(&frame).unwrap();
+        let PreviewReply::Picture(head) = &reply else {
+            return Some((reply, Vec::new()));
+        };
+        let mut bytes = self.reader.take_rest().to_vec();
+        while bytes.len() < head.bytes as usize {
+            let chunk = self.recv.read_chunk(1 << 16, true).await.unwrap();
+            bytes.extend_from_slice(&chunk.expect("the whole picture").bytes);
+        }
+        self.rest = bytes.split_off(head.bytes as usize);
+        Some((reply, bytes))
+    }
+
+    /// Reads no more.
+    pub fn stop(mut self) {
+        self.recv.stop(0u32.into()).unwrap();
     }
 }
 
@@ -224,9 +278,10 @@ async fn serve(world: Arc<World>, incoming: quinn::Incoming) -> Option<()> {
     let (mut send, mut recv) = connection.accept_bi().await.ok()?;
     let mut reader = FrameReader::new(MAX_CONTROL_BYTES);
     let frame = read_frame(&mut recv, &mut reader).await.ok()??;
-    let Ok(AgentMessage::Hello(_)) = AgentMessage::decode(&frame) else {
+    let Ok(AgentMessage::Hello(hello)) = AgentMessage::decode(&frame) else {
         panic!("no hello")
     };
+    *world.capabilities.lock().unwrap() = hello.capabilities;
     world.hellos.fetch_add(1, Ordering::SeqCst);
     let messages = world.messages.subscribe();
     let welcome = CoordinatorMessage::Welcome(Welcome {

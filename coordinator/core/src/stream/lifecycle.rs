@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use goshawk_proto::{id::AgentId, stream::StreamStatus, time::Timestamp};
+use goshawk_proto::{
+    id::AgentId,
+    stream::{StreamStatus, VideoInfo},
+    time::Timestamp,
+};
 
 use super::{MAX_ERROR, RestartStatus, StreamRecord};
 
@@ -26,6 +30,8 @@ pub enum Input {
         error: Option<String>,
         /// Whether trying again cannot help until someone changes something.
         fatal: bool,
+        /// What is known of the video.
+        video: Option<VideoInfo>,
     },
     /// The connection to this agent is gone.
     AgentLost(AgentId),
@@ -60,10 +66,13 @@ impl StreamRecord {
                 status,
                 error,
                 fatal,
+                video,
             } => {
                 if self.state.agent == Some(agent) && version == self.version && self.wants_agent()
                 {
+                    let before = self.state.status;
                     self.report(now, status, error, fatal);
+                    self.note_video(video, self.state.status != before);
                 }
             }
             Input::AgentLost(agent) if self.state.agent == Some(agent) => self.agent_lost(now),
@@ -119,6 +128,19 @@ impl StreamRecord {
                 }
             }
             S::Pause | S::Cancel | S::HandlerLost => {}
+        }
+    }
+
+    /// Keeps what is known of the video where that is news: rates and progress differ in every
+    /// report, and a row is not written for them.
+    fn note_video(&mut self, video: Option<VideoInfo>, moved: bool) {
+        let Some(video) = video else { return };
+        let same = |known: VideoInfo| {
+            (known.size, known.start_time, known.duration)
+                == (video.size, video.start_time, video.duration)
+        };
+        if moved || !self.state.video.is_some_and(same) {
+            self.state.video = Some(video);
         }
     }
 

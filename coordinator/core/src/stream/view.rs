@@ -2,7 +2,7 @@
 
 use goshawk_proto::{
     id::{AccountId, StreamId},
-    stream::{GeoPosition, Location, Region, SourceKind, StreamData, StreamStatus},
+    stream::{self as proto, GeoPosition, Location, Region, SourceKind, StreamData, StreamStatus},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -196,9 +196,56 @@ impl StreamView {
             create_time: stream.create_time,
             status: state.status,
             last_error: state.last_error.clone(),
-            video_info: None,
+            video_info: state.video.map(VideoInfo::of),
             groups: Vec::new(),
             preview: None,
+        }
+    }
+
+    /// With what is known of the video right now.
+    pub fn with_video(mut self, video: Option<proto::VideoInfo>) -> Self {
+        if let Some(video) = video {
+            self.video_info = Some(VideoInfo::of(video));
+        }
+        self
+    }
+
+    /// With the addresses of its pictures.
+    pub fn with_preview(mut self, preview: Preview) -> Self {
+        self.preview = Some(preview);
+        self
+    }
+}
+
+impl VideoInfo {
+    /// In the contract's whole numbers; 0 stands for what is not known.
+    fn of(video: proto::VideoInfo) -> Self {
+        Self {
+            bit_rate: video
+                .bit_rate
+                .map_or(0, |rate| rate.try_into().unwrap_or(i64::MAX)),
+            frame_rate: video.frame_rate.map_or(0, |rate| rate.round() as i64),
+            gop_size: video.gop_size.map_or(0, i64::from),
+            width: video.size.width.into(),
+            height: video.size.height.into(),
+            start_time: video.start_time,
+            duration: video.duration,
+            progress: video.progress.map(|share| share.clamp(0.0, 1.0)),
+        }
+    }
+}
+
+impl Preview {
+    /// Both kinds, below `stream`'s own address.
+    pub fn below(stream: &str) -> Self {
+        let at = |kind: &str| {
+            Some(PreviewAddress {
+                url: Some(format!("{stream}/preview/handler/{kind}")),
+            })
+        };
+        Self {
+            last_frame: at("frame"),
+            live: at("live"),
         }
     }
 }

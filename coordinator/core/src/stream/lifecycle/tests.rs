@@ -18,6 +18,7 @@ fn report(agent: AgentId, version: u64, status: S) -> Input {
         status,
         error: None,
         fatal: false,
+        video: None,
     }
 }
 
@@ -93,6 +94,7 @@ fn without_automatic_restart_a_failure_is_final() {
         status: S::Failure,
         error,
         fatal: false,
+        video: None,
     };
     s.apply(seconds(1), failure);
     assert_eq!(s.state.status, S::Failure);
@@ -137,6 +139,7 @@ fn a_fatal_failure_is_not_restarted() {
         status: S::Failure,
         error: None,
         fatal: true,
+        video: None,
     };
     s.apply(seconds(1), fatal);
     assert_eq!(
@@ -165,6 +168,7 @@ fn inputs() -> impl Strategy<Value = Input> {
                     status,
                     error: Some("e".into()),
                     fatal,
+                    video: None,
                 }
             }
         ),
