@@ -87,8 +87,13 @@ fn prepare_parts(decoder: &gst::Element, request: &SourceRequest, mailbox: &Arc<
         if factory.name().starts_with("hlsdemux") {
             hls::choose_rendition(element, width);
         }
+        // JPEG's decoder calls itself one of images.
+        let pictures = [
+            gst::ElementFactoryType::MEDIA_VIDEO,
+            gst::ElementFactoryType::MEDIA_IMAGE,
+        ];
         let decodes = factory.has_type(gst::ElementFactoryType::DECODER)
-            && factory.has_type(gst::ElementFactoryType::MEDIA_VIDEO);
+            && pictures.into_iter().any(|kind| factory.has_type(kind));
         if decodes
             && let (Some(pad), Some(mailbox)) = (element.static_pad("sink"), mailbox.upgrade())
         {

@@ -3,6 +3,7 @@
 //! It knows containers and codecs that GStreamer lacks plug-ins for, and needs none installed.
 //! It reads files, HTTP (with HLS) and RTSP; its frames have the same clock, order and errors.
 
+mod arrivals;
 mod fault;
 mod input;
 mod pictures;

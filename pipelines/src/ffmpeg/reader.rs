@@ -8,6 +8,7 @@ use std::{
 use ffmpeg_next::{Error, Packet, Rational, error::EAGAIN, format::context::Input, frame::Video};
 
 use super::{
+    arrivals::Arrivals,
     fault, input,
     input::Place,
     pictures::{self, Pictures},
@@ -43,6 +44,7 @@ struct Decoder {
     pictures: Pictures,
     gate: Gate,
     clock: FrameClock,
+    arrivals: Arrivals,
     base: Rational,
     /// Frames are held until the clock says so, from this moment on.
     paced_from: Option<Option<(Instant, Duration)>>,
@@ -123,6 +125,7 @@ impl Work {
             } else {
                 FrameClock::file()
             },
+            arrivals: Arrivals::default(),
             base: stream.time_base(),
             // What comes over HTTP may be a recording: the clock keeps it from running ahead.
             paced_from: (live && !live::is_rtsp(&self.request)).then_some(None),
@@ -183,9 +186,11 @@ impl Work {
             self.mailbox
                 .sleep_until(moment + place.saturating_sub(first));
         }
+        let running = self.started.elapsed();
         let stamp = Stamp {
             place,
-            running: Some(self.started.elapsed()),
+            arrival: place.map(|place| from.arrivals.of(place, running)),
+            running: Some(running),
             ..Stamp::default()
         };
         let times = from.clock.stamp(stamp);
