@@ -92,10 +92,15 @@ fn key_frames_alone_are_decoded_on_request_and_all_of_them_again_within_a_group(
         source.decode(Decoding::KeyFrames);
         let mut next = || source.next_frame().unwrap().unwrap().media_time();
         // What was under way before the order.
-        while let passed = next().abs_diff(next())
-            && passed < Duration::from_millis(600)
-        {}
         let mut last = next();
+        loop {
+            let now = next();
+            let apart = now - last > Duration::from_millis(600);
+            last = now;
+            if apart {
+                break;
+            }
+        }
         for _ in 0..3 {
             let now = next();
             let step = (now - last).as_secs_f32();
@@ -106,10 +111,13 @@ fn key_frames_alone_are_decoded_on_request_and_all_of_them_again_within_a_group(
         let awake = std::time::Instant::now();
         let mut next = || source.next_frame().unwrap().unwrap().media_time();
         let mut last = next();
-        while let now = next()
-            && now - last > Duration::from_millis(100)
-        {
+        loop {
+            let now = next();
+            let close = now - last < Duration::from_millis(100);
             last = now;
+            if close {
+                break;
+            }
         }
         let took = awake.elapsed();
         assert!(took < Duration::from_millis(1600), "{engine:?}: {took:?}");
