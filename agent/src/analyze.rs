@@ -26,7 +26,7 @@ use crate::{
     cpu::{self, StageTimes},
     engine::{self, EngineError},
     metrics::Metrics,
-    source::{Failure, FrameSource, open_any},
+    source::{Failure, FrameSource, OpenSettings, open_any},
     stage::{EventSink, Stage, StageCounters, StageError, StageTools},
     viewfinder::{ViewSettings, Viewfinder},
 };
@@ -212,7 +212,11 @@ pub fn run(
     };
     let stage = Stage::new(Arc::clone(&spec), tools, metrics.stream(spec.stream_id))?;
     let measured = Measured::start();
-    let open = open_any();
+    // What is asked about is what is there now.
+    let open = open_any(OpenSettings {
+        folder_linger: Duration::ZERO,
+        ..config.open_settings()
+    });
     let source_request =
         goshawk_pipelines::SourceRequest::from_stream(&spec.data, config.source_timeout)?;
     let source = open(&source_request)?;

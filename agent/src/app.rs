@@ -153,7 +153,7 @@ fn tools(
     viewfinder: Viewfinder,
 ) -> SourceTools {
     SourceTools {
-        open: open_any(),
+        open: open_any(config.open_settings()),
         timeout: config.source_timeout,
         stage: StageTools {
             pool: pool.clone(),

@@ -8,7 +8,7 @@ use std::{
 use goshawk_proto::{
     id::StreamId,
     link::{StreamCounters, StreamFeedback},
-    stream::{FailureKind, StreamStatus},
+    stream::{FailureKind, StreamStatus, VideoInfo},
     time::Timestamp,
 };
 use tokio::sync::watch;
@@ -28,6 +28,7 @@ struct State {
     error: Option<String>,
     counters: StreamCounters,
     last_frame_at: Option<Timestamp>,
+    video: Option<VideoInfo>,
 }
 
 impl Board {
@@ -40,6 +41,7 @@ impl Board {
             error: None,
             counters: StreamCounters::default(),
             last_frame_at: None,
+            video: None,
         };
         Self {
             stream,
@@ -87,6 +89,11 @@ impl Board {
         self.lock().last_frame_at = Some(at);
     }
 
+    /// Notes what the source's video is; it stays until the next run knows better.
+    pub fn saw_video(&self, video: VideoInfo) {
+        self.lock().video = Some(video);
+    }
+
     /// The status now.
     pub fn status(&self) -> StreamStatus {
         self.lock().status
@@ -103,7 +110,7 @@ impl Board {
             failure: state.failure,
             counters: state.counters,
             last_frame_at: state.last_frame_at,
-            video: None,
+            video: state.video,
         }
     }
 }

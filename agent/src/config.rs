@@ -7,7 +7,10 @@ use std::{
 };
 
 use goshawk_models::Provider;
+use goshawk_pipelines::{DecodeSettings, Engine, Hardware};
 use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret};
+
+use crate::source::OpenSettings;
 
 /// Prefix of the environment variables that set keys.
 pub const ENV_PREFIX: &str = "GOSHAWK_AGENT";
@@ -93,6 +96,14 @@ goshawk_proto::settings! {
         max_streams: usize = "streams.max", "64";
         /// Longest wait for a frame where the stream does not say.
         source_timeout: Duration = "streams.timeout", "10s";
+        /// How long a folder of pictures is watched for new ones after its last; 0s: not at all.
+        folder_linger: Duration = "streams.folder_linger", "2s";
+        /// What decodes: `gstreamer`, `ffmpeg`, or `auto`: GStreamer, and FFmpeg where GStreamer
+        /// can make no picture of a source.
+        decode_engine: Engine = "decode.engine", "auto";
+        /// Decoders in hardware, for GStreamer: `off`, `auto`, `vaapi`, `nvdec` or `v4l2`. Without
+        /// such hardware, or where it makes no picture, the processor decodes.
+        decode_hardware: Hardware = "decode.hardware", "off";
         /// Most that the outbox keeps on disk; beyond it the oldest events are dropped.
         outbox_max: ByteSize = "outbox.max_bytes", "2GiB";
         /// Longest that an event is kept.
@@ -264,6 +275,17 @@ impl Config {
             Ok(())
         } else {
             Err(Problems(problems))
+        }
+    }
+
+    /// How sources are opened.
+    pub fn open_settings(&self) -> OpenSettings {
+        OpenSettings {
+            decode: DecodeSettings {
+                engine: self.decode_engine,
+                hardware: self.decode_hardware,
+            },
+            folder_linger: self.folder_linger,
         }
     }
 

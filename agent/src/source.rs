@@ -18,7 +18,7 @@ use goshawk_agent_core::{
 use goshawk_pipelines::{Redacted, SourceRequest, SourceStats};
 use goshawk_proto::{stream::StreamSpec, time::Timestamp};
 
-pub use frames::{Failure, FrameSource, OpenSource, StopSource, open_any};
+pub use frames::{Failure, FrameSource, OpenSettings, OpenSource, StopSource, open_any};
 
 mod frames;
 mod mailbox;
@@ -388,6 +388,12 @@ fn count(run: &mut Run, board: &Board, metrics: &StreamMetrics, now: Duration) {
     let rate = run.rate.count(now, delivered + stale);
     if let Some(rate) = rate {
         metrics.source_fps.set(f64::from(rate));
+    }
+    // About once a second, and whenever a run begins or ends.
+    if (rate.is_some() || run.first || delivered == 0)
+        && let Some(video) = run.source.video()
+    {
+        board.saw_video(video);
     }
     let before = run.staged;
     board.count(|counters| {

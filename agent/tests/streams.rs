@@ -30,7 +30,7 @@ use goshawk_proto::{
     id::StreamId,
     link::{Assignments, StreamFeedback},
     picture::{Pixels, Rgb},
-    stream::{FailureKind, StreamSpec, StreamStatus},
+    stream::{FailureKind, StreamSpec, StreamStatus, VideoInfo},
     time::Timestamp,
 };
 
@@ -120,6 +120,18 @@ impl FrameSource for Scripted {
     fn stopper(&self) -> StopSource {
         let stopped = Arc::clone(&self.stopped);
         Box::new(move || stopped.store(true, Ordering::SeqCst))
+    }
+
+    fn video(&self) -> Option<VideoInfo> {
+        (self.frames > 0).then(|| VideoInfo {
+            size: Size::new(64, 64),
+            frame_rate: Some(25.0),
+            bit_rate: None,
+            gop_size: Some(50),
+            start_time: Timestamp::from_unix_micros(7),
+            duration: Some(4.0),
+            progress: Some(self.frames as f64 / 3.0),
+        })
     }
 }
 
@@ -281,6 +293,8 @@ fn a_file_that_ends_is_done() {
     yard.assign(std::slice::from_ref(&file));
     let feedback = yard.until(&file, |one| one.status == StreamStatus::Done);
     assert_eq!(feedback.counters.frames, 3);
+    let video = feedback.video.unwrap();
+    assert_eq!((video.gop_size, video.progress), (Some(50), Some(1.0)));
     assert_eq!(yard.opened.lock().unwrap().len(), 1);
     assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
 }

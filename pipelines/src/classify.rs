@@ -123,7 +123,7 @@ fn rtsp_status(text: &str) -> Option<u16> {
 }
 
 /// What an operator is told.
-fn plain(kind: FailureKind, progress: Progress) -> &'static str {
+pub(crate) fn plain(kind: FailureKind, progress: Progress) -> &'static str {
     match kind {
         FailureKind::Unreachable => "the host or port does not answer",
         FailureKind::Unauthorized => "user name or password refused",

@@ -1,40 +1,37 @@
-//! Video files: every frame, in order, as fast as the caller takes them or at a given pace.
+//! Video files, of this machine or by HTTP: every frame, in order, as fast as the caller takes
+//! them or at a given pace.
+
+mod ending;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use goshawk_proto::stream::FailureKind;
+use goshawk_proto::stream::{FailureKind, VideoInfo};
 use gstreamer::{self as gst, prelude::*};
 
 use crate::{
-    classify::{self, Progress},
+    automatic,
     clock::FrameClock,
+    decode::Decoding,
+    engine::{self, Running},
     error::SourceError,
     frame::Frame,
-    mailbox::{Mailbox, WhenFull},
-    plugins,
-    probe::{self, VideoInfo},
+    plugins, probe,
     redacted::Redacted,
     request::SourceRequest,
-    session::{self, Session},
+    session::Session,
     source::{Source, SourceStats, Stopper},
 };
-
-/// Missing media beyond this makes a file truncated, when the video's own length is known.
-const TOLERANCE: Duration = Duration::from_millis(500);
-/// The same when only the container's length is known: its sound may be longer than its picture.
-const LOOSE_TOLERANCE: Duration = Duration::from_secs(2);
+use ending::Promise;
 
 struct FileSource {
-    session: Session,
+    engine: Box<dyn Running>,
     address: Redacted,
     timeout: Duration,
     pace: Pace,
-    /// Where the last frame ends if the file is whole, and how far from it is still good.
-    expected_end: Option<(Duration, Duration)>,
+    promise: Option<Promise>,
     last: Option<Duration>,
 }
 
@@ -70,27 +67,20 @@ impl Pace {
 
 /// Checks the file, builds the pipeline and starts to decode.
 pub(crate) fn open(request: &SourceRequest) -> Result<Box<dyn Source>, SourceError> {
+    if request.is_http() {
+        let engine = engine::start(request, |session| {
+            automatic::build_http(session, request, FrameClock::file(), false)
+        })?;
+        return Ok(Box::new(FileSource::new(request, engine, None)));
+    }
     let path = path_of(&request.reference)?;
     let info = probe::probe(&path)?;
-    let mailbox = Arc::new(Mailbox::new(request.queue(), WhenFull::Wait));
-    let (address, seen) = (request.reference.clone(), Arc::clone(&mailbox));
-    let session = Session::new(mailbox, move |error| {
-        let progress = Progress {
-            live: false,
-            has_frames: seen.has_frames(),
-        };
-        classify::explain(error, &address, progress)
-    })?;
-    build(&session, request, &path)?;
-    session.start()?;
-    Ok(Box::new(FileSource {
-        session,
-        address: request.reference.clone(),
-        timeout: request.timeout,
-        pace: Pace::new(request.real_time_fps),
-        expected_end: expected_end(&info),
-        last: None,
-    }))
+    let engine = engine::start(request, |session| build(session, request, &path))?;
+    if let Some(length) = info.video_duration.or(info.duration) {
+        engine.mailbox().gauge().set_duration(length);
+    }
+    let promise = Promise::of(&info);
+    Ok(Box::new(FileSource::new(request, engine, promise)))
 }
 
 /// The path of a `file://` address or of a plain path.
@@ -105,51 +95,48 @@ pub(crate) fn path_of(reference: &Redacted) -> Result<PathBuf, SourceError> {
         }
         Some(_) => Err(SourceError::new(
             FailureKind::NotFound,
-            format!("{reference}: a file is a path or file://"),
+            format!(
+                "{reference}: not a path and not file:// (a video may also be http:// or https://)"
+            ),
         )),
     }
 }
 
 fn build(session: &Session, request: &SourceRequest, path: &Path) -> Result<(), SourceError> {
-    let bin = session.pipeline.upcast_ref();
-    let clock = FrameClock::file();
-    let end = session::end_in_mailbox(bin, &session.mailbox, request, clock, false)?;
     let (source, decoder) = (plugins::make("filesrc")?, plugins::make("decodebin")?);
     source.set_property("location", path);
-    decoder.set_property("force-sw-decoders", true);
-    // Sound and subtitles are left undecoded.
-    decoder.connect("autoplug-continue", false, |values| {
-        let caps = values
-            .get(2)
-            .and_then(|value| value.get::<gst::Caps>().ok());
-        let name = caps.and_then(|caps| caps.structure(0).map(|s| s.name().to_string()));
-        let other = name.is_some_and(|n| n.starts_with("audio/") || n.starts_with("text/"));
-        Some((!other).to_value())
-    });
-    let threads = request.decoder_threads;
-    if let Some(decodebin) = decoder.downcast_ref::<gst::Bin>() {
-        decodebin.connect_deep_element_added(move |_, _, element| {
-            session::set_threads(element, threads);
-        });
-    }
-    decoder.connect_pad_added(move |_, pad| session::link_first_video(pad, &end));
+    automatic::decode(session, request, &decoder, (FrameClock::file(), false))?;
     session.add_row(&[&source, &decoder])
 }
 
-fn expected_end(info: &VideoInfo) -> Option<(Duration, Duration)> {
-    let frame = Duration::from_secs_f64(if info.fps > 0.0 { 1.0 / info.fps } else { 0.1 });
-    let slack = 2 * frame.min(Duration::from_secs(1));
-    match (info.video_duration, info.duration) {
-        (Some(own), _) => Some((own, TOLERANCE + slack)),
-        (None, Some(container)) => Some((container, LOOSE_TOLERANCE + slack)),
-        (None, None) => None,
-    }
-}
-
 impl FileSource {
+    fn new(request: &SourceRequest, engine: Box<dyn Running>, promise: Option<Promise>) -> Self {
+        Self {
+            engine,
+            address: request.reference.clone(),
+            timeout: request.timeout,
+            pace: Pace::new(request.real_time_fps),
+            promise,
+            last: None,
+        }
+    }
+
+    /// What comes by HTTP tells its length once it is being read.
+    fn learn_length(&mut self) {
+        let gauge = self.engine.mailbox().gauge();
+        if gauge.has_duration() {
+            return;
+        }
+        if let Some(length) = self.engine.duration().filter(|length| !length.is_zero()) {
+            gauge.set_duration(length);
+            self.promise = Some(Promise::of_container(length));
+        }
+    }
+
     /// A clean end, unless the file had promised more.
     fn check_end(&self) -> Result<Option<Frame>, SourceError> {
-        if self.session.mailbox.is_stopped() {
+        let mailbox = self.engine.mailbox();
+        if mailbox.is_stopped() {
             return Ok(None);
         }
         let address = &self.address;
@@ -157,39 +144,44 @@ impl FileSource {
             let message = format!("{address}: no picture in it can be decoded");
             return Err(SourceError::new(FailureKind::NotMedia, message));
         };
-        match self.expected_end {
-            Some((end, tolerance)) if last + tolerance < end => Err(SourceError::new(
-                FailureKind::Truncated,
-                format!(
-                    "{address}: the file ends in the middle, after {:.1} s of {:.1} s",
-                    last.as_secs_f32(),
-                    end.as_secs_f32()
-                ),
-            )),
-            _ => Ok(None),
+        if let Some(missing) = self.promise.and_then(|promise| promise.broken_at(last)) {
+            let message = format!("{address}: the file ends in the middle, {missing}");
+            return Err(SourceError::new(FailureKind::Truncated, message));
         }
+        mailbox.gauge().finish();
+        Ok(None)
     }
 }
 
 impl Source for FileSource {
     fn next_frame(&mut self) -> Result<Option<Frame>, SourceError> {
-        let mailbox = &self.session.mailbox;
-        let Some(frame) = mailbox.take(self.timeout)? else {
+        let Some(frame) = self.engine.mailbox().take(self.timeout)? else {
             return self.check_end();
         };
+        if self.last.is_none() {
+            self.learn_length();
+        }
         self.last = Some(frame.media_time());
         if let Some(due) = self.pace.due(Instant::now()) {
-            mailbox.sleep_until(due);
+            self.engine.mailbox().sleep_until(due);
         }
         Ok(Some(frame))
     }
 
     fn stopper(&self) -> Stopper {
-        Stopper::new(Arc::clone(&self.session.mailbox))
+        Stopper::of(self.engine.mailbox())
     }
 
     fn stats(&self) -> SourceStats {
-        self.session.mailbox.stats()
+        self.engine.mailbox().stats()
+    }
+
+    fn video(&self) -> Option<VideoInfo> {
+        self.engine.mailbox().gauge().video()
+    }
+
+    fn decode(&mut self, decoding: Decoding) {
+        self.engine.mailbox().want(decoding);
     }
 }
 
@@ -213,7 +205,7 @@ mod tests {
         assert_eq!(path("/a b.mp4").unwrap(), Path::new("/a b.mp4"));
         assert_eq!(path("file:///a%20b.mp4").unwrap(), Path::new("/a b.mp4"));
         assert_eq!(
-            path("http://u:p@x/").unwrap_err().kind(),
+            path("ftp://u:p@x/").unwrap_err().kind(),
             FailureKind::NotFound
         );
     }

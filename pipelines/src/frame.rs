@@ -4,6 +4,7 @@
 //! somebody asks for into RGB: the planes of the region are scaled first, which is why models ask
 //! for a region at a resolution rather than for a picture.
 
+pub(crate) mod picture;
 pub(crate) mod planes;
 pub(crate) mod resample;
 mod turn;
@@ -28,8 +29,7 @@ pub struct Frame {
 
 struct Inner {
     number: u64,
-    media_time: Duration,
-    captured_at: Timestamp,
+    times: FrameTimes,
     rotation: Rotation,
     source_size: Size,
     store: Store,
@@ -37,8 +37,10 @@ struct Inner {
 
 /// Where the pixels are.
 enum Store {
-    /// In a decoder's buffer; the layout tells how to read it.
+    /// In a GStreamer decoder's buffer; the layout tells how to read it.
     Mapped(Box<VideoFrame<Readable>>, Layout),
+    /// In a picture of FFmpeg's.
+    Decoded(ffmpeg_next::frame::Video, Layout),
     /// In a picture of our own.
     Rgb(Rgb),
 }
@@ -48,6 +50,7 @@ enum Store {
 pub(crate) struct FrameTimes {
     pub media_time: Duration,
     pub captured_at: Timestamp,
+    pub source_time: Option<Timestamp>,
 }
 
 impl Frame {
@@ -67,11 +70,25 @@ impl Frame {
         Ok(Self::new(number, times, rotation, source_size, store))
     }
 
+    /// A frame of an FFmpeg picture in one of the formats that [`planes`] reads.
+    pub(crate) fn from_picture(
+        picture: ffmpeg_next::frame::Video,
+        number: u64,
+        times: FrameTimes,
+        rotation: Rotation,
+    ) -> Result<Self, SourceError> {
+        let layout = Layout::of_picture(&picture)?;
+        let source_size = Size::new(picture.width(), picture.height());
+        let store = Store::Decoded(picture, layout);
+        Ok(Self::new(number, times, rotation, source_size, store))
+    }
+
     /// A frame of an RGB picture: image folders, and callers' tests.
     pub fn from_rgb(rgb: Rgb, number: u64, media_time: Duration, captured_at: Timestamp) -> Self {
         let times = FrameTimes {
             media_time,
             captured_at,
+            source_time: None,
         };
         Self::from_turned_rgb(rgb, number, times, Rotation::None)
     }
@@ -87,18 +104,14 @@ impl Frame {
 
     fn new(
         number: u64,
-        FrameTimes {
-            media_time,
-            captured_at,
-        }: FrameTimes,
+        times: FrameTimes,
         rotation: Rotation,
         source_size: Size,
         store: Store,
     ) -> Self {
         let inner = Inner {
             number,
-            media_time,
-            captured_at,
+            times,
             rotation,
             source_size,
             store,
@@ -115,13 +128,19 @@ impl Frame {
 
     /// Position in the media; never falls within one source.
     pub fn media_time(&self) -> Duration {
-        self.inner.media_time
+        self.inner.times.media_time
     }
 
     /// When the picture was taken. Live sources: when it arrived, by a monotonic clock anchored
     /// to the wall clock. Files: when the file was opened, plus the media time.
     pub fn captured_at(&self) -> Timestamp {
-        self.inner.captured_at
+        self.inner.times.captured_at
+    }
+
+    /// When the picture was taken by the camera's own clock, where a camera tells it (RTCP sender
+    /// reports). That clock may be wrong by years; nothing is computed with it.
+    pub fn source_time(&self) -> Option<Timestamp> {
+        self.inner.times.source_time
     }
 
     /// Size after rotation: the coordinates of [`Pixels::region`] and of every box found.
@@ -165,6 +184,9 @@ impl Frame {
             Store::Mapped(mapped, layout) => layout
                 .planes(mapped)
                 .is_some_and(|planes| planes::region(&planes, region, target, out.data_mut())),
+            Store::Decoded(picture, layout) => layout
+                .picture_planes(picture)
+                .is_some_and(|planes| planes::region(&planes, region, target, out.data_mut())),
             Store::Rgb(rgb) => resample::rgb(rgb, region, target, out.data_mut()),
         };
         if !done {
@@ -188,8 +210,8 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
             .field("number", &self.inner.number)
-            .field("media_time", &self.inner.media_time)
-            .field("captured_at", &self.inner.captured_at)
+            .field("media_time", &self.inner.times.media_time)
+            .field("captured_at", &self.inner.times.captured_at)
             .field("size", &self.size())
             .finish_non_exhaustive()
     }

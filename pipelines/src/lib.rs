@@ -5,19 +5,30 @@
 //! [`goshawk_proto::stream::FailureKind`] and never quote credentials. A source that failed is
 //! dropped, which takes its pipeline down completely, and opened anew.
 //!
-//! In reading order: [`request`](SourceRequest), [`source`](Source), the kinds of source (live and
-//! RTSP, file, folder), what they share (session, mailbox, clock, classification), and the frame
-//! with its planes. [`probe()`] reads a file's headers. With the feature `camera` there is an RTSP
+//! In reading order: [`request`](SourceRequest), [`source`](Source), who decodes it and who is
+//! tried next (attempts), the kinds of source (live, file, folder), the two engines behind the
+//! first two (GStreamer: session, RTSP, HLS, hardware; and FFmpeg), what these share (mailbox,
+//! gauge, gate, clock, classification), and the frame with its planes. [`probe()`] reads a file's
+//! headers. With the feature `camera` there is an RTSP
 //! camera to test against, and the maker of the demo clip.
 
+mod attempts;
+mod automatic;
 #[cfg(feature = "camera")]
 pub mod camera;
 mod classify;
 mod clock;
+mod decode;
+mod engine;
 mod error;
+mod ffmpeg;
 mod file;
 mod folder;
 mod frame;
+mod gate;
+mod gauge;
+mod hardware;
+mod hls;
 mod live;
 mod mailbox;
 mod plugins;
@@ -28,6 +39,7 @@ mod rtsp;
 mod session;
 mod source;
 
+pub use decode::{DecodeSettings, Decoding, Engine, Hardware};
 pub use error::SourceError;
 pub use frame::Frame;
 pub use plugins::check_plugins;

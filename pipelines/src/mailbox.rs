@@ -1,17 +1,23 @@
 //! The place where decoder threads leave frames and the caller finds them.
 //!
 //! Bounded: a live source forgets its oldest frame and counts it, a file makes its decoder wait.
-//! The watchdog is here too, because only here it is known when the last decoded frame came.
+//! The watchdog is here too, because only here it is known when the last decoded frame came, and
+//! so is whatever else both sides know of each other: the gauge, and which pictures are wanted.
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use goshawk_proto::stream::FailureKind;
 
-use crate::{error::SourceError, frame::Frame, source::SourceStats};
+use crate::{
+    decode::Decoding, error::SourceError, frame::Frame, gauge::Gauge, source::SourceStats,
+};
 
 /// How long frames may still trickle in after a file's demuxer reported an error.
 const GRACE: Duration = Duration::from_millis(500);
@@ -31,6 +37,8 @@ pub(crate) struct Mailbox {
     changed: Condvar,
     capacity: usize,
     when_full: WhenFull,
+    gauge: Gauge,
+    key_frames_only: AtomicBool,
 }
 
 struct State {
@@ -66,6 +74,28 @@ impl Mailbox {
             changed: Condvar::new(),
             capacity,
             when_full,
+            gauge: Gauge::new(),
+            key_frames_only: AtomicBool::new(false),
+        }
+    }
+
+    /// What the video turns out to be.
+    pub fn gauge(&self) -> &Gauge {
+        &self.gauge
+    }
+
+    /// Which pictures the caller wants from now on. A file's are all wanted in any case.
+    pub fn want(&self, decoding: Decoding) {
+        let only = decoding == Decoding::KeyFrames && self.when_full == WhenFull::DropOldest;
+        self.key_frames_only.store(only, Ordering::Relaxed);
+    }
+
+    /// What the caller wants.
+    pub fn wanted(&self) -> Decoding {
+        if self.key_frames_only.load(Ordering::Relaxed) {
+            Decoding::KeyFrames
+        } else {
+            Decoding::All
         }
     }
 
@@ -167,6 +197,7 @@ impl Mailbox {
                 state.stats.delivered += 1;
                 state.progress = Instant::now();
                 self.changed.notify_all();
+                self.gauge.frame(&frame);
                 return Ok(Some(frame));
             }
             let now = Instant::now();

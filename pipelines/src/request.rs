@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use goshawk_proto::stream::{SourceKind, StreamData};
 
-use crate::{error::SourceError, redacted::Redacted};
+use crate::{decode::DecodeSettings, error::SourceError, redacted::Redacted};
 
 /// Longest wait for a frame unless the stream says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Decoded frames that wait for the caller.
 const DEFAULT_QUEUE: usize = 2;
+/// Width of the rendition that is taken where the stream does not say; the contract's default.
+const DEFAULT_RENDITION_WIDTH: u32 = 800;
 
 /// Clockwise turn of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,8 +60,17 @@ pub struct SourceRequest {
     /// Decoder threads; 0 leaves the choice to us: one for live sources, as many as the decoder
     /// likes for files.
     pub decoder_threads: u32,
-    /// Folders: pattern of file names with `*` and `?`; `None` is every picture.
+    /// What decodes.
+    pub decode: DecodeSettings,
+    /// Sources that offer one programme in several sizes (HLS): the one whose width in pixels is
+    /// nearest is taken.
+    pub rendition_width: u32,
+    /// Folders: pattern of file names with `*`, `?` and numbers as in `%04d`; `None` is every
+    /// picture.
     pub mask: Option<String>,
+    /// Folders: how long after its last picture a folder is watched for new ones, and how long a
+    /// picture that is still being written is waited for; zero is not at all.
+    pub linger: Duration,
     /// Decoded frames that wait for the caller, 1 to 64. Beyond it a live source forgets its
     /// oldest frame and counts it; a file waits.
     pub queue: usize,
@@ -75,7 +86,10 @@ impl SourceRequest {
             timeout: DEFAULT_TIMEOUT,
             real_time_fps: 0,
             decoder_threads: 0,
+            decode: DecodeSettings::default(),
+            rendition_width: DEFAULT_RENDITION_WIDTH,
             mask: None,
+            linger: Duration::ZERO,
             queue: DEFAULT_QUEUE,
         }
     }
@@ -90,6 +104,7 @@ impl SourceRequest {
             timeout,
             real_time_fps: data.real_time_mode_fps,
             decoder_threads: data.ffmpeg_threads_number,
+            rendition_width: data.preferred_program_stream_frame_width,
             mask: data.mask.clone(),
             ..Self::new(data.kind, Redacted::new(&data.reference))
         })
@@ -98,6 +113,16 @@ impl SourceRequest {
     /// Whether frames come at the source's pace and are lost when nobody takes them.
     pub fn is_live(&self) -> bool {
         matches!(self.kind, SourceKind::Tcp | SourceKind::Udp)
+    }
+
+    /// Whether it is a video device of this machine.
+    pub(crate) fn is_device(&self) -> bool {
+        self.is_live() && self.reference.expose().starts_with("/dev/video")
+    }
+
+    /// Whether it is read over HTTP.
+    pub(crate) fn is_http(&self) -> bool {
+        matches!(self.reference.scheme().as_deref(), Some("http" | "https"))
     }
 
     pub(crate) fn queue(&self) -> usize {

@@ -5,20 +5,16 @@
 //! slow would let packets pile up: a gate in front of it drops whole groups of pictures once it is
 //! [`MOST_BEHIND`], and counts them.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use goshawk_proto::stream::{FailureKind, SourceKind};
 use gstreamer::{self as gst, prelude::*};
 
 use crate::{
     clock::FrameClock,
+    decode::Hardware,
     error::SourceError,
+    hardware,
     mailbox::Mailbox,
     plugins,
     request::SourceRequest,
@@ -28,7 +24,7 @@ use crate::{
 /// How long packets are held to put them in order.
 const LATENCY_MS: u32 = 200;
 /// A decoder further behind the camera than this skips to the next key frame.
-const MOST_BEHIND: gst::ClockTime = gst::ClockTime::from_seconds(2);
+const MOST_BEHIND: Duration = Duration::from_secs(2);
 
 /// Elements that take a codec from RTP packets to pictures, by the name in the SDP.
 const CODECS: [(&str, &[&str]); 6] = [
@@ -42,6 +38,13 @@ const CODECS: [(&str, &[&str]); 6] = [
     ("VP8", &["rtpvp8depay", "vp8dec"]),
     ("VP9", &["rtpvp9depay", "vp9dec"]),
 ];
+
+/// What the decoder is to be.
+#[derive(Clone, Copy)]
+struct Wish {
+    threads: u32,
+    hardware: Hardware,
+}
 
 /// Builds the pipeline into an empty session.
 pub(crate) fn build(session: &Session, request: &SourceRequest) -> Result<(), SourceError> {
@@ -61,16 +64,15 @@ pub(crate) fn build(session: &Session, request: &SourceRequest) -> Result<(), So
             .and_then(|value| value.get::<gst::Caps>().ok());
         Some(is_video(caps.as_ref()).to_value())
     });
-    let threads = if request.decoder_threads == 0 {
-        1
-    } else {
-        request.decoder_threads
+    let wish = Wish {
+        threads: request.decoder_threads.max(1),
+        hardware: request.decode.hardware,
     };
     let address = request.reference.clone();
     let (bin, mailbox) = (bin.downgrade(), Arc::clone(mailbox));
     source.connect_pad_added(move |_, pad| {
         let Some(bin) = bin.upgrade() else { return };
-        if let Err(error) = attach(&bin, pad, &end, threads, &mailbox) {
+        if let Err(error) = attach(&bin, pad, &end, wish, &mailbox) {
             let message = format!("{address}: {error}");
             mailbox.fail(SourceError::new(error.kind(), message));
         }
@@ -96,6 +98,7 @@ fn rtsp_source(request: &SourceRequest) -> Result<gst::Element, SourceError> {
     source.set_property("tcp-timeout", micros);
     source.set_property("timeout", micros);
     source.set_property("do-rtsp-keep-alive", true);
+    source.set_property("add-reference-timestamp-meta", true);
     source.set_property("do-retransmission", request.kind == SourceKind::Udp);
     source.set_property(
         "teardown-timeout",
@@ -115,7 +118,7 @@ fn attach(
     bin: &gst::Bin,
     pad: &gst::Pad,
     end: &gst::Element,
-    threads: u32,
+    wish: Wish,
     mailbox: &Arc<Mailbox>,
 ) -> Result<(), SourceError> {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
@@ -136,20 +139,25 @@ fn attach(
                 format!("codec {name} is not supported"),
             )
         })?;
-    let elements: Vec<gst::Element> = names
+    let mut elements: Vec<gst::Element> = names
         .iter()
         .map(|name| plugins::make(name))
         .collect::<Result<_, _>>()?;
+    if let Some(better) = hardware::decoder_like(names[names.len() - 1], wish.hardware)
+        && let Some(decoder) = elements.last_mut()
+    {
+        *decoder = better;
+    }
     let mut row: Vec<&gst::Element> = elements.iter().collect();
     session::add_row(bin, &row)?;
     for element in &elements {
-        session::set_threads(element, threads);
+        session::set_threads(element, wish.threads);
         if element.has_property("wait-for-keyframe") {
             element.set_property("wait-for-keyframe", true);
         }
     }
     if let Some(decoder) = row.last().and_then(|decoder| decoder.static_pad("sink")) {
-        skip_when_behind(&decoder, Arc::clone(mailbox));
+        session::watch(&decoder, mailbox, Some(MOST_BEHIND));
     }
     let unlinked = |_| SourceError::other("the decoder does not link");
     row[row.len() - 1]
@@ -165,38 +173,4 @@ fn attach(
     pad.link(&depay)
         .map_err(|_| SourceError::other("the stream does not link"))?;
     Ok(())
-}
-
-/// The gate described at the module.
-fn skip_when_behind(decoder: &gst::Pad, mailbox: Arc<Mailbox>) {
-    let skipping = AtomicBool::new(false);
-    decoder.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let Some(buffer) = info.buffer() else {
-            return gst::PadProbeReturn::Ok;
-        };
-        let behind = behind(pad, buffer).unwrap_or(gst::ClockTime::ZERO);
-        let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        let skip = if skipping.load(Ordering::Relaxed) {
-            !key || behind > MOST_BEHIND / 2
-        } else {
-            behind > MOST_BEHIND
-        };
-        skipping.store(skip, Ordering::Relaxed);
-        if skip {
-            mailbox.count_late();
-            return gst::PadProbeReturn::Drop;
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
-/// How long ago a packet arrived.
-fn behind(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
-    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
-    let arrived = segment
-        .segment()
-        .downcast_ref::<gst::ClockTime>()?
-        .to_running_time(buffer.pts().or_else(|| buffer.dts())?)?;
-    let now = pad.parent_element()?.current_running_time()?;
-    Some(now.saturating_sub(arrived))
 }

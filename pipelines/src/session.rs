@@ -4,7 +4,10 @@
 //! takes the pipeline to NULL, which joins its threads and closes its sockets, and detaches the
 //! bus. Nothing inside a pipeline keeps the pipeline alive.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::{AppSink, AppSinkCallbacks};
@@ -12,9 +15,11 @@ use gstreamer_video::{VideoCapsBuilder, VideoInfo, VideoMeta};
 
 use crate::{
     classify::{self, Trouble},
-    clock::FrameClock,
+    clock::{FrameClock, Stamp},
+    engine::Running,
     error::SourceError,
     frame::{Frame, planes},
+    gate::{Gate, Passage},
     mailbox::Mailbox,
     plugins,
     request::{Rotation, SourceRequest},
@@ -73,6 +78,17 @@ impl Session {
     }
 }
 
+impl Running for Session {
+    fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        let length = self.pipeline.query_duration::<gst::ClockTime>()?;
+        Some(length.into())
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         self.mailbox.stop();
@@ -119,7 +135,7 @@ fn callbacks(mailbox: Arc<Mailbox>, rotation: Rotation, mut clock: FrameClock) -
     let mut known: Option<(gst::Caps, VideoInfo)> = None;
     let mut frame = move |sink: &AppSink, number| {
         let sample = sink.pull_sample().map_err(|_| None)?;
-        let times = clock.stamp(&sample, sink.current_running_time());
+        let times = clock.stamp(stamp(&sample, sink.current_running_time()));
         let info = info_of(&sample, &mut known).map_err(Some)?;
         let buffer = sample.buffer_owned().ok_or(None)?;
         Frame::from_buffer(buffer, info, number, times, rotation).map_err(Some)
@@ -138,6 +154,33 @@ fn callbacks(mailbox: Arc<Mailbox>, rotation: Rotation, mut clock: FrameClock) -
             }
         })
         .build()
+}
+
+/// What a sample says of its time; `running` is the pipeline's running time now.
+fn stamp(sample: &gst::Sample, running: Option<gst::ClockTime>) -> Stamp {
+    let Some(buffer) = sample.buffer() else {
+        return Stamp::default();
+    };
+    let pts = buffer.pts();
+    let segment = sample
+        .segment()
+        .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+    let placed = segment.zip(pts);
+    let place = placed.and_then(|(segment, pts)| segment.to_stream_time(pts));
+    let arrival = placed.and_then(|(segment, pts)| segment.to_running_time(pts));
+    let ntp = buffer
+        .iter_meta::<gst::ReferenceTimestampMeta>()
+        .find(|meta| {
+            let clock = meta.reference().structure(0);
+            clock.is_some_and(|clock| clock.name() == "timestamp/x-ntp")
+        })
+        .map(|meta| meta.timestamp());
+    Stamp {
+        place: place.or(pts).map(Duration::from),
+        arrival: arrival.map(Duration::from),
+        running: running.map(Duration::from),
+        ntp: ntp.map(Duration::from),
+    }
 }
 
 /// The format of a sample, remembered while it does not change.
@@ -171,6 +214,41 @@ fn accept_padded_pictures(sink: &gst::Element) {
             _ => gst::PadProbeReturn::Ok,
         }
     });
+}
+
+/// What passes into a decoder is measured, and held back when the caller wants less of it or the
+/// decoder is further than `most_behind` behind the source.
+pub(crate) fn watch(decoder: &gst::Pad, mailbox: &Arc<Mailbox>, most_behind: Option<Duration>) {
+    let gate = Mutex::new(Gate::new(most_behind));
+    let mailbox = Arc::clone(mailbox);
+    decoder.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let Some(buffer) = info.buffer() else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let at = buffer.dts_or_pts().map(Duration::from);
+        mailbox.gauge().packet(buffer.size(), key, at);
+        let behind = most_behind.and_then(|_| behind(pad, buffer));
+        let behind = behind.map_or(Duration::ZERO, Duration::from);
+        let mut gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        match gate.handle_picture(key, behind, mailbox.wanted()) {
+            Passage::Decode => return gst::PadProbeReturn::Ok,
+            Passage::Late => mailbox.count_late(),
+            Passage::Spared => {}
+        }
+        gst::PadProbeReturn::Drop
+    });
+}
+
+/// How long ago a packet arrived.
+fn behind(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
+    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
+    let arrived = segment
+        .segment()
+        .downcast_ref::<gst::ClockTime>()?
+        .to_running_time(buffer.pts().or_else(|| buffer.dts())?)?;
+    let now = pad.parent_element()?.current_running_time()?;
+    Some(now.saturating_sub(arrived))
 }
 
 /// Links a decoder's pad to `to`, unless something is linked there already (a second video

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use goshawk_proto::stream::SourceKind;
+use goshawk_proto::stream::{SourceKind, VideoInfo};
 
 use crate::{
-    error::SourceError, file, folder, frame::Frame, live, mailbox::Mailbox, request::SourceRequest,
+    attempts, decode::Decoding, error::SourceError, folder, frame::Frame, mailbox::Mailbox,
+    request::SourceRequest,
 };
 
 /// Frames of one camera, file or folder, in order. Blocking: give it a thread of its own.
@@ -25,6 +26,13 @@ pub trait Source: Send {
 
     /// Counters so far.
     fn stats(&self) -> SourceStats;
+
+    /// What the video has turned out to be by now; `None` before the first frame.
+    fn video(&self) -> Option<VideoInfo>;
+
+    /// Which pictures are decoded from now on. Only live sources follow: of a file every frame
+    /// is wanted.
+    fn decode(&mut self, decoding: Decoding);
 }
 
 /// Counters of one source.
@@ -40,16 +48,22 @@ pub struct SourceStats {
 
 /// Stops one source; see [`Source::stopper`].
 #[derive(Clone)]
-pub struct Stopper(Arc<Mailbox>);
+pub struct Stopper(Arc<dyn Fn() + Send + Sync>);
 
 impl Stopper {
-    pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
-        Self(mailbox)
+    /// A handle that does `stop`.
+    pub(crate) fn new(stop: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(stop))
+    }
+
+    pub(crate) fn of(mailbox: &Arc<Mailbox>) -> Self {
+        let mailbox = Arc::clone(mailbox);
+        Self::new(move || mailbox.stop())
     }
 
     /// From now on `next_frame` gives `None` at once.
     pub fn stop(&self) {
-        self.0.stop();
+        (self.0)();
     }
 }
 
@@ -60,8 +74,7 @@ impl Stopper {
 /// See above; also when a GStreamer plug-in is missing.
 pub fn open(request: &SourceRequest) -> Result<Box<dyn Source>, SourceError> {
     match request.kind {
-        SourceKind::Tcp | SourceKind::Udp => live::open(request),
-        SourceKind::Videofile => file::open(request),
+        SourceKind::Tcp | SourceKind::Udp | SourceKind::Videofile => attempts::open(request),
         SourceKind::Images => folder::open(request),
     }
 }

@@ -121,7 +121,8 @@ impl Supervisor {
         self.forgive(now);
     }
 
-    /// The source ended as it should: a file is done, an endless source is opened anew.
+    /// The source ended as it should: a file is done. An endless source has no business to end: by
+    /// the contract that is an error like any other.
     pub fn handle_ended(&mut self, now: Duration, jitter: f32) {
         let Phase::Open { confirmed, .. } = self.phase else {
             return;
@@ -129,14 +130,8 @@ impl Supervisor {
         if !self.policy.endless {
             self.outputs.push_back(Output::Close);
             self.settle(StreamStatus::Done);
-        } else if confirmed {
-            self.counters.ended += 1;
-            self.outputs.push_back(Output::Close);
-            self.phase = Phase::Retry {
-                at: now + jittered(self.policy.retry_delay, jitter),
-            };
         } else {
-            // An endless source that ends before its first frame is no better than a broken one.
+            self.counters.ended += u64::from(confirmed);
             self.handle_failed(now, FailureKind::Truncated, jitter);
         }
     }

@@ -1,9 +1,11 @@
 //! Sources as a stream's thread sees them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use goshawk_pipelines::{Frame, Source, SourceError, SourceRequest, SourceStats};
-use goshawk_proto::stream::FailureKind;
+use goshawk_pipelines::{
+    DecodeSettings, Decoding, Frame, Source, SourceError, SourceRequest, SourceStats,
+};
+use goshawk_proto::stream::{FailureKind, VideoInfo};
 
 /// Ends a blocked [`FrameSource::next_frame`] from another thread.
 pub type StopSource = Box<dyn Fn() + Send + Sync>;
@@ -44,6 +46,12 @@ pub trait FrameSource: Send {
     fn stats(&self) -> SourceStats;
     /// How to stop it.
     fn stopper(&self) -> StopSource;
+    /// What its video has turned out to be by now.
+    fn video(&self) -> Option<VideoInfo> {
+        None
+    }
+    /// Which pictures are decoded from now on; a source may give more.
+    fn decode(&mut self, _: Decoding) {}
 }
 
 impl FrameSource for Box<dyn Source> {
@@ -59,13 +67,37 @@ impl FrameSource for Box<dyn Source> {
         let stopper = self.as_ref().stopper();
         Box::new(move || stopper.stop())
     }
+
+    fn video(&self) -> Option<VideoInfo> {
+        self.as_ref().video()
+    }
+
+    fn decode(&mut self, decoding: Decoding) {
+        self.as_mut().decode(decoding);
+    }
 }
 
 /// Opens a source.
 pub type OpenSource =
     Arc<dyn Fn(&SourceRequest) -> Result<Box<dyn FrameSource>, Failure> + Send + Sync>;
 
+/// How sources are opened, where the stream does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenSettings {
+    /// What decodes.
+    pub decode: DecodeSettings,
+    /// How long a folder is watched for new pictures after its last one.
+    pub folder_linger: Duration,
+}
+
 /// Opens sources of every kind that `goshawk-pipelines` knows.
-pub fn open_any() -> OpenSource {
-    Arc::new(|request| Ok(Box::new(goshawk_pipelines::open(request)?)))
+pub fn open_any(settings: OpenSettings) -> OpenSource {
+    Arc::new(move |request| {
+        let request = SourceRequest {
+            decode: settings.decode,
+            linger: settings.folder_linger,
+            ..request.clone()
+        };
+        Ok(Box::new(goshawk_pipelines::open(&request)?))
+    })
 }

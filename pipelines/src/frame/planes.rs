@@ -35,15 +35,15 @@ thread_local! {
 /// How to read a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    chroma: ChromaLayout,
+    pub(super) chroma: ChromaLayout,
     /// Luma samples for one chroma sample, across and down.
-    reduced: (u32, u32),
-    colors: Colors,
+    pub(super) reduced: (u32, u32),
+    pub(super) colors: Colors,
 }
 
 /// Where chroma is; numbers of planes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ChromaLayout {
+pub(super) enum ChromaLayout {
     Absent,
     Separate { u: u32, v: u32 },
     Interleaved { v_first: bool },
@@ -63,6 +63,14 @@ pub(crate) enum Chroma<'a> {
     Absent,
     Separate { u: Plane<'a>, v: Plane<'a> },
     Interleaved { uv: Plane<'a>, v_first: bool },
+}
+
+/// ITU-R recommendations that streams name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Matrix {
+    Bt601,
+    Bt709,
+    Bt2020,
 }
 
 /// Coefficients from YUV to RGB, 16 fractional bits.
@@ -102,12 +110,25 @@ impl Colors {
     fn of(info: &VideoInfo) -> Self {
         let colorimetry = info.colorimetry();
         let full = colorimetry.range() == VideoColorRange::Range0_255;
-        match colorimetry.matrix() {
-            VideoColorMatrix::Bt709 => Self::new(0.2126, 0.0722, full),
-            VideoColorMatrix::Bt2020 => Self::new(0.2627, 0.0593, full),
-            VideoColorMatrix::Bt601 | VideoColorMatrix::Fcc => Self::new(0.299, 0.114, full),
-            _ if info.height() >= 720 => Self::new(0.2126, 0.0722, full),
-            _ => Self::new(0.299, 0.114, full),
+        let matrix = match colorimetry.matrix() {
+            VideoColorMatrix::Bt709 => Some(Matrix::Bt709),
+            VideoColorMatrix::Bt2020 => Some(Matrix::Bt2020),
+            VideoColorMatrix::Bt601 | VideoColorMatrix::Fcc => Some(Matrix::Bt601),
+            _ => None,
+        };
+        Self::named(matrix, info.height(), full)
+    }
+
+    /// By the name of the matrix; without one by the picture's height.
+    pub(super) fn named(matrix: Option<Matrix>, height: u32, full: bool) -> Self {
+        let by_height = || match height {
+            720.. => Matrix::Bt709,
+            _ => Matrix::Bt601,
+        };
+        match matrix.unwrap_or_else(by_height) {
+            Matrix::Bt601 => Self::new(0.299, 0.114, full),
+            Matrix::Bt709 => Self::new(0.2126, 0.0722, full),
+            Matrix::Bt2020 => Self::new(0.2627, 0.0593, full),
         }
     }
 

@@ -34,6 +34,7 @@ fn frame(format: &str, width: u32, height: u32, rest: &str, rotation: Rotation) 
     let times = FrameTimes {
         media_time: Duration::ZERO,
         captured_at: Timestamp::default(),
+        source_time: None,
     };
     Frame::from_buffer(buffer, &info, 7, times, rotation).unwrap()
 }
@@ -101,6 +102,7 @@ fn full_range_is_told_from_limited() {
     let times = FrameTimes {
         media_time: Duration::ZERO,
         captured_at: Timestamp::default(),
+        source_time: None,
     };
     let limited = Frame::from_buffer(buffer.clone(), &info, 0, times, Rotation::None).unwrap();
     let colorimetry = "1:4:0:0"

@@ -6,10 +6,15 @@
 )]
 
 mod clips;
+mod engines;
+mod facts;
 mod faults;
 mod files;
+mod folders;
 mod leaks;
 mod rtsp;
+mod scripted;
+mod web;
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ pub struct SupervisePolicy {
     pub retry_delay: Duration,
     /// Longest wait for a frame.
     pub timeout: Duration,
-    /// Whether a source that ends is opened again.
+    /// Whether the end of the source is an error, after which it is opened again.
     pub endless: bool,
     /// Whether failures are followed by restarts.
     pub restart: bool,
@@ -167,7 +167,7 @@ pub struct Counters {
     pub failures: u64,
     /// Of these, stalls that the watchdog found.
     pub stalls: u64,
-    /// Endless sources that ended and were opened again.
+    /// Endless sources that ended after frames, also counted as failures.
     pub ended: u64,
     /// Times the source was opened again after an error or an end.
     pub retries: u64,

@@ -163,7 +163,7 @@ fn a_source_that_stalls_is_torn_down() {
 }
 
 #[test]
-fn files_are_done_and_endless_sources_go_on() {
+fn files_are_done_and_an_endless_sources_end_is_an_error() {
     let mut file = started(SupervisePolicy {
         endless: false,
         ..policy()
@@ -173,14 +173,23 @@ fn files_are_done_and_endless_sources_go_on() {
     assert_eq!(told(&mut file), ["close", "Done"]);
 
     let mut live = started(policy());
+    // Now and then, as when a camera starts anew: opened again for ever.
     for n in 0..20 {
-        live.handle_frame(s(10 * n + 1));
-        live.handle_ended(s(10 * n + 2), 0.0);
-        live.handle_timeout(s(10 * n + 7), 0.0);
+        live.handle_frame(s(60 * n + 1));
+        live.handle_ended(s(60 * n + 2), 0.0);
+        assert_eq!(live.current_report().error, Some(FailureKind::Truncated));
+        live.handle_timeout(s(60 * n + 7), 0.0);
         assert_eq!(live.status(), StreamStatus::InProgress);
     }
-    assert_eq!(live.current_report().counters.ended, 20);
-    assert_eq!(live.current_report().counters.failures, 0);
+    let counters = live.current_report().counters;
+    assert_eq!((counters.ended, counters.failures), (20, 20));
+    // As often as makes a failure.
+    for n in 0..3 {
+        live.handle_frame(s(2000 + 10 * n));
+        live.handle_ended(s(2001 + 10 * n), 0.0);
+        live.handle_timeout(s(2006 + 10 * n), 0.0);
+    }
+    assert_eq!(live.status(), StreamStatus::Failure);
 }
 
 #[test]
