@@ -13,5 +13,6 @@ mod pin;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use exchange::probe;
 pub use exchange::{EnrolError, EnrolRequest, enrol};
 pub use identity::{Identity, IdentityError};

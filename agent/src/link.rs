@@ -24,8 +24,8 @@ use bytes::Bytes;
 use goshawk_proto::{
     id::AgentId,
     link::{
-        Assignments, Configuration, Feedback, RecordHead, RecordSeq, ShipperConfig,
-        shipper::ShipperStats,
+        ALPN_LINK, Assignments, Close, Configuration, Feedback, RecordHead, RecordSeq,
+        ShipperConfig, shipper::ShipperStats,
     },
 };
 use tokio::{
@@ -36,8 +36,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     enrol::{Identity, IdentityError},
+    pulse::Pulse,
     viewfinder::Viewfinder,
 };
+
+/// How long after the handshake a coordinator may still turn us away.
+const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 
 /// An outbox that cannot be read or written. Without secrets.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -65,6 +69,11 @@ pub trait OutboxReader: Send + Sync + 'static {
 pub struct LinkConfig {
     /// Where the coordinator is: `host:port`; port 5443 if none is given.
     pub coordinator: String,
+    /// Further ones of the same CA, tried in this order when those before do not answer;
+    /// default: none.
+    pub fallback: Vec<String>,
+    /// How often a connection to one of these looks whether the first answers again; default 5 min.
+    pub return_period: Duration,
     /// This agent's name, for people.
     pub name: String,
     /// What this agent can do, as short words.
@@ -79,6 +88,8 @@ pub struct LinkConfig {
     pub drain: Duration,
     /// What the coordinator may look through; default: nothing.
     pub viewfinder: Option<Viewfinder>,
+    /// Told of every turn of the link's loop.
+    pub pulse: Pulse,
 }
 
 impl LinkConfig {
@@ -87,6 +98,8 @@ impl LinkConfig {
         let times = connect::Settings::default();
         Self {
             coordinator: coordinator.to_owned(),
+            fallback: Vec::new(),
+            return_period: Duration::from_secs(300),
             name: name.to_owned(),
             capabilities: vec!["rtsp".to_owned(), "videofile".to_owned()],
             shipper: ShipperConfig::default(),
@@ -94,7 +107,19 @@ impl LinkConfig {
             keep_alive: times.keep_alive,
             drain: Duration::from_secs(3),
             viewfinder: None,
+            pulse: Pulse::default(),
         }
+    }
+}
+
+impl LinkConfig {
+    /// Every coordinator, the first choice first.
+    fn coordinators(&self) -> impl ExactSizeIterator<Item = &str> {
+        let place = |nth| match nth {
+            0 => self.coordinator.as_str(),
+            nth => self.fallback[nth - 1].as_str(),
+        };
+        (0..=self.fallback.len()).map(place)
     }
 }
 
@@ -115,6 +140,8 @@ pub struct LinkState {
     pub connected: bool,
     /// Since when `connected` is as it is.
     pub since: Instant,
+    /// The coordinator that we are connected to; `None` while not connected.
+    pub coordinator: Option<String>,
     /// Round-trip time; `None` while not connected.
     pub rtt: Option<Duration>,
     /// Events sent and not answered.
@@ -186,6 +213,7 @@ impl LinkState {
             agent_id,
             connected: false,
             since: Instant::now(),
+            coordinator: None,
             rtt: None,
             in_flight: 0,
             bytes_in_flight: 0,
@@ -196,5 +224,29 @@ impl LinkState {
             ignored: 0,
             last_error: None,
         }
+    }
+}
+
+/// Finds out whether the coordinator answers and takes this agent's certificate. Nothing is said
+/// beyond the handshake, so a running agent keeps its connection.
+pub(crate) async fn probe(coordinator: &str, identity: &Identity) -> Result<(), String> {
+    let tls = identity.tls().map_err(|error| error.to_string())?;
+    probe_with(coordinator, tls).await
+}
+
+async fn probe_with(coordinator: &str, mut tls: rustls::ClientConfig) -> Result<(), String> {
+    tls.alpn_protocols = vec![ALPN_LINK.to_vec()];
+    let dialled = connect::dial(coordinator, tls, &connect::Settings::default()).await;
+    let connect::Dialled {
+        connection,
+        endpoint,
+    } = dialled.map_err(|error| error.reason)?;
+    // In TLS 1.3 our certificate is looked at only after our side of the handshake is done.
+    let refused = tokio::time::timeout(AFTERTHOUGHT, connection.closed()).await;
+    connection.close(Close::Done.code().into(), b"");
+    endpoint.wait_idle().await;
+    match refused {
+        Ok(reason) => Err(connect::ConnectError::from(reason).reason),
+        Err(_) => Ok(()),
     }
 }

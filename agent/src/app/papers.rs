@@ -9,13 +9,14 @@ use super::AppError;
 use crate::{
     config::Config,
     enrol::{EnrolRequest, Identity, enrol},
+    notify,
 };
 
 /// First and longest pause between attempts to enrol.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// What the agent can show for itself.
-pub(super) enum Papers {
+pub(crate) enum Papers {
     /// A certificate.
     Identity(Identity),
     /// A join token.
@@ -56,6 +57,7 @@ impl Papers {
                 }
                 Err(error) if error.is_temporary() => {
                     tracing::warn!(%error, ?pause, "enrolment has to wait");
+                    notify::tell(notify::State::Status("waits to be enrolled"));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -86,7 +88,7 @@ fn read_token(path: &Path) -> Result<String, AppError> {
 }
 
 /// The name that people see: as set, else the host's.
-pub(super) fn agent_name(config: &Config) -> String {
+pub(crate) fn agent_name(config: &Config) -> String {
     if !config.name.is_empty() {
         return config.name.clone();
     }

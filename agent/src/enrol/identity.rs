@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use goshawk_proto::{id::AgentId, link::agent_of_uri};
+use goshawk_proto::{id::AgentId, link::agent_of_uri, time::Timestamp};
 use rcgen::{KeyPair, PublicKeyData};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -110,6 +110,16 @@ impl Identity {
     /// The agent's id, as its certificate says.
     pub fn agent_id(&self) -> AgentId {
         self.agent_id
+    }
+
+    /// When the certificate begins to count, and when it ends.
+    pub fn validity(&self) -> Option<(Timestamp, Timestamp)> {
+        let (_, certificate) = parse_x509_certificate(&self.certificate).ok()?;
+        let validity = certificate.validity();
+        let at = |time: x509_parser::time::ASN1Time| {
+            Timestamp::from_unix_micros(time.timestamp().saturating_mul(1_000_000))
+        };
+        Some((at(validity.not_before), at(validity.not_after)))
     }
 
     /// TLS as this agent, trusting its coordinator's CA alone. No session is resumed and nothing

@@ -10,13 +10,14 @@ use goshawk_proto::{
         ALPN_LINK, AgentMessage, Close, CoordinatorMessage, Feedback, FrameReader, Hello,
         MAX_CONTROL_BYTES, OutboxFeedback, VERSIONS, Welcome,
         preview::{self, MAX_PREVIEWS},
+        shipper::Disconnect,
     },
     time::Timestamp,
 };
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tracing::error;
 
@@ -39,15 +40,60 @@ pub(super) struct Welcomed {
     pub send: SendStream,
     pub recv: RecvStream,
     pub reader: FrameReader,
+    /// As it was dialled.
+    pub coordinator: String,
+    /// Whether it is the first choice.
+    pub first: bool,
 }
 
-/// Dials and says hello.
+/// Dials one coordinator after the other, each as long as the settings allow, and says hello to
+/// the first that answers.
 pub(super) async fn run(
     config: Arc<LinkConfig>,
     mut tls: rustls::ClientConfig,
     outbox: OutboxFeedback,
 ) -> Result<Box<Welcomed>, ConnectError> {
     tls.alpn_protocols = vec![ALPN_LINK.to_vec()];
+    let alone = config.fallback.is_empty();
+    let mut failures = Vec::new();
+    for (nth, coordinator) in config.coordinators().enumerate() {
+        let greeted = greet(&config, coordinator, tls.clone(), outbox);
+        let mut error = match timeout(config.shipper.connect_timeout, greeted).await {
+            Ok(Ok(mut welcomed)) => {
+                welcomed.first = nth == 0;
+                return Ok(welcomed);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => ConnectError::lost("no welcome in time"),
+        };
+        if !alone {
+            error.reason = format!("{coordinator}: {}", error.reason);
+        }
+        failures.push(error);
+    }
+    Err(all(failures))
+}
+
+/// One error of several. To be turned away by all is to be turned away.
+fn all(failures: Vec<ConnectError>) -> ConnectError {
+    let refused = failures
+        .iter()
+        .all(|error| error.how == Disconnect::Refused);
+    let reasons: Vec<String> = failures.into_iter().map(|error| error.reason).collect();
+    let reason = reasons.join("; ");
+    if refused {
+        ConnectError::refused(reason)
+    } else {
+        ConnectError::lost(reason)
+    }
+}
+
+async fn greet(
+    config: &LinkConfig,
+    coordinator: &str,
+    tls: rustls::ClientConfig,
+    outbox: OutboxFeedback,
+) -> Result<Box<Welcomed>, ConnectError> {
     let settings = connect::Settings {
         idle_timeout: config.idle_timeout,
         keep_alive: config.keep_alive,
@@ -57,7 +103,7 @@ pub(super) async fn run(
     let Dialled {
         connection,
         endpoint,
-    } = connect::dial(&config.coordinator, tls, &settings).await?;
+    } = connect::dial(coordinator, tls, &settings).await?;
     let (send, mut recv) = connection.open_bi().await?;
     let mut send = send;
     let mut capabilities = config.capabilities.clone();
@@ -90,6 +136,8 @@ pub(super) async fn run(
             send,
             recv,
             reader,
+            coordinator: coordinator.to_owned(),
+            first: true,
         })),
         Ok(CoordinatorMessage::Refused(refused)) => Err(ConnectError::refused(refused.reason)),
         Ok(_) => Err(ConnectError::refused(
@@ -97,6 +145,27 @@ pub(super) async fn run(
         )),
         Err(error) => Err(ConnectError::refused(error)),
     }
+}
+
+/// Waits until the first coordinator answers again; then this connection to another is over.
+pub(super) async fn home(
+    epoch: Epoch,
+    config: Arc<LinkConfig>,
+    tls: rustls::ClientConfig,
+    inputs: mpsc::Sender<Input>,
+) {
+    loop {
+        sleep(config.return_period).await;
+        if super::probe_with(&config.coordinator, tls.clone())
+            .await
+            .is_ok()
+        {
+            break;
+        }
+    }
+    let error = ConnectError::lost("the first coordinator answers again");
+    // The driver may be gone.
+    let _ = inputs.send(Input::Ended { epoch, error }).await;
 }
 
 /// Why the connection ended, if it has; else what a stream said.

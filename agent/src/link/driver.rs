@@ -9,7 +9,7 @@ use std::{
 };
 
 use goshawk_proto::link::{
-    Assignments, Close, Configuration, CoordinatorMessage, Feedback, Shipper,
+    Assignments, Close, Configuration, CoordinatorMessage, Feedback, Shipper, ShipperConfig,
     shipper::{PushId, ShipperEvent, Transmit},
 };
 use quinn::{Connection, Endpoint};
@@ -31,10 +31,14 @@ use super::{
 
 /// Messages of the link's tasks that may wait for the driver; they wait when it is full.
 const INPUTS: usize = 128;
-/// How often the state is refreshed while connected.
+/// How often the state is refreshed, and the least often that the loop turns.
 const TICK: Duration = Duration::from_secs(1);
 /// Pause before an outbox that could not be read is tried again.
 const REFETCH: Duration = Duration::from_secs(5);
+/// What dialling may take beyond its time before it is given up from outside.
+const DIAL_SLACK: Duration = Duration::from_millis(500);
+/// Longest turn of the loop; nothing in it waits.
+const LONGEST_TURN: Duration = Duration::from_secs(60);
 /// Longest wait at shutdown for deletions to reach the disk.
 const LAST_WISHES: Duration = Duration::from_secs(5);
 
@@ -79,6 +83,8 @@ struct Session {
     tasks: JoinSet<()>,
     /// Revision of the assignments that came over this connection.
     revision: Option<u64>,
+    /// The coordinator as it was dialled.
+    coordinator: String,
 }
 
 pub(super) struct Driver {
@@ -115,8 +121,15 @@ impl Driver {
         let (from_store, answers) = mpsc::channel(16);
         let store = tokio::spawn(store::run(outbox.clone(), to_store, from_store));
         let state = ends.state.borrow().clone();
+        // Each of several coordinators has its time.
+        let tries = u32::try_from(config.coordinators().len()).unwrap_or(u32::MAX);
+        let connect_timeout = config.shipper.connect_timeout.saturating_mul(tries) + DIAL_SLACK;
+        let shipper = ShipperConfig {
+            connect_timeout,
+            ..config.shipper
+        };
         Self {
-            shipper: Shipper::new(config.shipper, Instant::now(), rand::random()),
+            shipper: Shipper::new(shipper, Instant::now(), rand::random()),
             config: Arc::new(config),
             tls,
             outbox,
@@ -140,9 +153,11 @@ impl Driver {
         let mut appended = self.outbox.appended();
         let (mut appends, mut feedback) = (true, true);
         let mut end: Option<Instant> = None;
+        let beat = self.config.pulse.watch("the link");
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
+            beat.turn(Instant::now(), LONGEST_TURN);
             self.act();
             self.publish();
             if end.is_some() && self.shipper.in_flight() == 0 {
@@ -162,7 +177,7 @@ impl Driver {
                     Some(newest) => drop(self.newest_feedback.send_replace(Some(Arc::new(newest)))),
                     None => feedback = false,
                 },
-                _ = tick.tick(), if self.session.is_some() => {}
+                _ = tick.tick() => {}
                 () = sleep_until(timer.unwrap_or_else(Instant::now).into()), if timer.is_some() => {
                     let now = Instant::now();
                     if end.is_some_and(|end| end <= now) {
@@ -295,6 +310,10 @@ impl Driver {
             self.state.connected = connected;
             self.state.since = Instant::now();
         }
+        self.state.coordinator = self
+            .session
+            .as_ref()
+            .map(|session| session.coordinator.clone());
         self.state.rtt = self
             .session
             .as_ref()

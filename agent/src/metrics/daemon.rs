@@ -93,6 +93,7 @@ pub struct LinkMetrics {
     /// Seconds from an event's append to its acknowledgement.
     pub latency: Histogram,
     round_trip: Level,
+    clock_offset: Level,
     in_flight: Gauge,
     connects: Counter,
     pushes: Counter,
@@ -108,6 +109,7 @@ impl LinkMetrics {
             acknowledged: Counter::default(),
             latency: durations(),
             round_trip: Level::default(),
+            clock_offset: Level::default(),
             in_flight: Gauge::default(),
             connects: Counter::default(),
             pushes: Counter::default(),
@@ -137,6 +139,11 @@ impl LinkMetrics {
             "link_round_trip_seconds",
             "Round-trip time to the coordinator",
             self.round_trip.clone(),
+        );
+        to.register(
+            "link_clock_offset_seconds",
+            "Coordinator's clock minus ours when it last welcomed this agent",
+            self.clock_offset.clone(),
         );
         to.register(
             "link_in_flight",
@@ -176,6 +183,9 @@ impl LinkMetrics {
         self.up.set(i64::from(state.connected));
         self.round_trip
             .set(state.rtt.unwrap_or_default().as_secs_f64());
+        if let Some(millis) = state.clock_offset_ms {
+            self.clock_offset.set(millis as f64 / 1_000.0);
+        }
         self.in_flight
             .set(i64::try_from(state.in_flight).unwrap_or(i64::MAX));
         for (counter, total) in [

@@ -50,7 +50,7 @@ pub enum Mood {
 struct World {
     port: UdpSocket,
     ca: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Arc<Issuer<'static, KeyPair>>,
     mood: Mutex<Mood>,
     committed: Mutex<BTreeSet<EventId>>,
     feedback: Mutex<Vec<u64>>,
@@ -77,7 +77,7 @@ impl World {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![san];
         (
-            params.signed_by(&key, &self.issuer).unwrap().der().clone(),
+            params.signed_by(&key, &*self.issuer).unwrap().der().clone(),
             key,
         )
     }
@@ -124,10 +124,19 @@ impl Coordinator {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = params.self_signed(&key).unwrap().der().clone();
+        Self::of(ca, Arc::new(Issuer::new(params, key))).await
+    }
+
+    /// Another one of the same CA.
+    pub async fn sibling(&self) -> Self {
+        Self::of(self.world.ca.clone(), self.world.issuer.clone()).await
+    }
+
+    async fn of(ca: CertificateDer<'static>, issuer: Arc<Issuer<'static, KeyPair>>) -> Self {
         let world = Arc::new(World {
             port: free_port(),
             ca,
-            issuer: Issuer::new(params, key),
+            issuer,
             mood: Mutex::new(Mood::Ack),
             committed: Mutex::default(),
             feedback: Mutex::default(),
