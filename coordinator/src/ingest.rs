@@ -23,6 +23,7 @@ mod listener;
 mod presence;
 mod preview;
 mod push;
+mod renewal;
 mod session;
 #[cfg(test)]
 mod tests;

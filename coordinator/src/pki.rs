@@ -18,7 +18,7 @@ mod records;
 mod tests;
 pub(crate) mod tls;
 
-pub use authority::{Authority, MAX_JOIN_TOKENS, PkiError, Registry};
+pub use authority::{Authority, MAX_JOIN_TOKENS, PkiError, Registry, RenewError};
 pub(crate) use import::PUT_ASIDE;
 pub use import::take_over;
 pub use records::{

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod agents;
 #[cfg(test)]
 pub(crate) mod conformance;
+pub mod groups;
 pub mod handle;
 pub mod incoming;
 pub mod journal;
@@ -27,13 +28,14 @@ use goshawk_coordinator_core::{
     stream::StreamRecord,
 };
 use goshawk_proto::{
-    id::{AccountId, AttributeId, EventId, FaceId, HandlerId, ListId, StreamId},
+    id::{AccountId, AttributeId, EventId, FaceId, GroupId, HandlerId, ListId, StreamId},
     stream::StreamStatus,
     time::Timestamp,
 };
 
 pub use accounts::{AccountQuery, AccountStore, TokenQuery, TokenStore};
 pub use agents::{AgentRegistry, JoinTokenStore};
+pub use groups::GroupStore;
 pub use handle::StoreHandle;
 pub use incoming::{DeadLetter, Finish, IncomingRow, IncomingStore, MAX_DEAD, Outgoing, Received};
 pub use journal::{EventJournal, JOURNAL_MAX, JournalEntry};
@@ -114,6 +116,8 @@ pub struct StreamQuery {
     pub statuses: Option<Vec<StreamStatus>>,
     pub create_time_gte: Option<Timestamp>,
     pub create_time_lt: Option<Timestamp>,
+    /// In one of these.
+    pub groups: Option<Vec<GroupId>>,
     pub page: Page,
 }
 
@@ -141,6 +145,10 @@ impl StreamQuery {
             && self
                 .create_time_lt
                 .is_none_or(|end| stream.create_time < end)
+            && self
+                .groups
+                .as_ref()
+                .is_none_or(|groups| groups.iter().any(|group| stream.groups.contains(group)))
     }
 }
 
@@ -302,6 +310,7 @@ pub trait Store:
     AccountStore
     + TokenStore
     + StreamStore
+    + GroupStore
     + HandlerStore
     + FaceStore
     + ListStore
@@ -320,6 +329,8 @@ impl<T> Store for T where
     T: AccountStore
         + TokenStore
         + StreamStore
+        + GroupStore
+        + GroupStore
         + HandlerStore
         + FaceStore
         + ListStore

@@ -142,6 +142,8 @@ uuid_id! {
     EventId = "event id";
     /// A stored person's face record.
     FaceId = "face id";
+    /// A group of streams.
+    GroupId = "group id";
     /// A handler: the policies that an event goes through.
     HandlerId = "handler id";
     /// A stored source image.

@@ -16,17 +16,31 @@
 //!
 //! What is left of the sure detections begins tentative tracks. Each stage is an optimal
 //! assignment. Detections are put into a canonical order first, so their order does not matter.
-//! Memory is bounded by `max_tracks` and `max_detections`; both limits count what they turn away.
+//! Movement of the camera is told from the detections ([`shake`]) and taken out before.
+//!
+//! A track that ended is remembered by its looks for a while, and who looks like it and begins
+//! where it can have gone is the same object ([`memory`]): another track of the same identity.
+//!
+//! Memory is bounded by `max_tracks`, `max_detections` and `max_remembered`; each limit counts what
+//! it turns away.
 
 mod assign;
 mod associate;
+mod identity;
 mod item;
+mod look;
+mod memory;
 mod motion;
 mod settings;
+mod shake;
 #[cfg(test)]
 mod tests;
 
 use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
+
+use goshawk_proto::geometry::BBox;
+
+use self::{associate::Association, memory::Memory};
 
 pub use item::{State, Track};
 pub use settings::{
@@ -43,6 +57,9 @@ pub struct Tracker {
     last_run: Option<Duration>,
     /// Running average of the time between detector runs, in seconds.
     interval: Option<f64>,
+    /// How far the camera has moved since the beginning, in pixels.
+    camera: (f32, f32),
+    memory: Memory,
     counters: TrackCounters,
 }
 
@@ -56,6 +73,8 @@ impl Tracker {
             now: Duration::ZERO,
             last_run: None,
             interval: None,
+            camera: (0.0, 0.0),
+            memory: Memory::default(),
             counters: TrackCounters::default(),
         }
     }
@@ -82,19 +101,15 @@ impl Tracker {
         self.learn_interval(now);
         ended.append(&mut self.expire());
         let order = self.canonical_order(detections);
-        let sorted: Vec<Observation<'_>> = order.iter().map(|i| detections[*i]).collect();
+        let sorted = order.iter().map(|i| detections[*i]);
+        let mut sorted: Vec<Observation<'_>> =
+            sorted.map(|seen| moved(seen, self.camera)).collect();
         let mut assigned = vec![None; detections.len()];
 
         for track in self.tracks.values_mut() {
             track.move_to(now);
         }
-        let tracks: Vec<&Track> = self.tracks.values().collect();
-        let pairs = associate::associate(&self.settings, now, &tracks, &sorted);
-        let numbers: Vec<TrackNumber> = tracks.iter().map(|t| t.number()).collect();
-        let mut owner = vec![None; sorted.len()];
-        for (track, detection) in pairs {
-            owner[detection] = Some(numbers[track]);
-        }
+        let mut owner = self.pair(now, &mut sorted);
         for track in self.tracks.values_mut() {
             track.missed = track.missed.saturating_add(1);
         }
@@ -110,6 +125,32 @@ impl Tracker {
         }
         ended.sort_by_key(|e| e.track.number());
         Update { assigned, ended }
+    }
+
+    /// The track of each detection. Where the camera turns out to have moved, the detections are
+    /// brought to where it stood before.
+    fn pair(&mut self, now: Duration, sorted: &mut [Observation<'_>]) -> Vec<Option<TrackNumber>> {
+        let tracks: Vec<&Track> = self.tracks.values().collect();
+        let first = Association::new(&self.settings, now, &tracks, sorted);
+        let pairs = match shake::camera_move(&first.ways()) {
+            None => first.finish(),
+            Some((x, y)) => {
+                self.camera = (self.camera.0 + x, self.camera.1 + y);
+                self.counters.camera_moves += 1;
+                for seen in &mut *sorted {
+                    *seen = moved(*seen, (x, y));
+                }
+                Association::new(&self.settings, now, &tracks, sorted).finish()
+            }
+        };
+        let mut owner = vec![None; sorted.len()];
+        for (track, detection) in pairs {
+            owner[detection] = Some(tracks[track].number());
+        }
+        for track in self.tracks.values_mut() {
+            track.hold_camera(self.camera);
+        }
+        owner
     }
 
     /// Lets time pass without a run of the detector: tracks coast, and those unseen for too long
@@ -144,7 +185,11 @@ impl Tracker {
     }
 
     fn ended(&mut self, track: Track, cause: EndCause) -> EndedTrack {
-        self.counters.never_confirmed += u64::from(!track.is_confirmed());
+        if !track.is_confirmed() {
+            self.counters.never_confirmed += 1;
+        } else if cause != EndCause::Discontinuity {
+            self.counters.forgotten += self.memory.keep(&track, &self.settings);
+        }
         EndedTrack { track, cause }
     }
 
@@ -155,6 +200,7 @@ impl Tracker {
         if now < self.now {
             self.counters.discontinuities += 1;
             self.last_run = None;
+            self.memory.clear();
             ended = self.end_all(EndCause::Discontinuity);
         }
         self.now = now;
@@ -184,6 +230,7 @@ impl Tracker {
     }
 
     fn expire(&mut self) -> Vec<EndedTrack> {
+        self.memory.expire(self.now, &self.settings);
         let over: Vec<TrackNumber> = self
             .tracks
             .values()
@@ -244,6 +291,9 @@ impl Tracker {
         }
         if track.confirmed {
             track.state = State::Confirmed;
+            if seen.appearance.is_some() {
+                self.recognise(number);
+            }
         }
     }
 
@@ -285,6 +335,7 @@ impl Tracker {
         let number = TrackNumber(self.next);
         self.next += 1;
         let mut track = Track::new(number, now, &seen.bbox, self.settings.agility);
+        track.hold_camera(self.camera);
         if let Some(appearance) = seen.appearance {
             track.remember(appearance);
         }
@@ -305,6 +356,15 @@ impl Tracker {
         let track = self.tracks.remove(&number)?;
         self.counters.evicted += 1;
         Some(self.ended(track, EndCause::Evicted))
+    }
+}
+
+/// A detection as it would be without `way` of the camera.
+fn moved<'a>(seen: Observation<'a>, way: (f32, f32)) -> Observation<'a> {
+    let b = seen.bbox;
+    Observation {
+        bbox: BBox::new(b.x - way.0, b.y - way.1, b.width, b.height),
+        ..seen
     }
 }
 

@@ -11,11 +11,13 @@
 //! | done, failure, cancel, pause | – | – | – | – | – | resume, update: pending |
 
 mod check;
+mod group;
 pub mod lifecycle;
+pub mod v1;
 mod view;
 
 use goshawk_proto::{
-    id::{AccountId, AgentId, StreamId},
+    id::{AccountId, AgentId, GroupId, StreamId},
     stream::{
         AutoRestart, Location, StreamData, StreamSpec, StreamStatus, VideoInfo as VideoFacts,
     },
@@ -24,7 +26,11 @@ use goshawk_proto::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::formats::Slug;
+
 pub use check::check_location;
+pub use group::{Group, GroupChange, NewGroup};
+pub use v1::FirstVersion;
 pub use view::{LocationView, Preview, RestartView, StreamView, VideoInfo};
 
 /// Longest stream name in characters.
@@ -62,14 +68,17 @@ pub struct NewStream {
     #[serde(default)]
     #[schema(default = "pending")]
     pub status: StartStatus,
-    /// A group by name; groups are not supported yet.
+    /// The group that it shall be in, by its name; not together with `group_id`.
     #[serde(default)]
-    #[schema(ignore)]
-    pub group_name: Option<String>,
-    /// A group by id; groups are not supported yet.
+    #[schema(value_type = Slug<128>, required = false, nullable = false)]
+    pub group_name: Option<Slug<128>>,
+    /// The group that it shall be in.
     #[serde(default)]
-    #[schema(ignore)]
-    pub group_id: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub group_id: Option<GroupId>,
+    /// What only the contract's first version can say of it.
+    #[serde(skip)]
+    pub first_version: Option<FirstVersion>,
 }
 
 /// Whether a new stream starts at once.
@@ -106,6 +115,12 @@ pub struct StreamRecord {
     pub create_time: Timestamp,
     /// How it fares.
     pub state: StreamState,
+    /// The groups that it is in, ascending.
+    #[serde(default)]
+    pub groups: Vec<GroupId>,
+    /// What only the contract's first version can say of it.
+    #[serde(default)]
+    pub first_version: Option<FirstVersion>,
 }
 
 impl std::fmt::Debug for StreamRecord {
@@ -219,17 +234,39 @@ impl StreamRecord {
                 },
                 ..StreamState::default()
             },
+            groups: Vec::new(),
+            first_version: new.first_version,
         }
+    }
+
+    /// Puts it into a group; says whether it was not in it.
+    pub fn join(&mut self, group: GroupId) -> bool {
+        let place = self.groups.binary_search(&group);
+        if let Err(at) = place {
+            self.groups.insert(at, group);
+        }
+        place.is_err()
+    }
+
+    /// Takes it out of a group; says whether it was in it.
+    pub fn leave(&mut self, group: GroupId) -> bool {
+        let place = self.groups.binary_search(&group);
+        if let Ok(at) = place {
+            self.groups.remove(at);
+        }
+        place.is_ok()
     }
 
     /// Takes a new specification over and starts again with it.
     pub fn replace(&mut self, new: NewStream) {
         let fresh = Self::new(self.stream_id, new, self.create_time);
         let holders = std::mem::take(&mut self.state.holders);
+        let groups = std::mem::take(&mut self.groups);
         // It stays with its agent as long as it wants one, to save a gap in the video.
         let agent = self.state.agent.filter(|_| fresh.wants_agent());
         *self = Self {
             version: self.version + 1,
+            groups,
             ..fresh
         };
         self.state.agent = agent;

@@ -150,6 +150,7 @@ pub fn new_stream(reference: &str) -> NewStream {
         status: crate::stream::StartStatus::Pending,
         group_name: None,
         group_id: None,
+        first_version: None,
     }
 }
 

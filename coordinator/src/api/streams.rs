@@ -4,7 +4,11 @@
 //! is reachable from this machine only.
 
 mod body;
+mod groups;
 mod preview;
+mod v1;
+
+use std::collections::HashMap;
 
 use goshawk_coordinator_core::{
     formats::{Slug, Text},
@@ -20,7 +24,7 @@ use goshawk_proto::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use self::body::{Command, StreamPatch, StreamsToDelete, handlers_exist};
+use self::body::{Command, StreamPatch, StreamsToDelete, group_of, handlers_exist};
 use super::{
     Api,
     call::Call,
@@ -83,7 +87,11 @@ pub fn resources() -> Vec<Resource> {
                     .fails(&[Code::StreamNotFound]),
             ),
     ];
-    resources.extend([1, 2].into_iter().flat_map(preview::resources));
+    resources.extend(v1::resources());
+    for version in [1, 2] {
+        resources.extend(preview::resources(version));
+        resources.extend(groups::resources(version));
+    }
     resources
 }
 
@@ -145,7 +153,7 @@ parameters! {
 parameters! {
     /// Of which group.
     pub struct Group {
-        /// In the group of this name; there are no groups yet, so no stream is in one.
+        /// In the group of this name.
         optional group_name: Slug<128>,
     }
 }
@@ -163,6 +171,7 @@ impl Filters {
                 .map(|statuses| statuses.0.into_iter().map(Into::into).collect()),
             create_time_gte: self.create_time__gte.map(|moment| moment.0),
             create_time_lt: self.create_time__lt.map(|moment| moment.0),
+            groups: None,
             page,
         }
     }
@@ -215,20 +224,27 @@ pub struct StreamCount {
 }
 
 async fn create(call: Call, Json(new): Json<NewStream>) -> Result<Created<StreamMade>, ApiError> {
+    let body = make(&call, new).await?;
+    Ok(Created {
+        location: format!("/2/streams/{}", body.stream_id),
+        body,
+    })
+}
+
+async fn make(call: &Call, new: NewStream) -> Result<StreamMade, ApiError> {
     handlers_exist(&call.api, &new).await?;
-    let stream = StreamRecord::new(StreamId::random(), new, call.api.now());
+    let group = group_of(&call.api, &new).await?;
+    let mut stream = StreamRecord::new(StreamId::random(), new, call.api.now());
+    stream.groups.extend(group);
     let stream_id = stream.stream_id;
     call.api
         .store
         .run(move |store| store.create_stream(&stream))
         .await?;
     call.api.assigner.changed();
-    Ok(Created {
-        location: format!("/2/streams/{stream_id}"),
-        body: StreamMade {
-            stream_id,
-            version: 1,
-        },
+    Ok(StreamMade {
+        stream_id,
+        version: 1,
     })
 }
 
@@ -244,10 +260,24 @@ fn select(
 }
 
 /// What a client sees of streams: their rows, and what their agents say right now.
-fn views(api: &Api, streams: &[StreamRecord]) -> Vec<StreamView> {
+async fn views(api: &Api, streams: &[StreamRecord]) -> Result<Vec<StreamView>, ApiError> {
+    let mut names = HashMap::new();
+    if streams.iter().any(|stream| !stream.groups.is_empty()) {
+        let groups = api.store.run(move |store| store.groups(None)).await?;
+        names.extend(
+            groups
+                .into_iter()
+                .map(|group| (group.group_id, group.group_name)),
+        );
+    }
+    let groups = |stream: &StreamRecord| {
+        let names = stream.groups.iter().filter_map(|id| names.get(id).cloned());
+        names.collect()
+    };
     let videos = api.assigner.videos(streams);
     let view = |(stream, video): (&StreamRecord, Option<VideoInfo>)| {
         let view = StreamView::of(stream).with_video(video);
+        let view = view.with_groups(groups(stream));
         let running = stream.state.status == StreamStatus::InProgress;
         let agent = stream.state.agent.filter(|_| running);
         match agent {
@@ -257,30 +287,40 @@ fn views(api: &Api, streams: &[StreamRecord]) -> Vec<StreamView> {
             _ => view,
         }
     };
-    streams.iter().zip(videos).map(view).collect()
+    Ok(streams.iter().zip(videos).map(view).collect())
 }
 
-fn view(api: &Api, stream: &StreamRecord) -> StreamView {
-    views(api, std::slice::from_ref(stream)).remove(0)
+/// Streams that pass, oldest first, before the page.
+async fn selected(
+    api: &Api,
+    owner: Owner,
+    filters: Filters,
+    group: Group,
+) -> Result<Vec<StreamRecord>, ApiError> {
+    let mut query = filters.query(Page::default());
+    let found = api.store.run(move |store| {
+        if let Some(name) = group.group_name {
+            let groups = store.groups(owner.account_id)?.into_iter();
+            let named = groups.filter(|group| group.group_name == name.as_str());
+            query.groups = Some(named.map(|group| group.group_id).collect());
+        }
+        select(store, owner.account_id, &query)
+    });
+    Ok(found.await?)
 }
 
 async fn list(
     call: Call,
     Params(((owner, filters), (group, page))): Params<((Owner, Filters), (Group, Page))>,
 ) -> Result<Done<Streams>, ApiError> {
-    let query = filters.query(page);
-    if group.group_name.is_some() {
-        return Ok(Done(Streams {
-            streams: Vec::new(),
-        }));
-    }
-    let found = call.api.store.run(move |store| {
-        let all = select(store, owner.account_id, &query)?;
-        let page = all.iter().skip(query.page.skip()).take(query.page.size);
-        Ok(page.cloned().collect::<Vec<_>>())
-    });
+    let found = selected(&call.api, owner, filters, group).await?;
+    let page: Vec<_> = found
+        .into_iter()
+        .skip(page.skip())
+        .take(page.size)
+        .collect();
     Ok(Done(Streams {
-        streams: views(&call.api, &found.await?),
+        streams: views(&call.api, &page).await?,
     }))
 }
 
@@ -310,12 +350,18 @@ fn found(call: &Call, owner: &Owner) -> Result<StreamRecord, ApiError> {
 
 async fn get(call: Call, Params(owner): Params<Owner>) -> Result<Done<StreamView>, ApiError> {
     let stream = found(&call, &owner)?;
-    Ok(Done(view(&call.api, &stream)))
+    let mut views = views(&call.api, std::slice::from_ref(&stream)).await?;
+    Ok(Done(views.remove(0)))
 }
 
-async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamReplaced>, ApiError> {
+async fn put(call: Call, Json(new): Json<NewStream>) -> Result<Done<StreamReplaced>, ApiError> {
+    replace(&call, new).await.map(Done)
+}
+
+async fn replace(call: &Call, mut new: NewStream) -> Result<StreamReplaced, ApiError> {
     let stream_id: StreamId = call.id("stream_id")?;
     handlers_exist(&call.api, &new).await?;
+    let group = group_of(&call.api, &new).await?;
     let account = new.account_id;
     let old = call
         .api
@@ -328,7 +374,12 @@ async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamRe
                 // A client that sends back what it read must not lose the password it was not shown.
                 new.data.reference.clone_from(&old.data.reference);
             }
-            let change = move |stream: &mut StreamRecord| stream.replace(new.clone());
+            let change = move |stream: &mut StreamRecord| {
+                stream.replace(new.clone());
+                if let Some(group) = group {
+                    stream.groups = vec![group];
+                }
+            };
             call.api
                 .store
                 .run(move |store| store.update_stream(account, stream_id, &change))
@@ -340,10 +391,10 @@ async fn put(call: Call, Json(mut new): Json<NewStream>) -> Result<Done<StreamRe
         Err(error) => return Err(error.into()),
     };
     call.api.assigner.changed();
-    Ok(Done(StreamReplaced {
+    Ok(StreamReplaced {
         stream_id,
         version: stream.version,
-    }))
+    })
 }
 
 async fn patch(

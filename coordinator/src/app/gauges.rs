@@ -148,6 +148,16 @@ fn of_ingest(ingest: &Ingest) -> Vec<Reading> {
         ),
         Total("ingest_enrolled", "Agents enrolled", stats.enrolled),
         Total(
+            "ingest_renewed",
+            "Certificates of agents renewed",
+            stats.renewed,
+        ),
+        Total(
+            "ingest_renewals_refused",
+            "Renewals of certificates refused or failed",
+            stats.renewals_refused,
+        ),
+        Total(
             "ingest_enrolments_refused",
             "Enrolments refused",
             stats.enrolments_refused,

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::error;
 
-use super::{frames::read_frame, listener::Shared};
+use super::{frames::read_frame, listener::Shared, renewal};
 
 /// Longest wait for an agent to take a control message.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -116,6 +116,7 @@ pub(super) async fn listen(
     connection: Connection,
     agent: AgentId,
     mut control: (RecvStream, FrameReader),
+    answers: mpsc::Sender<CoordinatorMessage>,
 ) -> Ended {
     loop {
         let frame = match read_frame(&mut control.0, &mut control.1).await {
@@ -128,6 +129,9 @@ pub(super) async fn listen(
             Ok(AgentMessage::Feedback(feedback)) => {
                 shared.presence.feedback(agent, &connection, feedback).await;
             }
+            Ok(AgentMessage::Renew(request)) => {
+                renewal::answer(&shared, agent, request, &answers).await;
+            }
             Ok(AgentMessage::Unknown(_)) => shared.counters.unknown_messages.one(),
             Ok(AgentMessage::Hello(_)) => {
                 return Ended::new(Close::Protocol, "a second hello");
@@ -137,12 +141,13 @@ pub(super) async fn listen(
     }
 }
 
-/// Sends the configuration, then assignments and windows as they change.
+/// Sends the configuration, then assignments and windows as they change, and answers.
 pub(super) async fn tell(
     shared: Arc<Shared>,
     mut send: SendStream,
     mut assignments: watch::Receiver<Arc<Assignments>>,
     mut windows: mpsc::Receiver<Window>,
+    mut answers: mpsc::Receiver<CoordinatorMessage>,
 ) -> Ended {
     let configuration = shared.config.configuration.clone();
     let mut message = CoordinatorMessage::Configuration(configuration);
@@ -166,6 +171,8 @@ pub(super) async fn tell(
                 Some(window) => CoordinatorMessage::Window(window),
                 None => return Ended::new(Close::Shutdown, "the session has ended"),
             },
+            // Its other end is the listening half, whose end ends the session.
+            Some(answer) = answers.recv() => answer,
         };
     }
 }

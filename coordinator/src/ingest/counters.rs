@@ -45,6 +45,10 @@ counters! {
     enrolled,
     /// Enrolments refused or broken off.
     enrolments_refused,
+    /// Certificates of agents renewed.
+    renewed,
+    /// Renewals refused or failed.
+    renewals_refused,
     /// Pushes whose head was read.
     pushes,
     /// Bytes of events read.

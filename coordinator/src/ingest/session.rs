@@ -21,6 +21,7 @@ use super::{
     control::{self, Control, Ended},
     listener::{BUDGET_UNIT, Shared, agent_of, trust},
     push::{self, Input, Push},
+    renewal,
 };
 
 /// Messages of push tasks that may wait for the session; its tasks wait when it is full.
@@ -105,6 +106,7 @@ impl Session {
     fn new(shared: Arc<Shared>, connection: Connection, agent: AgentId, parts: Control) -> Self {
         let (sender, inputs) = mpsc::channel(INPUTS);
         let (windows, window_changes) = mpsc::channel(16);
+        let (answers, to_tell) = mpsc::channel(renewal::ANSWERS);
         let mut control = JoinSet::new();
         let assignments = shared.services.assignments.watch(agent);
         control.spawn(control::tell(
@@ -112,6 +114,7 @@ impl Session {
             parts.send,
             assignments,
             window_changes,
+            to_tell,
         ));
         let listening = (parts.recv, parts.reader);
         control.spawn(control::listen(
@@ -119,6 +122,7 @@ impl Session {
             connection.clone(),
             agent,
             listening,
+            answers,
         ));
         Self {
             receiver: Receiver::new(shared.config.receiver),

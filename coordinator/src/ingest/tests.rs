@@ -3,5 +3,7 @@
 mod abuse;
 mod agent;
 mod delivery;
+mod preview;
+mod renewal;
 mod rig;
 mod trust;

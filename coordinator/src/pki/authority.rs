@@ -12,6 +12,7 @@ use goshawk_proto::{
     id::{AgentId, JoinTokenId},
     link::{
         Fingerprint, JoinSecret, JoinToken,
+        control::{Renew, Renewed},
         enrol::{Enrol, EnrolRefusal, EnrolRefused, Enrolled, MAX_NAME_CHARS},
     },
     time::Timestamp,
@@ -60,6 +61,17 @@ pub enum PkiError {
     /// All remembered tokens are still usable.
     #[error("{MAX_JOIN_TOKENS} join tokens are still unused; revoke some first")]
     TooManyTokens,
+}
+
+/// Why an agent gets no new certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// The agent's fault, in words for it.
+    #[error("{0}")]
+    Request(&'static str),
+    /// Ours.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
 }
 
 impl PkiError {
@@ -279,6 +291,27 @@ impl Authority {
         let agent_id = self.redeem(now, request.token_id, &digest, signing.key())?;
         self.admit(now, agent_id, request, &signing)
             .map_err(|error| internal(&error))
+    }
+
+    /// A new certificate for an agent, over the key of its request; nothing else about it changes.
+    /// The caller knows who it is by its old certificate.
+    pub fn renew(&self, agent: AgentId, request: &Renew) -> Result<Renewed, RenewError> {
+        let signing = SigningRequest::parse(&request.csr).map_err(RenewError::Request)?;
+        let _alone = self.lock_membership();
+        if !self.is_welcome(agent) {
+            return Err(RenewError::Request("the agent is revoked"));
+        }
+        let issued = self.ca.issue_agent(agent, &signing, SystemTime::now());
+        let (certificate, ends) = issued?;
+        let ends = Timestamp::from_system(ends);
+        let note = &mut |record: &mut AgentRecord| record.certificate_expires_at = ends;
+        self.store
+            .update_agent(agent, note)
+            .map_err(PkiError::from)?;
+        Ok(Renewed {
+            certificate: ByteBuf::from(certificate.to_vec()),
+            ca: ByteBuf::from(self.ca.der().to_vec()),
+        })
     }
 
     fn redeem(

@@ -180,3 +180,111 @@ fn face(shot: FaceShot, image: Option<usize>, liveness: LivenessCode) -> Shot {
         body: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use goshawk_coordinator_core::stream::NewStream;
+    use goshawk_proto::{
+        event::{Jpeg, ShotReason},
+        geometry::{Rect, Size},
+        id::StreamId,
+        score::Score,
+    };
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::{
+        super::tests::world::{agent_event, handler},
+        *,
+    };
+
+    fn stream() -> StreamRecord {
+        let handler = |n: u128| json!({"handler_id": HandlerId(Uuid::from_u128(n))});
+        let new: NewStream = serde_json::from_value(json!({
+            "account_id": goshawk_proto::id::AccountId(Uuid::from_u128(1)),
+            "data": {"type": "tcp", "reference": "rtsp://cam/1", "analytics": [
+                {"event_handler": handler(10), "enabled": false},
+                {"event_handler": handler(11)},
+                {"event_handler": handler(12)},
+            ]},
+        }))
+        .unwrap();
+        let made = Timestamp::from_unix_micros(0);
+        StreamRecord::new(StreamId::random(), new, made)
+    }
+
+    fn body_of(frame_number: u64) -> BodyShot {
+        BodyShot {
+            detect_time: Timestamp::from_unix_micros(1),
+            frame_number,
+            rect: Rect {
+                x: 0,
+                y: 0,
+                width: 50,
+                height: 150,
+            },
+            score: Score::ONE,
+            shot_score: Score::ONE,
+            reason: ShotReason::First,
+            warp: None,
+            source_time: None,
+            descriptor: None,
+        }
+    }
+
+    fn jpeg(byte: u8) -> Jpeg {
+        Jpeg {
+            size: Size::new(2, 2),
+            bytes: vec![byte],
+        }
+    }
+
+    #[test]
+    fn each_analysis_has_its_own_handler() {
+        let stream = stream();
+        let number = |analysis| handler_of(&stream, analysis).unwrap().0.as_u128();
+        assert_eq!([number(1), number(2)], [11, 12]);
+        assert_eq!(number(0), 11, "it is off since: the first that is on");
+        assert_eq!(number(9), 11, "it is gone since");
+    }
+
+    #[test]
+    fn a_face_and_a_body_of_one_frame_are_one_detection() {
+        let mut event = agent_event(1, 1);
+        let frame = event.faces[0].frame_number;
+        event.bodies = vec![body_of(frame + 5), body_of(frame)];
+        event.full_frame = Some(jpeg(1));
+        event.body_frame = Some(jpeg(2));
+        let draft = draft(event, &stream(), handler(json!({})));
+        let shot = &draft.shots[0];
+        assert!(shot.body.is_some());
+        assert_eq!(shot.image, Some(0));
+        assert_eq!(draft.bodies.len(), 1);
+        assert_eq!(
+            draft.bodies[0].image,
+            Some(1),
+            "the best body has a frame of its own"
+        );
+        assert_eq!(draft.images.len(), 2);
+    }
+
+    #[test]
+    fn a_body_alone_has_the_one_frame() {
+        let mut event = agent_event(1, 1);
+        event.faces.clear();
+        event.bodies = vec![body_of(3), body_of(4)];
+        let draft = draft(event, &stream(), handler(json!({})));
+        assert!(!draft.has_face());
+        let images: Vec<_> = draft.bodies.iter().map(|body| body.image).collect();
+        assert_eq!(images, [Some(0), None]);
+    }
+
+    #[test]
+    fn a_frame_of_the_face_is_not_the_bodys() {
+        let mut event = agent_event(1, 1);
+        event.bodies = vec![body_of(event.faces[0].frame_number + 1)];
+        let draft = draft(event, &stream(), handler(json!({})));
+        assert_eq!(draft.bodies[0].image, None);
+        assert_eq!(draft.shots[0].image, Some(0));
+    }
+}

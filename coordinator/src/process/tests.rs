@@ -1,7 +1,7 @@
 //! Tests of processing over the real store, image store and matcher.
 
 mod crash;
-mod world;
+pub(super) mod world;
 
 use goshawk_proto::id::AgentId;
 use serde_json::{Value, json};
@@ -81,6 +81,42 @@ async fn an_enrolled_person_is_recognised_and_a_stranger_is_not() {
         assert_eq!(made.avatar, format!("/6/samples/faces/{}", face.sample_id));
     }
     assert_eq!(received(&mut subscription).len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_face_whose_picture_stayed_at_the_edge_is_recognised_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::open(dir.path(), None);
+    world.furnish(everything());
+    let mut event = agent_event(1, 1);
+    event.faces[0].warp = None;
+    event.faces[0].descriptor = Some(descriptor_of(1));
+    event.full_frame = None;
+    assert_eq!(world.commit(event).await, Ok(Committed::New));
+    world.start();
+    world.settle().await;
+    let events = world.events();
+    let known = &events[0];
+    assert_eq!(
+        known.top_match.as_ref().map(|t| t.face_id),
+        Some(face_id(1))
+    );
+    let face = known.detections[0].face.as_ref().unwrap();
+    assert!(!face.stored, "there is no sample");
+    assert_eq!(known.detections[0].image_id, None);
+    let made = world
+        .store
+        .face(ACCOUNT, known.face.as_ref().unwrap().face_id)
+        .unwrap();
+    assert_eq!(made.avatar, "");
+    assert!(made.attributes.descriptor_samples.is_empty());
+    let sample = BlobKey {
+        account: ACCOUNT,
+        kind: BlobKind::FaceSample,
+        id: face.sample_id.0,
+    };
+    assert!(world.blobs.get(&sample).await.is_err());
     world.stop().await;
 }
 

@@ -128,6 +128,7 @@ pub(crate) fn all<F: Fixture>(fresh: &dyn Fn() -> F) {
     agents::agents(&fresh());
     objects::handlers(fresh().open().as_ref());
     objects::streams(fresh().open().as_ref());
+    objects::groups(fresh().open().as_ref());
     objects::attributes(fresh().open().as_ref());
     faces::faces(fresh().open().as_ref());
     faces::indexes(fresh().open().as_ref());

@@ -27,6 +27,7 @@ mod counters;
 mod events;
 mod faces;
 mod flusher;
+mod groups;
 mod handlers;
 mod incoming;
 mod journal;

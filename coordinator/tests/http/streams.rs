@@ -127,6 +127,298 @@ async fn streams_are_made_found_steered_and_removed() {
 }
 
 #[tokio::test]
+async fn groups_gather_streams() {
+    let c = Coordinator::start().await;
+    let account = c.account_id().await;
+    let handler = handler(&c).await;
+    let call = async |operation, method, path: &str, body: Value| {
+        let body = (!body.is_null()).then_some(body);
+        c.stream_call(operation, method, path, body).await
+    };
+    let group = |name: &str| json!({"account_id": account, "group_name": name});
+    let made = call("createGroupV2", Method::POST, "/2/groups", group("north")).await;
+    let north = made.expect(201).id("group_id");
+    call("createGroupV2", Method::POST, "/2/groups", group("north"))
+        .await
+        .refused(409, 39006);
+    call(
+        "createGroupV2",
+        Method::POST,
+        "/2/groups",
+        group("no/slash"),
+    )
+    .await
+    .refused(400, 12022);
+    let made = call("createGroup", Method::POST, "/1/groups", group("south")).await;
+    let south = made.expect(201).id("group_id");
+
+    let stream = |extra: Value| {
+        let mut stream = body(&account, &handler);
+        stream
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        stream
+    };
+    let make =
+        async |extra| call("createStreamV2", Method::POST, "/2/streams", stream(extra)).await;
+    let by_name = make(json!({"group_name": "north"}))
+        .await
+        .expect(201)
+        .id("stream_id");
+    let by_id = make(json!({"group_id": north}))
+        .await
+        .expect(201)
+        .id("stream_id");
+    make(json!({"group_name": "east"}))
+        .await
+        .refused(400, 12022);
+    make(json!({"group_id": NOBODY})).await.refused(400, 12022);
+    make(json!({"group_id": north, "group_name": "north"}))
+        .await
+        .refused(400, 12022);
+
+    let members = async |name: &str| {
+        let path = format!("/2/streams?group_name={name}");
+        let found = call("getStreamsV2", Method::GET, &path, Value::Null)
+            .await
+            .expect(200);
+        found.body["streams"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        (
+            members("north").await,
+            members("south").await,
+            members("west").await
+        ),
+        (2, 0, 0)
+    );
+    let link = async |action: &str, group: &str, streams: Value| {
+        let body = json!({"action": action, "group_id": group, "stream_ids": streams});
+        call("linkerV2", Method::PATCH, "/2/linker", body).await
+    };
+    link("attach", &south, json!([by_id])).await.expect(204);
+    let path = format!("/2/streams/{by_id}");
+    let seen = call("getStreamV2", Method::GET, &path, Value::Null)
+        .await
+        .expect(200);
+    let mut names: Vec<_> = seen.body["groups"].as_array().unwrap().iter().collect();
+    names.sort_by_key(|name| name.to_string());
+    assert_eq!(names, ["north", "south"]);
+    link("attach", &south, json!([by_name, NOBODY]))
+        .await
+        .refused(404, 39001);
+    assert_eq!(members("south").await, 1, "all or none");
+    link("attach", NOBODY, json!([by_name]))
+        .await
+        .refused(404, 39008);
+    link("detach", &north, json!([by_id])).await.expect(204);
+    assert_eq!(members("north").await, 1);
+
+    // A stream that is replaced stays where it was, unless another group is named.
+    let path = format!("/2/streams/{by_name}");
+    call("putStreamV2", Method::PUT, &path, stream(json!({})))
+        .await
+        .expect(200);
+    assert_eq!(members("north").await, 1);
+    call(
+        "putStreamV2",
+        Method::PUT,
+        &path,
+        stream(json!({"group_id": south})),
+    )
+    .await
+    .expect(200);
+    assert_eq!((members("north").await, members("south").await), (0, 2));
+
+    let one = format!("/1/groups/{south}");
+    call(
+        "patchGroup",
+        Method::PATCH,
+        &one,
+        json!({"description": "warm"}),
+    )
+    .await
+    .expect(204);
+    let seen = call("getGroup", Method::GET, &one, Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(seen.body["description"], "warm");
+    let path = "/2/groups/count?group_names=south,west";
+    let count = call("countGroupsV2", Method::GET, path, Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(count.body["groups_count"], 1);
+    let path = format!("/2/groups?account_id={NOBODY}");
+    let none = call("getGroupsV2", Method::GET, &path, Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(none.body["groups"], json!([]));
+    call("deleteGroup", Method::DELETE, &one, Value::Null)
+        .await
+        .expect(204);
+    call("getGroup", Method::GET, &one, Value::Null)
+        .await
+        .refused(404, 39008);
+    assert_eq!(members("south").await, 0);
+    let left = call(
+        "countStreamsV2",
+        Method::GET,
+        "/2/streams/count",
+        Value::Null,
+    )
+    .await
+    .expect(200);
+    assert_eq!(left.body["streams_count"], 2, "its streams stay");
+    c.stop().await;
+}
+
+#[tokio::test]
+async fn both_versions_show_the_same_streams() {
+    let c = Coordinator::start().await;
+    let account = c.account_id().await;
+    let handler = handler(&c).await;
+    let call = async |operation, method, path: &str, body: Value| {
+        let body = (!body.is_null()).then_some(body);
+        c.stream_call(operation, method, path, body).await
+    };
+    let first = |reference: &str, handler: &str| {
+        json!({
+            "account_id": account,
+            "name": "old",
+            "data": {"type": "tcp", "reference": reference, "droi": [10, 20, 300, 400]},
+            "event_handler": {
+                "origin": "http://10.0.0.9:5000",
+                "api_version": 6,
+                "bestshot_handler": {"handler_id": handler},
+                "detection_handler": null,
+                "frame_store": null,
+                "authorization": {"token": "header.payload.sig"},
+            },
+            "policies": {"filtering": {"min_score": 0.75}, "sending": {"silent_period": 3}},
+            "autorestart": {"restart": 1, "attempt_count": 2, "delay": 3},
+        })
+    };
+    let given = first("rtsp://root:hush@10.0.0.1/live", &handler);
+    let made = call("createStream", Method::POST, "/1/streams", given)
+        .await
+        .expect(201);
+    let id = made.id("stream_id");
+    let (one, two) = (format!("/1/streams/{id}"), format!("/2/streams/{id}"));
+    let seen = call("getStream", Method::GET, &one, Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(seen.body["event_handler"]["origin"], "http://10.0.0.9:5000");
+    assert_eq!(seen.body["policies"]["filtering"]["min_score"], 0.75);
+    assert_eq!(seen.body["data"]["droi"]["width"], 300);
+    let text = seen.body.to_string();
+    assert!(
+        !text.contains("hush") && !text.contains("payload"),
+        "{text}"
+    );
+    let second = call("getStreamV2", Method::GET, &two, Value::Null)
+        .await
+        .expect(200);
+    let analysis = &second.body["data"]["analytics"][0];
+    assert_eq!(analysis["event_handler"]["handler_id"], handler.as_str());
+    assert_eq!(analysis["mode"], 1);
+    assert_eq!(analysis["sending"]["silent_period"], 3);
+    assert_eq!(analysis["droi"]["height"], 400);
+
+    // What was read can be sent back; what the second version changes, the first one shows.
+    let mut again = first(seen.body["data"]["reference"].as_str().unwrap(), &handler);
+    again["policies"] = seen.body["policies"].clone();
+    let put = call("putStream", Method::PUT, &one, again)
+        .await
+        .expect(200);
+    assert_eq!(put.body["version"], 2);
+    let mut changed = body(&account, &handler);
+    changed["data"]["analytics"][0]["filtering"] = json!({"min_score_face": 0.25});
+    call("putStreamV2", Method::PUT, &two, changed)
+        .await
+        .expect(200);
+    let seen = call("getStream", Method::GET, &one, Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(seen.body["policies"]["filtering"]["min_score"], 0.25);
+
+    let wrong = first("rtsp://cam/1", NOBODY);
+    let refused = call("createStream", Method::POST, "/1/streams", wrong).await;
+    refused.refused(400, 12022);
+    let other = first("rtsp://cam/2", &handler);
+    let newer = call("createStream", Method::POST, "/1/streams", other)
+        .await
+        .expect(201);
+    let newer = newer.id("stream_id");
+    let ids = async |query: &str| {
+        let path = format!("/1/streams{query}");
+        let list = call("getStreams", Method::GET, &path, Value::Null)
+            .await
+            .expect(200);
+        let streams = list.body["streams"].as_array().unwrap().iter();
+        streams
+            .map(|s| s["stream_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("?order=desc").await, [newer.clone(), id.clone()]);
+    assert_eq!(ids("?order=asc&page=2&page_size=1").await, [newer.clone()]);
+    let (low, high) = (id.clone().min(newer.clone()), id.clone().max(newer.clone()));
+    assert_eq!(
+        ids(&format!("?stream_id__gte={high}")).await,
+        [high.clone()]
+    );
+    assert_eq!(
+        ids(&format!("?stream_id__lt={high}&order=desc")).await,
+        [low]
+    );
+    let count = call("countStreams", Method::GET, "/1/streams/count", Value::Null).await;
+    assert_eq!(count.expect(200).body["streams_count"], 2);
+    let pause = json!({"status": "pause"});
+    call("patchStream", Method::PATCH, &one, pause)
+        .await
+        .expect(204);
+    call("removeStream", Method::DELETE, &one, Value::Null)
+        .await
+        .expect(204);
+    call("getStreamV2", Method::GET, &two, Value::Null)
+        .await
+        .refused(404, 39001);
+    let rest = json!({"stream_ids": [newer]});
+    call("deleteStreams", Method::DELETE, "/1/streams", rest)
+        .await
+        .expect(204);
+    assert!(ids("").await.is_empty());
+    c.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_works_on_shows_nothing() {
+    let c = Coordinator::start().await;
+    let account = c.account_id().await;
+    let handler = handler(&c).await;
+    let body = body(&account, &handler);
+    let made = c
+        .stream_call("createStreamV2", Method::POST, "/2/streams", Some(body))
+        .await
+        .expect(201);
+    let stream = made.id("stream_id");
+    for (operation, version, kind) in [
+        ("previewFrameProxyV2", 2, "frame"),
+        ("previewLiveProxyV2", 2, "live"),
+        ("previewFrameProxy", 1, "frame"),
+    ] {
+        let at = |stream: &str| format!("/{version}/streams/{stream}/preview/handler/{kind}");
+        c.stream_call(operation, Method::GET, &at(&stream), None)
+            .await
+            .refused(404, 39009);
+        c.stream_call(operation, Method::GET, &at(NOBODY), None)
+            .await
+            .refused(404, 39001);
+    }
+    c.stop().await;
+}
+
+#[tokio::test]
 async fn mistakes_in_streams_are_named_and_leak_no_password() {
     let c = Coordinator::start().await;
     let account = c.account_id().await;

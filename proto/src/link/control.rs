@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde_bytes::ByteBuf;
 
 use super::codec::{MAX_CONTROL_BYTES, messages};
 use crate::{
@@ -257,6 +258,22 @@ pub struct OutboxFeedback {
     pub rejected: u64,
 }
 
+/// An agent asks for a new certificate over the link, whose certificate says who it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renew {
+    /// PKCS#10 request in DER, signed with a new key that the agent made and keeps.
+    pub csr: ByteBuf,
+}
+
+/// The agent's new certificate. The old one stays good until it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// The certificate in DER.
+    pub certificate: ByteBuf,
+    /// The coordinator's CA certificate in DER.
+    pub ca: ByteBuf,
+}
+
 messages! {
     /// What an agent says on the control stream.
     pub enum AgentMessage (limit MAX_CONTROL_BYTES) {
@@ -264,6 +281,8 @@ messages! {
         Hello(Hello) = "hello",
         /// State of the streams.
         Feedback(Feedback) = "feedback",
+        /// A new certificate is wanted.
+        Renew(Renew) = "renew",
     }
 }
 
@@ -280,5 +299,9 @@ messages! {
         Configuration(Configuration) = "configuration",
         /// New window.
         Window(Window) = "window",
+        /// A new certificate.
+        Renewed(Renewed) = "renewed",
+        /// No new certificate, and why.
+        RenewalRefused(Refused) = "renewal_refused",
     }
 }

@@ -7,15 +7,12 @@ use goshawk_proto::{
     geometry::{BBox, Point},
 };
 
-use super::{TrackNumber, motion::Motion};
+use super::{TrackNumber, look::Look, motion::Motion};
 
 /// Observations kept for the direction of motion: `delta_t` = 3 steps as in OC-SORT.
 const HISTORY: usize = 4;
 /// Most virtual observations in a re-update; a longer gap takes longer steps.
 const MAX_VIRTUAL: u32 = 32;
-/// Weight of a new appearance in the running average, as in Deep OC-SORT (arXiv 2302.11813)
-/// without its confidence term.
-const APPEARANCE_RATE: f32 = 0.1;
 
 /// How sure the tracker is that a track is an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +29,9 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Track {
     pub(super) number: TrackNumber,
+    pub(super) identity: TrackNumber,
+    /// Whether the identity was told and must not change any more.
+    pub(super) settled: bool,
     pub(super) state: State,
     pub(super) first_seen: Duration,
     pub(super) last_seen: Duration,
@@ -44,8 +44,12 @@ pub struct Track {
     anchor: Motion,
     /// Media time of `motion`.
     moved_to: Duration,
+    /// Boxes last observed, and the first of all, as a camera that stands still would have them.
     history: VecDeque<BBox>,
-    appearance: Option<Vec<f32>>,
+    first: BBox,
+    /// How far the camera has moved since the tracker began, in pixels.
+    camera: (f32, f32),
+    appearance: Option<Look>,
 }
 
 impl Track {
@@ -53,6 +57,8 @@ impl Track {
         let motion = Motion::new(bbox, agility);
         Self {
             number,
+            identity: number,
+            settled: false,
             state: State::Tentative,
             first_seen: at,
             last_seen: at,
@@ -63,6 +69,8 @@ impl Track {
             motion,
             moved_to: at,
             history: VecDeque::from([*bbox]),
+            first: *bbox,
+            camera: (0.0, 0.0),
             appearance: None,
         }
     }
@@ -70,6 +78,13 @@ impl Track {
     /// Its number within the run; never used again.
     pub fn number(&self) -> TrackNumber {
         self.number
+    }
+
+    /// Who it is: the number of the first track of the same object. It differs from
+    /// [`Track::number`] where an object was lost and recognised later. Of open tracks, no two
+    /// have one identity.
+    pub fn identity(&self) -> TrackNumber {
+        self.identity
     }
 
     /// How sure the tracker is.
@@ -97,19 +112,43 @@ impl Track {
         self.hits
     }
 
-    /// The box last detected.
+    /// The box last detected, in the picture as the camera has it now.
     pub fn observed(&self) -> BBox {
-        self.history.back().copied().unwrap_or_default()
+        self.shown(self.steady_observed())
     }
 
     /// Where the box is expected at the media time last told to the tracker.
     pub fn predicted(&self) -> BBox {
+        self.shown(self.steady_predicted())
+    }
+
+    fn shown(&self, steady: BBox) -> BBox {
+        let (x, y) = self.camera;
+        BBox::new(steady.x + x, steady.y + y, steady.width, steady.height)
+    }
+
+    /// The box last detected, as a camera that stands still would have it.
+    pub(super) fn steady_observed(&self) -> BBox {
+        self.history.back().copied().unwrap_or_default()
+    }
+
+    /// The expected box, likewise.
+    pub(super) fn steady_predicted(&self) -> BBox {
         self.motion.bbox()
     }
 
-    /// Velocity of the centre in pixels a second.
+    /// The box first detected, likewise.
+    pub(super) fn steady_first(&self) -> BBox {
+        self.first
+    }
+
+    /// Velocity of the centre in pixels a second, without that of the camera.
     pub fn velocity(&self) -> (f32, f32) {
         self.motion.velocity()
+    }
+
+    pub(super) fn hold_camera(&mut self, camera: (f32, f32)) {
+        self.camera = camera;
     }
 
     pub(super) fn move_to(&mut self, now: Duration) {
@@ -142,7 +181,7 @@ impl Track {
     }
 
     fn walk(&mut self, now: Duration, target: &BBox) {
-        let from = self.observed();
+        let from = self.steady_observed();
         let steps = (self.missed + 1).min(MAX_VIRTUAL);
         let dt = now.saturating_sub(self.last_seen).as_secs_f64() / f64::from(steps);
         self.motion = self.anchor.clone();
@@ -159,26 +198,14 @@ impl Track {
     }
 
     pub(super) fn remember(&mut self, appearance: &Descriptor) {
-        let seen = appearance.values();
         match &mut self.appearance {
-            Some(kept) if kept.len() == seen.len() => {
-                for (k, s) in kept.iter_mut().zip(seen) {
-                    *k += APPEARANCE_RATE * (s - *k);
-                }
-            }
-            other => *other = Some(seen.collect()),
+            Some(look) => look.add(appearance),
+            none => *none = Some(Look::new(appearance)),
         }
     }
 
-    /// Cosine between the running average of its appearance and `other`.
-    pub(super) fn looks_like(&self, other: &Descriptor) -> Option<f64> {
-        let kept = self
-            .appearance
-            .as_ref()
-            .filter(|kept| kept.len() == other.length())?;
-        let dot: f32 = kept.iter().zip(other.values()).map(|(a, b)| a * b).sum();
-        let norm = kept.iter().map(|v| v * v).sum::<f32>().sqrt();
-        (norm > 1e-6).then(|| f64::from(dot / norm))
+    pub(super) fn appearance(&self) -> Option<&Look> {
+        self.appearance.as_ref()
     }
 }
 

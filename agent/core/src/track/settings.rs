@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Track;
 
-/// Number of a track within one run of a stream, from 0, never reused.
+/// Number of a track within one run of a stream, from 0, never reused. The number of an object's
+/// first track is also the object's identity: see [`Track::identity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TrackNumber(pub u64);
@@ -32,6 +33,8 @@ pub struct TrackerSettings {
     pub unsure_score: f32,
     /// Least intersection over union of a box with a predicted or last box. 0 to 1.
     pub min_iou: f32,
+    /// Power of the agreement of sides by which an overlap counts: 0 leaves shape out.
+    pub shape_power: i32,
     /// Weight of direction consistency beside the overlap; OC-SORT uses 0.2.
     pub inertia: f32,
     /// Weight of appearance beside the overlap, where both sides have one.
@@ -50,7 +53,18 @@ pub struct TrackerSettings {
     pub patience_intervals: f32,
     /// How long after its last detection a track counts as seen lately (stages 2 and 4).
     pub lately: Duration,
-    /// Most tracks at once.
+    /// How long after its last detection a track may go on by overlap with the box last observed
+    /// (stage 3). Longer gaps leave more of those who take somebody else's place to it.
+    pub recovery: Duration,
+    /// How long a track that ended is remembered by its looks, so that it may go on; zero: never.
+    pub remember: Duration,
+    /// Most ended tracks remembered; beyond it the one that ended first is forgotten and counted.
+    pub max_remembered: usize,
+    /// Least cosine of two looks of one object, 0 to 1.
+    pub same_look: f64,
+    /// How far an object may have gone unseen, in box sizes a second.
+    pub roam: f64,
+    /// Most tracks at once. Each takes about 1 KiB, and the length of a descriptor.
     pub max_tracks: usize,
     /// Most detections of one frame; the surest are kept.
     pub max_detections: usize,
@@ -60,8 +74,9 @@ impl Default for TrackerSettings {
     fn default() -> Self {
         Self {
             sure_score: 0.5187,
-            unsure_score: 0.3,
+            unsure_score: 0.1,
             min_iou: 0.2,
+            shape_power: 2,
             inertia: 0.2,
             appearance_weight: 0.25,
             reach: 0.5,
@@ -71,8 +86,13 @@ impl Default for TrackerSettings {
             lost_patience: Duration::from_millis(1_500),
             patience_intervals: 3.0,
             lately: Duration::from_millis(600),
-            max_tracks: 256,
-            max_detections: 512,
+            recovery: Duration::from_millis(100),
+            remember: Duration::from_secs(30),
+            max_remembered: 128,
+            same_look: 0.65,
+            roam: 8.0,
+            max_tracks: 1024,
+            max_detections: 1024,
         }
     }
 }
@@ -83,8 +103,11 @@ impl TrackerSettings {
         Self {
             sure_score: 0.5,
             min_iou: 0.3,
+            inertia: 0.1,
             reach: 0.0,
-            agility: 1.5,
+            agility: 1.2,
+            confirm_hits: 2,
+            roam: 2.5,
             ..Self::default()
         }
     }
@@ -93,6 +116,7 @@ impl TrackerSettings {
     pub fn stills() -> Self {
         Self {
             confirm_hits: 1,
+            remember: Duration::ZERO,
             ..Self::default()
         }
     }
@@ -142,6 +166,12 @@ pub struct TrackCounters {
     pub never_confirmed: u64,
     /// Tracks taken up again after a gap.
     pub recovered: u64,
+    /// Tracks begun that turned out to be somebody who was there before.
+    pub returned: u64,
+    /// Ended tracks forgotten because too many were remembered.
+    pub forgotten: u64,
+    /// Frames on which the camera itself had moved.
+    pub camera_moves: u64,
     /// Tracks that gave way because there were too many.
     pub evicted: u64,
     /// Detections that could not begin a track because there were too many.

@@ -313,6 +313,44 @@ fn appearance_keeps_people_apart_where_boxes_do_not() {
     assert_eq!(after, [Some(TrackNumber(0)), Some(TrackNumber(1))]);
 }
 
+/// Ten people in a row, whose camera jolts by more than half a face every other frame.
+#[test]
+fn a_jolting_camera_mixes_nobody_up() {
+    let mut tracker = Tracker::new(TrackerSettings::default());
+    let jolt = |n: u64| if n > 10 && n % 4 < 2 { 35.0 } else { 0.0 };
+    for n in 0..60u64 {
+        let row: Vec<Raw> = (0..10)
+            .map(|i| {
+                let x = 70.0 * i as f32 + 2.0 * n as f32;
+                (x + jolt(n), 50.0 + jolt(n), 50.0, 60.0, 0.9)
+            })
+            .collect();
+        let update = tracker.handle_detections(Duration::from_millis(40 * n), &boxes(&row));
+        let expected: Vec<_> = (0..10).map(|i| Some(TrackNumber(i))).collect();
+        assert_eq!(update.assigned, expected, "frame {n}");
+        let shown = tracker.track(TrackNumber(0)).unwrap().observed();
+        let off = shown.center().distance(boxes(&row)[0].bbox.center());
+        assert!(off < 0.1, "boxes are told as the camera has them: {off}");
+    }
+    assert!(tracker.counters().camera_moves >= 20);
+}
+
+#[test]
+fn five_hundred_objects_are_all_followed() {
+    let mut tracker = Tracker::new(TrackerSettings::default());
+    for n in 0..20u64 {
+        let place = |i: u32| {
+            let (col, row) = ((i % 25) as f32, (i / 25) as f32);
+            (col * 60.0 + n as f32, row * 50.0, 45.0, 45.0, 0.9)
+        };
+        let row: Vec<Raw> = (0..500).map(place).collect();
+        tracker.handle_detections(Duration::from_millis(40 * n), &boxes(&row));
+    }
+    let counters = tracker.counters();
+    assert_eq!((tracker.tracks().len(), counters.started), (500, 500));
+    assert_eq!((counters.refused, counters.ignored), (0, 0));
+}
+
 #[test]
 fn a_hundred_objects_are_tracked_in_well_under_a_millisecond() {
     let mut tracker = Tracker::new(TrackerSettings::default());

@@ -167,7 +167,11 @@ impl Driver {
             CoordinatorMessage::Refused(refused) => {
                 self.lost(now, &ConnectError::refused(refused.reason));
             }
-            CoordinatorMessage::Welcome(_) | CoordinatorMessage::Unknown(_) => {
+            // Nothing asks for a new certificate yet.
+            CoordinatorMessage::Welcome(_)
+            | CoordinatorMessage::Renewed(_)
+            | CoordinatorMessage::RenewalRefused(_)
+            | CoordinatorMessage::Unknown(_) => {
                 self.state.ignored += 1;
             }
         }

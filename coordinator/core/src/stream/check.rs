@@ -19,8 +19,8 @@ impl Check for NewStream {
     fn check(&self) -> Result<(), Invalid> {
         bounds::text("name", &self.name, MAX_NAME)?;
         bounds::text("description", &self.description, MAX_DESCRIPTION)?;
-        if self.group_name.is_some() || self.group_id.is_some() {
-            let message = "groups of streams are not supported yet";
+        if self.group_name.is_some() && self.group_id.is_some() {
+            let message = "a group is named once, by its name or by its id";
             return Err(Invalid::new("group_name", message));
         }
         bounds::one_of("autorestart.restart", self.autorestart.restart, &[0, 1])?;

@@ -1,5 +1,7 @@
 //! Streams as clients see them.
 
+use std::marker::PhantomData;
+
 use goshawk_proto::{
     id::{AccountId, StreamId},
     stream::{self as proto, GeoPosition, Location, Region, SourceKind, StreamData, StreamStatus},
@@ -149,27 +151,42 @@ pub struct PreviewAddress {
     pub url: Option<String>,
 }
 
-/// [`StreamData`] with all of its fields, without secrets.
+/// A `T` with all of its fields, also those that a body may leave out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct DataView(Value);
+pub struct Filled<T>(Value, PhantomData<fn() -> T>);
+
+/// [`StreamData`] with all of its fields, without secrets.
+pub type DataView = Filled<StreamData>;
 
 /// Fields of the data that only some kinds of source have.
 const SOMETIMES: &[&str] = &["endless", "mask", "timeout", "mode"];
 
-impl ComposeSchema for DataView {
-    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
-        document::filled(StreamData::compose(Vec::new()), SOMETIMES)
+impl<T: Serialize> Filled<T> {
+    /// `value`, which must have all of its fields.
+    pub(super) fn new(value: &T) -> Self {
+        let mut value = json!(value);
+        if let Some(healthcheck) = value["healthcheck"].as_object_mut() {
+            // The one field that is absent rather than null.
+            healthcheck.retain(|name, value| name != "timeout" || !value.is_null());
+        }
+        Self(value, PhantomData)
     }
 }
 
-impl ToSchema for DataView {
+impl<T: ToSchema + ComposeSchema> ComposeSchema for Filled<T> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        document::filled(T::compose(Vec::new()), SOMETIMES)
+    }
+}
+
+impl<T: ToSchema + ComposeSchema> ToSchema for Filled<T> {
     fn name() -> std::borrow::Cow<'static, str> {
-        document::filled_name(&StreamData::name()).into()
+        document::filled_name(&T::name()).into()
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        document::register_filled::<StreamData>(schemas, SOMETIMES);
+        document::register_filled::<T>(schemas, SOMETIMES);
     }
 }
 
@@ -207,6 +224,12 @@ impl StreamView {
         if let Some(video) = video {
             self.video_info = Some(VideoInfo::of(video));
         }
+        self
+    }
+
+    /// With the names of its groups.
+    pub fn with_groups(mut self, names: Vec<String>) -> Self {
+        self.groups = names;
         self
     }
 
@@ -298,7 +321,7 @@ impl DataView {
                 _ => true,
             });
         }
-        Self(view)
+        Self(view, PhantomData)
     }
 }
 

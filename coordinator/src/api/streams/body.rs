@@ -6,8 +6,8 @@ use goshawk_coordinator_core::{
     stream::NewStream,
 };
 use goshawk_proto::{
-    id::StreamId,
-    stream::{StreamData, StreamStatus},
+    id::{GroupId, HandlerId, StreamId},
+    stream::StreamStatus,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -20,17 +20,13 @@ use crate::{
 
 /// Refuses a body that names a handler that its account does not have.
 pub async fn handlers_exist(api: &Api, new: &NewStream) -> Result<(), ApiError> {
-    let (account, data): (_, &StreamData) = (new.account_id, &new.data);
-    let handlers: Vec<_> = data
-        .analytics
-        .iter()
-        .map(|one| one.event_handler.handler_id)
-        .collect();
+    let account = new.account_id;
+    let handlers = handlers_named(new);
     let missing = api.store.run(move |store| {
-        for (at, id) in handlers.into_iter().enumerate() {
+        for (path, id) in handlers {
             match store.handler(account, id) {
                 Ok(_) => {}
-                Err(StoreError::NotFound { .. }) => return Ok(Some(at)),
+                Err(StoreError::NotFound { .. }) => return Ok(Some(path)),
                 Err(error) => return Err(error),
             }
         }
@@ -38,10 +34,50 @@ pub async fn handlers_exist(api: &Api, new: &NewStream) -> Result<(), ApiError> 
     });
     match missing.await? {
         None => Ok(()),
-        Some(at) => {
-            let path = format!("data.analytics.{at}.event_handler.handler_id");
-            Err(Code::BadJson.at(&path, "handler not found in this account"))
-        }
+        Some(path) => Err(Code::BadJson.at(&path, "handler not found in this account")),
+    }
+}
+
+/// The handlers that a body names, each with its path in the version that it was written in.
+fn handlers_named(new: &NewStream) -> Vec<(String, HandlerId)> {
+    let all = new
+        .data
+        .analytics
+        .iter()
+        .map(|one| one.event_handler.handler_id);
+    let Some(first) = &new.first_version else {
+        let path = |at| format!("data.analytics.{at}.event_handler.handler_id");
+        return all.enumerate().map(|(at, id)| (path(at), id)).collect();
+    };
+    let best = all.map(|id| ("event_handler.bestshot_handler.handler_id", id));
+    let bodies = first
+        .detection_handler
+        .map(|id| ("event_handler.detection_handler.handler_id", id));
+    best.chain(bodies)
+        .map(|(path, id)| (path.to_owned(), id))
+        .collect()
+}
+
+/// The group that a body names; one that its account does not have is refused.
+pub async fn group_of(api: &Api, new: &NewStream) -> Result<Option<GroupId>, ApiError> {
+    let (name, id) = (new.group_name.clone(), new.group_id);
+    let path = match (&name, id) {
+        (None, None) => return Ok(None),
+        (Some(_), _) => "group_name",
+        (None, Some(_)) => "group_id",
+    };
+    let account = new.account_id;
+    let groups = api.store.run(move |store| store.groups(Some(account)));
+    let mut groups = groups.await?.into_iter();
+    let group = groups.find(|group| {
+        let named = name
+            .as_ref()
+            .is_some_and(|name| group.group_name == name.as_str());
+        named || Some(group.group_id) == id
+    });
+    match group {
+        Some(group) => Ok(Some(group.group_id)),
+        None => Err(Code::BadJson.at(path, "group not found in this account")),
     }
 }
 

@@ -41,19 +41,10 @@ const NOT_RAISED: &[(&str, &[Code])] = &[
         &[Code::ObjectNotFound, Code::NoData],
     ),
     (
-        "groups of streams are not served yet",
-        &[
-            Code::GroupTaken,
-            Code::GroupNotFound,
-            Code::ApiGroupTaken,
-            Code::ApiGroupNotFound,
-        ],
+        "groups of streams are served by the Streams service only",
+        &[Code::ApiGroupTaken, Code::ApiGroupNotFound],
     ),
     ("analytics are not served yet", &[Code::AnalyticNotFound]),
-    (
-        "previews are not served yet",
-        &[Code::PreviewNotFound, Code::PreviewFailed],
-    ),
     (
         "nothing is fetched by its address, so no address gives a wrong type",
         &[Code::BadImageUrlType],

@@ -30,6 +30,11 @@ const TRIED: &[&str] = &[
     "count_streams",
     "update_stream",
     "delete_stream",
+    "group",
+    "groups",
+    "describe_group",
+    "delete_group",
+    "link_streams",
     "handler",
     "handlers",
     "count_handlers",
@@ -96,6 +101,9 @@ fn make(store: &dyn Store, account: AccountId, has: &Has) {
         let mut handler = objects::handler(n);
         handler.account_id = account;
         store.create_handler(&handler).unwrap();
+        let mut group = objects::group(n);
+        group.account_id = account;
+        store.create_group(&group).unwrap();
         let mut event = events::event(n);
         event.account_id = account;
         let finish = Finish {
@@ -155,7 +163,8 @@ fn everything(store: &dyn Store, account: AccountId) -> String {
             .unwrap(),
     );
     format!(
-        "{counts:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{attributes:?}\n{whole:?}\n{:?}",
+        "{counts:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{attributes:?}\n{whole:?}\n{:?}",
+        store.groups(Some(account)).unwrap(),
         store.lists(account, all).unwrap(),
         store.faces(account, &faces, at(10)).unwrap(),
         store.handlers(account, None, all).unwrap(),
@@ -169,6 +178,7 @@ fn everything(store: &dyn Store, account: AccountId) -> String {
 fn try_everything(store: &dyn Store, account: AccountId, n: u128) -> Vec<(&'static str, bool)> {
     let attribute = AttributeId(Uuid::from_u128(n));
     let handler = objects::handler(n).handler_id;
+    let group = objects::group(n).group_id;
     let patch = FacePatch {
         user_data: Some("taken".into()),
         ..FacePatch::default()
@@ -212,6 +222,16 @@ fn try_everything(store: &dyn Store, account: AccountId, n: u128) -> Vec<(&'stat
             "delete_attribute",
             missing(store.delete_attribute(account, attribute)),
         ),
+        ("group", missing(store.group(account, group))),
+        (
+            "describe_group",
+            missing(store.describe_group(account, group, "taken")),
+        ),
+        (
+            "link_streams",
+            missing(store.link_streams(account, group, &[], true)),
+        ),
+        ("delete_group", missing(store.delete_group(account, group))),
         ("handler", missing(store.handler(account, handler))),
         (
             "delete_handler",
@@ -296,6 +316,7 @@ fn every_method_is_tried() {
     let traits = [
         include_str!("../../store.rs"),
         include_str!("../accounts.rs"),
+        include_str!("../groups.rs"),
         include_str!("../incoming.rs"),
         include_str!("../journal.rs"),
     ];

@@ -4,10 +4,10 @@ use goshawk_coordinator_core::{
     account::{Account, AccountType},
     face::{Attributes, TemporaryAttribute},
     handler::{Handler, NewHandler},
-    stream::{NewStream, StreamRecord, lifecycle::Input},
+    stream::{Group, NewStream, StreamRecord, lifecycle::Input},
 };
 use goshawk_proto::{
-    id::{AccountId, AttributeId, HandlerId, StreamId},
+    id::{AccountId, AttributeId, GroupId, HandlerId, StreamId},
     stream::StreamStatus,
 };
 use serde_json::json;
@@ -173,6 +173,71 @@ pub(super) fn streams(store: &dyn Store) {
     assert!(missing(store.delete_stream(STRANGER, id)));
     store.delete_stream(ACCOUNT, id).unwrap();
     assert!(missing(store.stream(ACCOUNT, id)) && missing(store.stream_of_any(id)));
+}
+
+/// The `n`-th group.
+pub(crate) fn group(n: u128) -> Group {
+    Group {
+        account_id: ACCOUNT,
+        group_id: GroupId(Uuid::from_u128(n)),
+        group_name: format!("group-{n}"),
+        description: String::new(),
+        create_time: at(n as i64),
+    }
+}
+
+pub(super) fn groups(store: &dyn Store) {
+    for n in [2, 1] {
+        store.create_group(&group(n)).unwrap();
+    }
+    let namesake = Group {
+        group_id: group(3).group_id,
+        ..group(1)
+    };
+    assert!(clashes(store.create_group(&namesake)));
+    let foreign = Group {
+        account_id: STRANGER,
+        ..namesake
+    };
+    store.create_group(&foreign).unwrap();
+    let id = group(1).group_id;
+    assert_eq!(store.group(ACCOUNT, id).unwrap(), group(1));
+    assert_eq!(store.groups(Some(ACCOUNT)).unwrap(), [group(1), group(2)]);
+    assert_eq!(store.groups(None).unwrap().len(), 3);
+    store.describe_group(ACCOUNT, id, "north").unwrap();
+    assert_eq!(store.group(ACCOUNT, id).unwrap().description, "north");
+
+    for n in [1, 2] {
+        store.create_stream(&stream(n)).unwrap();
+    }
+    let streams = [1, 2].map(|n| stream(n).stream_id);
+    let in_it = StreamQuery {
+        groups: Some(vec![id]),
+        ..StreamQuery::default()
+    };
+    let members = || store.count_streams(ACCOUNT, &in_it).unwrap();
+    let one_unknown = [streams[0], stream(9).stream_id];
+    assert!(missing(store.link_streams(ACCOUNT, id, &one_unknown, true)));
+    assert_eq!(members(), 0, "all or none");
+    store.link_streams(ACCOUNT, id, &streams, true).unwrap();
+    store
+        .link_streams(ACCOUNT, id, &streams[..1], true)
+        .unwrap();
+    assert_eq!(members(), 2);
+    store
+        .link_streams(ACCOUNT, id, &streams[..1], false)
+        .unwrap();
+    assert_eq!(members(), 1);
+    assert!(missing(store.link_streams(
+        STRANGER,
+        foreign.group_id,
+        &streams,
+        true
+    )));
+
+    store.delete_group(ACCOUNT, id).unwrap();
+    assert!(missing(store.group(ACCOUNT, id)));
+    assert_eq!(store.stream(ACCOUNT, streams[1]).unwrap().groups, []);
 }
 
 /// The `n`-th attribute, gone in that second.

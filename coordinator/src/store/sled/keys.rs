@@ -14,6 +14,7 @@
 //! | `K` | token | account id |
 //! | `s` | account, stream | stream |
 //! | `S` | stream | account id |
+//! | `G` | account, group | group of streams |
 //! | `h` | account, handler | handler |
 //! | `i` | account, list | list |
 //! | `f` | account, face | face |
@@ -75,6 +76,7 @@ tables! {
     TokenOwner = b'K', "token index";
     Stream = b's', "stream";
     StreamOwner = b'S', "stream index";
+    Group = b'G', "group";
     Handler = b'h', "handler";
     List = b'i', "list";
     Face = b'f', "face";

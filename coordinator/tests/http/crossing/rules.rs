@@ -58,6 +58,33 @@ fn face(o: &Objects) -> Sent {
 }
 
 /// A stream of another account that would have its events handled by the owner's handler.
+/// A stream of their own in the first version's shape, with the owner's handler.
+fn stream_of_the_first(o: &Objects) -> Sent {
+    Sent::Json(json!({
+        "account_id": o.other,
+        "data": {"type": "tcp", "reference": "rtsp://cam/1"},
+        "event_handler": {
+            "origin": "http://127.0.0.1:5000",
+            "api_version": 6,
+            "bestshot_handler": {"handler_id": o.of("handler_id")},
+        },
+    }))
+}
+
+/// A group of their own, under a name that only the owner has: groups of two accounts may be
+/// namesakes, so what is sent is wrong in another way.
+fn group(o: &Objects) -> Sent {
+    Sent::Json(json!({"account_id": o.account, "group_name": "no name at all"}))
+}
+
+fn linking(o: &Objects) -> Sent {
+    Sent::Json(json!({
+        "action": "attach",
+        "group_id": o.of("group_id"),
+        "stream_ids": [o.of("stream_id")],
+    }))
+}
+
 fn stream(o: &Objects) -> Sent {
     Sent::Json(o.stream_body(&o.other))
 }
@@ -352,6 +379,65 @@ pub const RULES: &[(&str, Rule)] = &[
     ),
     (
         "streams DELETE /2/streams/{stream_id}",
+        Rule::Object(NOTHING),
+    ),
+    (
+        "streams POST /1/streams",
+        Rule::Refused(stream_of_the_first),
+    ),
+    ("streams GET /1/streams", Rule::Many(NOTHING)),
+    (
+        "streams DELETE /1/streams",
+        Rule::Many(|o| Sent::Json(json!({"stream_ids": [o.of("stream_id")]}))),
+    ),
+    ("streams GET /1/streams/count", Rule::Many(NOTHING)),
+    ("streams GET /1/streams/{stream_id}", Rule::Object(NOTHING)),
+    (
+        "streams PUT /1/streams/{stream_id}",
+        Rule::Refused(stream_of_the_first),
+    ),
+    (
+        "streams PATCH /1/streams/{stream_id}",
+        Rule::Object(|_| Sent::Json(json!({"description": MARK}))),
+    ),
+    (
+        "streams DELETE /1/streams/{stream_id}",
+        Rule::Object(NOTHING),
+    ),
+    ("streams POST /1/groups", Rule::Refused(group)),
+    ("streams GET /1/groups", Rule::Many(NOTHING)),
+    ("streams GET /1/groups/count", Rule::Many(NOTHING)),
+    ("streams GET /1/groups/{group_id}", Rule::Object(NOTHING)),
+    (
+        "streams PATCH /1/groups/{group_id}",
+        Rule::Object(|_| Sent::Json(json!({"description": MARK}))),
+    ),
+    ("streams DELETE /1/groups/{group_id}", Rule::Object(NOTHING)),
+    ("streams PATCH /1/linker", Rule::Refused(linking)),
+    (
+        "streams GET /1/streams/{stream_id}/preview/handler/frame",
+        Rule::Object(NOTHING),
+    ),
+    (
+        "streams GET /1/streams/{stream_id}/preview/handler/live",
+        Rule::Object(NOTHING),
+    ),
+    ("streams POST /2/groups", Rule::Refused(group)),
+    ("streams GET /2/groups", Rule::Many(NOTHING)),
+    ("streams GET /2/groups/count", Rule::Many(NOTHING)),
+    ("streams GET /2/groups/{group_id}", Rule::Object(NOTHING)),
+    (
+        "streams PATCH /2/groups/{group_id}",
+        Rule::Object(|_| Sent::Json(json!({"description": MARK}))),
+    ),
+    ("streams DELETE /2/groups/{group_id}", Rule::Object(NOTHING)),
+    ("streams PATCH /2/linker", Rule::Refused(linking)),
+    (
+        "streams GET /2/streams/{stream_id}/preview/handler/frame",
+        Rule::Object(NOTHING),
+    ),
+    (
+        "streams GET /2/streams/{stream_id}/preview/handler/live",
         Rule::Object(NOTHING),
     ),
 ];

@@ -28,6 +28,7 @@ pub const VARIABLES: &[&str] = &[
     "handler_id",
     "event_id",
     "stream_id",
+    "group_id",
 ];
 /// An id that nothing has, where no object could be made.
 const NOBODY: &str = "7acc35cf-a3b2-4f87-8d8b-5496a2782d37";
@@ -158,6 +159,12 @@ impl World {
         self.objects
             .by_variable
             .insert("stream_id", made.id("stream_id"));
+        let body = json!({"account_id": self.objects.account, "group_name": MARK});
+        let request = self.c.http.post(format!("{}/2/groups", self.c.streams));
+        let made = self.c.send("", request.json(&body)).await.expect(201);
+        self.objects
+            .by_variable
+            .insert("group_id", made.id("group_id"));
     }
 
     /// An event of the owner; that needs the models and a photograph.
@@ -214,6 +221,9 @@ impl World {
             "streams".to_owned(),
             streams.send().await.unwrap().text().await.unwrap(),
         );
+        let url = format!("{}/2/groups?account_id={}", self.c.streams, o.account);
+        let groups = self.c.http.get(url).send().await.unwrap();
+        seen.insert("groups".to_owned(), groups.text().await.unwrap());
         seen
     }
 

@@ -5,7 +5,7 @@ use goshawk_coordinator_core::{
     event::StoredEvent,
     face::{FaceList, FaceRecord, TemporaryAttribute},
     handler::Handler,
-    stream::StreamRecord,
+    stream::{Group, StreamRecord},
 };
 use goshawk_proto::id::{AccountId, EventId};
 use serde::de::DeserializeOwned;
@@ -54,6 +54,12 @@ impl Checker {
             Table::Face => self.face(key, content),
             Table::List => {
                 self.read::<FaceList>(table, key, content);
+            }
+            Table::Group => {
+                if let Some(group) = self.read::<Group>(table, key, content) {
+                    let id = group.group_id;
+                    self.place(table, key, &owned(table, group.account_id, id.as_bytes()));
+                }
             }
             Table::Attribute => self.attribute(key, content),
             Table::Event => self.event(key, content),
