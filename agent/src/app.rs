@@ -27,6 +27,7 @@ use crate::{
     assign::{AssignmentFile, Fleet},
     config::Config,
     cpu::StageTimes,
+    edge::EdgeDoor,
     engine::{self, EngineError},
     enrol::{EnrolError, Identity, IdentityError},
     files,
@@ -39,7 +40,7 @@ use crate::{
     outbox::{OpenError, Outbox, OutboxSettings, SledStore, StoreError},
     pulse::Pulse,
     source::{SourceTools, open_any},
-    stage::{EventSink, StageTools},
+    stage::StageTools,
     viewfinder::Viewfinder,
 };
 
@@ -168,7 +169,7 @@ fn tools(
         pulse,
         stage: StageTools {
             pool: pool.clone(),
-            sink: Arc::new(outbox.clone()) as Arc<dyn EventSink>,
+            sink: Arc::new(EdgeDoor::new(config.edge_modes(), Arc::new(outbox.clone()))),
             settings: Arc::new(engine::stage_settings(config)),
             times: Arc::clone(times),
             metrics: metrics.clone(),
@@ -317,6 +318,8 @@ fn link_config(config: &Config, name: &str, tools: &SourceTools) -> LinkConfig {
         },
         viewfinder: Some(tools.stage.viewfinder.clone()),
         pulse: tools.pulse.clone(),
+        edge: config.edge_modes(),
+        identity_dir: Some(papers::identity_dir(config)),
         ..base
     }
 }

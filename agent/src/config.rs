@@ -9,6 +9,8 @@ use std::{
 use goshawk_models::Provider;
 use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret};
 
+use crate::edge::{EdgeException, EdgeMode, EdgeModes};
+
 /// Prefix of the environment variables that set keys.
 pub const ENV_PREFIX: &str = "GOSHAWK_AGENT";
 /// Environment variable with the join token, besides the key `coordinator.join_token`.
@@ -77,6 +79,11 @@ goshawk_proto::settings! {
         detect_min_mesh_score: f32 = "detect.min_mesh_score", "0.5";
         /// Extract descriptors here rather than at the coordinator.
         describe: bool = "detect.describe", "true";
+        /// What may leave the site: `full`; `warps`: aligned faces and cut-out bodies and nothing around
+        /// them; `descriptors`: no picture at all.
+        edge_mode: EdgeMode = "edge.mode", "full";
+        /// Streams for which something else holds, as a list of STREAM_ID=MODE.
+        edge_streams: Vec<EdgeException> = "edge.streams", "";
         /// Send the whole frame of a best shot along where the stream asks for it.
         full_frame: bool = "picture.full_frame", "true";
         /// Longest side of that frame in pixels; larger ones are reduced.
@@ -210,6 +217,12 @@ impl Config {
             "detect.min_mesh_score",
             "want 0 to 1",
         );
+        let all_described = self.edge_modes().all().all(|mode| mode.sends_warps()) || self.describe;
+        check(
+            all_described,
+            "edge.mode",
+            "where only descriptors leave, detect.describe must make them",
+        );
         check(
             (1..=100).contains(&self.full_frame_quality),
             "picture.full_frame_quality",
@@ -260,6 +273,11 @@ impl Config {
         } else {
             Err(Problems(problems))
         }
+    }
+
+    /// What may leave the site.
+    pub fn edge_modes(&self) -> EdgeModes {
+        EdgeModes::new(self.edge_mode, &self.edge_streams)
     }
 
     /// Folder of installed models and libraries.
@@ -422,6 +440,21 @@ mod tests {
         let (config, problems) = examine(Some(&dir.path().join("none.toml")), Vec::new());
         assert!(config.is_some());
         assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_site_that_keeps_its_pictures_must_describe_them() {
+        let stream = "51e19f44-d50b-40df-b15e-782209adb03e";
+        let one =
+            format!("[edge]\nstreams = ['{stream}=descriptors']\n[detect]\ndescribe = false\n");
+        for text in [
+            "[edge]\nmode = 'descriptors'\n[detect]\ndescribe = false\n",
+            &one,
+        ] {
+            assert_eq!(keys(&with(text).unwrap_err()), ["edge.mode"], "{text}");
+        }
+        let modes = with(&one.replace("false", "true")).unwrap().edge_modes();
+        assert_eq!(modes.of(stream.parse().unwrap()), EdgeMode::Descriptors);
     }
 
     #[test]

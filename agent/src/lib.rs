@@ -9,6 +9,7 @@ pub mod check;
 pub mod config;
 pub mod cpu;
 pub mod crop;
+pub mod edge;
 pub mod engine;
 pub mod enrol;
 mod files;

@@ -16,6 +16,7 @@ mod store;
 pub(crate) mod tests;
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,6 +28,7 @@ use goshawk_proto::{
         ALPN_LINK, Assignments, Close, Configuration, Feedback, RecordHead, RecordSeq,
         ShipperConfig, shipper::ShipperStats,
     },
+    time::Timestamp,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -35,7 +37,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    enrol::{Identity, IdentityError},
+    edge::EdgeModes,
+    enrol::{Identity, IdentityError, renewal},
     pulse::Pulse,
     viewfinder::Viewfinder,
 };
@@ -88,8 +91,14 @@ pub struct LinkConfig {
     pub drain: Duration,
     /// What the coordinator may look through; default: nothing.
     pub viewfinder: Option<Viewfinder>,
+    /// Of which streams frames may leave the site as previews; default: of all.
+    pub edge: EdgeModes,
     /// Told of every turn of the link's loop.
     pub pulse: Pulse,
+    /// Folder of the identity, where a renewed one takes its place; default: none is asked for.
+    pub identity_dir: Option<PathBuf>,
+    /// How often a renewal is asked for at most; default a day.
+    pub renewal_period: Duration,
 }
 
 impl LinkConfig {
@@ -107,19 +116,19 @@ impl LinkConfig {
             keep_alive: times.keep_alive,
             drain: Duration::from_secs(3),
             viewfinder: None,
+            edge: EdgeModes::default(),
             pulse: Pulse::default(),
+            identity_dir: None,
+            renewal_period: renewal::PERIOD,
         }
     }
 }
 
 impl LinkConfig {
     /// Every coordinator, the first choice first.
-    fn coordinators(&self) -> impl ExactSizeIterator<Item = &str> {
-        let place = |nth| match nth {
-            0 => self.coordinator.as_str(),
-            nth => self.fallback[nth - 1].as_str(),
-        };
-        (0..=self.fallback.len()).map(place)
+    fn coordinators(&self) -> impl Iterator<Item = &str> {
+        let further = self.fallback.iter().map(String::as_str);
+        std::iter::once(self.coordinator.as_str()).chain(further)
     }
 }
 
@@ -154,6 +163,10 @@ pub struct LinkState {
     pub assignments_revision: Option<u64>,
     /// Coordinator's wall clock minus ours at the last welcome, in milliseconds.
     pub clock_offset_ms: Option<i64>,
+    /// When this agent's certificate ends.
+    pub certificate_ends: Option<Timestamp>,
+    /// Certificates renewed.
+    pub renewals: u64,
     /// Calls to the outbox that failed.
     pub outbox_errors: u64,
     /// Messages of kinds, and settings, that this version does not know.
@@ -185,7 +198,6 @@ pub fn start(
     outbox: Arc<dyn OutboxReader>,
     cancel: CancellationToken,
 ) -> Result<Link, LinkError> {
-    let tls = identity.tls()?;
     let (assignments_in, assignments) = watch::channel(None);
     let (configuration_in, configuration) = watch::channel(Configuration::default());
     let (feedback, feedback_out) = mpsc::channel(4);
@@ -196,7 +208,7 @@ pub fn start(
         feedback: feedback_out,
         state: state_in,
     };
-    let driver = driver::Driver::new(config, tls, outbox, ends);
+    let driver = driver::Driver::new(config, &identity, outbox, ends)?;
     let task = tokio::spawn(driver.run(cancel));
     Ok(Link {
         assignments,
@@ -220,6 +232,8 @@ impl LinkState {
             totals: ShipperStats::default(),
             assignments_revision: None,
             clock_offset_ms: None,
+            certificate_ends: None,
+            renewals: 0,
             outbox_errors: 0,
             ignored: 0,
             last_error: None,

@@ -120,3 +120,43 @@ fn the_agent_is_watched_and_bounded() {
         assert!(text.lines().any(|line| line.starts_with(want)), "{want}");
     }
 }
+
+#[test]
+fn a_package_has_the_program_its_unit_and_its_settings() {
+    let programs = tempfile::tempdir().unwrap();
+    // Any program will do to see how it is packed.
+    std::fs::copy("/bin/true", programs.path().join("goshawk-agent")).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let (programs, out) = (programs.path().to_str().unwrap(), out.path());
+    if tool("dpkg-shlibdeps", &["--version"]).is_none() {
+        return;
+    }
+    let script = units().join("../packaging/deb.sh");
+    let args = ["agent", programs, out.to_str().unwrap()];
+    let (right, text) = tool(script.to_str().unwrap(), &args).unwrap();
+    assert!(right, "{text}");
+    let package = std::fs::read_dir(out).unwrap().next().unwrap().unwrap();
+    let package = package.path();
+    let package = package.to_str().unwrap();
+    let (_, control) = tool("dpkg-deb", &["--info", package]).unwrap();
+    for want in [
+        "Package: goshawk-agent",
+        "libc6",
+        "gstreamer1.0-libav",
+        "conffiles",
+        "postinst",
+    ] {
+        assert!(control.contains(want), "{want}: {control}");
+    }
+    let (_, files) = tool("dpkg-deb", &["--contents", package]).unwrap();
+    for want in [
+        "./usr/bin/goshawk-agent",
+        "./usr/lib/systemd/system/goshawk-agent.service",
+        "./usr/lib/sysusers.d/goshawk-agent.conf",
+        "./usr/lib/tmpfiles.d/goshawk-agent.conf",
+        "./etc/goshawk/agent.toml",
+        "./usr/share/doc/goshawk-agent/README.md",
+    ] {
+        assert!(files.contains(want), "{want}: {files}");
+    }
+}

@@ -1,6 +1,9 @@
 //! Who this agent is: the certificate it has, or the token it can have one for.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use goshawk_proto::link::JoinToken;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +29,7 @@ pub(crate) enum Papers {
 impl Papers {
     /// Looks in the state folder, then in the settings.
     pub fn find(config: &Config) -> Result<Self, AppError> {
-        let dir = config.state_dir.join("identity");
+        let dir = identity_dir(config);
         if let Some(identity) = Identity::load(&dir)? {
             return Ok(Self::Identity(identity));
         }
@@ -68,6 +71,11 @@ impl Papers {
             pause = (pause * 2).min(PAUSE.1);
         }
     }
+}
+
+/// Where the certificate and its key lie.
+pub(super) fn identity_dir(config: &Config) -> PathBuf {
+    config.state_dir.join("identity")
 }
 
 fn join_token(config: &Config) -> Result<JoinToken, AppError> {

@@ -211,19 +211,28 @@ pub(super) async fn listen(
         .await;
 }
 
-/// Sends the newest feedback whenever there is newer.
-pub(super) async fn tell(mut send: SendStream, mut newest: watch::Receiver<Option<Arc<Feedback>>>) {
+/// Sends requests, and the newest feedback whenever there is newer.
+pub(super) async fn tell(
+    mut send: SendStream,
+    mut newest: watch::Receiver<Option<Arc<Feedback>>>,
+    mut requests: mpsc::Receiver<AgentMessage>,
+) {
     newest.mark_changed();
-    while newest.changed().await.is_ok() {
-        let Some(feedback) = newest.borrow_and_update().clone() else {
-            continue;
+    loop {
+        let message = tokio::select! {
+            Some(request) = requests.recv() => request,
+            changed = newest.changed() => match changed {
+                Ok(()) => match newest.borrow_and_update().as_deref() {
+                    Some(feedback) => AgentMessage::Feedback(bounded(feedback)),
+                    None => continue,
+                },
+                Err(_) => return,
+            },
         };
-        let mut feedback = Feedback::clone(&feedback);
-        feedback.streams = feedback.streams.into_iter().map(|s| s.bounded()).collect();
-        let bytes = match AgentMessage::Feedback(feedback).encode() {
+        let bytes = match message.encode() {
             Ok(bytes) => bytes,
             Err(error) => {
-                error!(%error, "feedback is not sent");
+                error!(%error, "a message to the coordinator is not sent");
                 continue;
             }
         };
@@ -235,4 +244,10 @@ pub(super) async fn tell(mut send: SendStream, mut newest: watch::Receiver<Optio
             return;
         }
     }
+}
+
+fn bounded(feedback: &Feedback) -> Feedback {
+    let mut feedback = feedback.clone();
+    feedback.streams = feedback.streams.into_iter().map(|s| s.bounded()).collect();
+    feedback
 }

@@ -1,6 +1,7 @@
 //! The driver: one task that feeds a [`Shipper`] with what happens and does what it says.
 
 mod happened;
+mod renewal;
 
 use std::{
     collections::HashMap,
@@ -9,7 +10,8 @@ use std::{
 };
 
 use goshawk_proto::link::{
-    Assignments, Close, Configuration, CoordinatorMessage, Feedback, Shipper, ShipperConfig,
+    AgentMessage, Assignments, Close, Configuration, CoordinatorMessage, Feedback, Shipper,
+    ShipperConfig,
     shipper::{PushId, ShipperEvent, Transmit},
 };
 use quinn::{Connection, Endpoint};
@@ -20,6 +22,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+
+use crate::enrol::{Identity, IdentityError, renewal::Renewal};
 
 use super::{
     LinkConfig, LinkState, OutboxReader,
@@ -66,6 +70,8 @@ pub(super) enum Input {
         push: PushId,
         outcome: Pushed,
     },
+    /// A renewed identity is on disk, or is not.
+    Renewed(Result<Identity, IdentityError>),
 }
 
 /// The driver's ends of the channels in [`super::Link`].
@@ -85,11 +91,13 @@ struct Session {
     revision: Option<u64>,
     /// The coordinator as it was dialled.
     coordinator: String,
+    requests: mpsc::Sender<AgentMessage>,
 }
 
 pub(super) struct Driver {
     config: Arc<LinkConfig>,
     tls: rustls::ClientConfig,
+    renewal: Option<Renewal>,
     outbox: Arc<dyn OutboxReader>,
     shipper: Shipper,
     ends: Ends,
@@ -109,10 +117,10 @@ pub(super) struct Driver {
 impl Driver {
     pub fn new(
         config: LinkConfig,
-        tls: rustls::ClientConfig,
+        identity: &Identity,
         outbox: Arc<dyn OutboxReader>,
         ends: Ends,
-    ) -> Self {
+    ) -> Result<Self, IdentityError> {
         let (sender, inputs) = mpsc::channel(INPUTS);
         // Acks come for records under way, and no more are fetched before they are done, because
         // fetches wait in the same queue: twice the window of known records and a fetch.
@@ -120,18 +128,24 @@ impl Driver {
         let (wishes, to_store) = mpsc::channel(4 * window + 16);
         let (from_store, answers) = mpsc::channel(16);
         let store = tokio::spawn(store::run(outbox.clone(), to_store, from_store));
-        let state = ends.state.borrow().clone();
+        let mut state = ends.state.borrow().clone();
+        state.certificate_ends = identity.validity().map(|(_, until)| until);
+        let renewal = config
+            .identity_dir
+            .clone()
+            .map(|dir| Renewal::new(dir, config.renewal_period, identity));
         // Each of several coordinators has its time.
-        let tries = u32::try_from(config.coordinators().len()).unwrap_or(u32::MAX);
+        let tries = u32::try_from(config.coordinators().count()).unwrap_or(u32::MAX);
         let connect_timeout = config.shipper.connect_timeout.saturating_mul(tries) + DIAL_SLACK;
         let shipper = ShipperConfig {
             connect_timeout,
             ..config.shipper
         };
-        Self {
+        Ok(Self {
             shipper: Shipper::new(shipper, Instant::now(), rand::random()),
             config: Arc::new(config),
-            tls,
+            tls: identity.tls()?,
+            renewal,
             outbox,
             ends,
             state,
@@ -145,7 +159,7 @@ impl Driver {
             store,
             newest_feedback: watch::Sender::new(None),
             refetch_at: None,
-        }
+        })
     }
 
     /// Runs until cancelled, and then until what is under way is answered or time is up.
@@ -177,7 +191,7 @@ impl Driver {
                     Some(newest) => drop(self.newest_feedback.send_replace(Some(Arc::new(newest)))),
                     None => feedback = false,
                 },
-                _ = tick.tick() => {}
+                _ = tick.tick() => self.renew(),
                 () = sleep_until(timer.unwrap_or_else(Instant::now).into()), if timer.is_some() => {
                     let now = Instant::now();
                     if end.is_some_and(|end| end <= now) {

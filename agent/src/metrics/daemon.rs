@@ -94,6 +94,8 @@ pub struct LinkMetrics {
     pub latency: Histogram,
     round_trip: Level,
     clock_offset: Level,
+    certificate_ends: Level,
+    renewals: Counter,
     in_flight: Gauge,
     connects: Counter,
     pushes: Counter,
@@ -110,6 +112,8 @@ impl LinkMetrics {
             latency: durations(),
             round_trip: Level::default(),
             clock_offset: Level::default(),
+            certificate_ends: Level::default(),
+            renewals: Counter::default(),
             in_flight: Gauge::default(),
             connects: Counter::default(),
             pushes: Counter::default(),
@@ -139,6 +143,16 @@ impl LinkMetrics {
             "link_round_trip_seconds",
             "Round-trip time to the coordinator",
             self.round_trip.clone(),
+        );
+        to.register(
+            "certificate_expiry_timestamp_seconds",
+            "When this agent's certificate ends, in seconds since 1970",
+            self.certificate_ends.clone(),
+        );
+        to.register(
+            "certificate_renewals",
+            "Times that the certificate was renewed",
+            self.renewals.clone(),
         );
         to.register(
             "link_clock_offset_seconds",
@@ -183,6 +197,9 @@ impl LinkMetrics {
         self.up.set(i64::from(state.connected));
         self.round_trip
             .set(state.rtt.unwrap_or_default().as_secs_f64());
+        if let Some(ends) = state.certificate_ends {
+            self.certificate_ends.set(ends.unix_micros() as f64 / 1e6);
+        }
         if let Some(millis) = state.clock_offset_ms {
             self.clock_offset.set(millis as f64 / 1_000.0);
         }
@@ -194,6 +211,7 @@ impl LinkMetrics {
             (&self.duplicates, totals.duplicates),
             (&self.retries, totals.retries),
             (&self.timeouts, totals.timeouts),
+            (&self.renewals, state.renewals),
         ] {
             counter.inc_by(total.saturating_sub(counter.get()));
         }

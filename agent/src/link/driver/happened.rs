@@ -13,7 +13,7 @@ use goshawk_proto::{
     },
     time::Timestamp,
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tracing::{error, info, warn};
 
 use super::{Driver, Input, REFETCH, Session};
@@ -52,6 +52,7 @@ impl Driver {
             } if epoch == self.epoch => {
                 self.pushed(now, push, outcome);
             }
+            Input::Renewed(outcome) => self.kept(outcome),
             // News of a connection that is over.
             Input::Dialled {
                 outcome: Ok(late), ..
@@ -79,7 +80,8 @@ impl Driver {
         } = welcomed;
         self.dialling = None;
         let mut tasks = JoinSet::new();
-        tasks.spawn(dial::tell(send, self.newest_feedback.subscribe()));
+        let (requests, asked) = mpsc::channel(1);
+        tasks.spawn(dial::tell(send, self.newest_feedback.subscribe(), asked));
         let inputs = self.sender.clone();
         tasks.spawn(dial::listen(
             self.epoch,
@@ -101,7 +103,11 @@ impl Driver {
             ));
         }
         if let Some(viewfinder) = &self.config.viewfinder {
-            tasks.spawn(preview::serve(connection.clone(), viewfinder.clone()));
+            let window = preview::Window {
+                viewfinder: viewfinder.clone(),
+                edge: self.config.edge.clone(),
+            };
+            tasks.spawn(preview::serve(connection.clone(), window));
         }
         let ours = Timestamp::from_system(SystemTime::now());
         let offset_ms = clock_offset_ms(welcome.clock, ours, connection.rtt());
@@ -125,6 +131,7 @@ impl Driver {
             tasks,
             revision: None,
             coordinator,
+            requests,
         });
         self.shipper.handle_connected(now, welcome.window);
     }
@@ -168,10 +175,14 @@ impl Driver {
                 self.lost(now, &ConnectError::refused(refused.reason));
             }
             // Nothing asks for a new certificate yet.
-            CoordinatorMessage::Welcome(_)
-            | CoordinatorMessage::Renewed(_)
-            | CoordinatorMessage::RenewalRefused(_)
-            | CoordinatorMessage::Unknown(_) => {
+            CoordinatorMessage::Renewed(renewed) => self.renewed(renewed),
+            CoordinatorMessage::RenewalRefused(refused) => {
+                warn!(
+                    reason = refused.reason,
+                    "the coordinator does not renew the certificate"
+                );
+            }
+            CoordinatorMessage::Welcome(_) | CoordinatorMessage::Unknown(_) => {
                 self.state.ignored += 1;
             }
         }

@@ -101,3 +101,95 @@ async fn a_connection_goes_on_when_the_address_changes() {
     }
     assert_eq!(coordinator.hellos(), 1, "the connection is the same");
 }
+
+fn renewing(coordinator: &Coordinator, dir: &std::path::Path) -> LinkConfig {
+    LinkConfig {
+        identity_dir: Some(dir.to_owned()),
+        renewal_period: Duration::from_millis(10),
+        ..config(coordinator)
+    }
+}
+
+fn starting(config: LinkConfig, identity: Identity) -> (Link, CancellationToken) {
+    let cancel = CancellationToken::new();
+    let outbox = Arc::new(MemoryOutbox::default());
+    (
+        start(config, identity, outbox, cancel.clone()).unwrap(),
+        cancel,
+    )
+}
+
+#[tokio::test]
+async fn an_old_certificate_is_renewed_with_a_new_key_and_shown_from_then_on() {
+    let coordinator = Coordinator::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let old = coordinator.old_identity(dir.path());
+    let (agent, ends) = (old.agent_id(), old.validity().unwrap().1);
+    let key = std::fs::read(dir.path().join("agent.key.pem")).unwrap();
+    let (mut link, cancel) = starting(renewing(&coordinator, dir.path()), old);
+    let state = until(&mut link.state, |s| s.renewals == 1).await;
+    assert!(state.certificate_ends.unwrap() > ends);
+    assert_ne!(
+        std::fs::read(dir.path().join("agent.key.pem")).unwrap(),
+        key
+    );
+    assert!(!dir.path().join("agent.next.key.pem").exists());
+    let kept = Identity::load(dir.path()).unwrap().unwrap();
+    assert_eq!(
+        (kept.agent_id(), kept.validity().unwrap().1),
+        (agent, state.certificate_ends.unwrap())
+    );
+    coordinator.send_away(Close::Shutdown);
+    until(&mut link.state, |s| s.totals.connects == 2).await;
+    let shown = coordinator.shown();
+    assert_ne!(shown[0], shown[1]);
+    // The new one is not due for long.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(coordinator.renewals(), 1);
+    cancel.cancel();
+    within(link.task).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_refused_or_for_somebody_else_changes_nothing() {
+    let coordinator = Coordinator::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let old = coordinator.old_identity(dir.path());
+    let before = std::fs::read(dir.path().join("agent.crt.pem")).unwrap();
+    coordinator.renew_for(None);
+    let (link, cancel) = starting(renewing(&coordinator, dir.path()), old);
+    eventually(|| coordinator.renewals() >= 1).await;
+    coordinator.renew_for(Some(goshawk_proto::id::AgentId::random()));
+    let refused = coordinator.renewals();
+    eventually(|| coordinator.renewals() >= refused + 2).await;
+    assert_eq!(link.state.borrow().renewals, 0);
+    assert_eq!(
+        std::fs::read(dir.path().join("agent.crt.pem")).unwrap(),
+        before
+    );
+    assert!(link.state.borrow().connected);
+    cancel.cancel();
+    within(link.task).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_renewal_cut_off_after_any_step_leaves_a_whole_pair() {
+    let coordinator = Coordinator::new().await;
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let old = coordinator.old_identity(dir.path());
+    let new = coordinator.old_identity(other.path());
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(other.path().join(from), dir.path().join(to)).unwrap();
+    };
+    let whose = || Identity::load(dir.path()).unwrap().unwrap().agent_id();
+    copy("agent.key.pem", "agent.next.key.pem");
+    assert_eq!(whose(), old.agent_id());
+    copy("agent.crt.pem", "agent.crt.pem");
+    assert_eq!(whose(), new.agent_id());
+    std::fs::rename(
+        dir.path().join("agent.next.key.pem"),
+        dir.path().join("agent.key.pem"),
+    )
+    .unwrap();
+    assert_eq!(whose(), new.agent_id());
+}
