@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` and `make test`.
-.PHONY: demo test contract setup check bench
+.PHONY: demo test contract setup check bench deb
 SHELL := /bin/bash
 export GOSHAWK_HOME ?= $(CURDIR)/.goshawk
 
@@ -29,6 +29,11 @@ check:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	tests/deny.sh
+
+# Debian packages of the daemons and of the models' tool, in target/debian.
+deb:
+	cargo build --locked --release -p goshawk-agent -p goshawk-coordinator -p goshawk-models
+	for what in agent coordinator models; do packaging/deb.sh $$what || exit 1; done
 
 # All benchmarks, or one: make bench ONLY=agent
 bench:

@@ -2,7 +2,7 @@
 //! which events flow.
 
 mod desk;
-mod papers;
+pub(crate) mod papers;
 
 use std::{
     path::PathBuf,
@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use goshawk_proto::link::ShipperConfig;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -26,6 +27,7 @@ use crate::{
     assign::{AssignmentFile, Fleet},
     config::Config,
     cpu::StageTimes,
+    edge::EdgeDoor,
     engine::{self, EngineError},
     enrol::{EnrolError, Identity, IdentityError},
     files,
@@ -36,13 +38,16 @@ use crate::{
     metrics::{LinkMetrics, Metrics},
     notify,
     outbox::{OpenError, Outbox, OutboxSettings, SledStore, StoreError},
+    pulse::Pulse,
     source::{SourceTools, open_any},
-    stage::{EventSink, StageTools},
+    stage::StageTools,
     viewfinder::Viewfinder,
 };
 
 /// How long stopping streams may take to turn their tracks into events.
 const STOP_STREAMS: Duration = Duration::from_secs(5);
+/// How often loops that stand still are told of where no service manager asks.
+const WATCH: Duration = Duration::from_secs(30);
 /// How long the outbox may take to write what it was given last.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -113,7 +118,8 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     files::private_folder(&config.state_dir).map_err(state)?;
     let papers = Papers::find(&config)?;
     let (metrics, registry) = Metrics::new();
-    let health = Health::new(registry);
+    let pulse = Pulse::default();
+    let health = Health::new(registry, pulse.clone());
     let viewfinder = Viewfinder::new(engine::view_settings(&config), metrics.views.clone());
     let local = Local {
         health: Arc::clone(&health),
@@ -126,17 +132,21 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let times = Arc::new(StageTimes::default());
     let pool = load_models(&config, &times, &metrics).await?;
     health.update(|readiness| readiness.models = true);
+    // Enrolment may wait for a coordinator for long, which is no reason to be started anew.
+    notify::tell(notify::State::Ready);
+    let watchdog = tokio::spawn(watchdog(pulse.clone()));
     let finished = match papers.identity(&cancel).await? {
         None => Ok(()),
         Some(identity) => {
             health.update(|readiness| readiness.enrolled = true);
-            let tools = tools(&config, &pool, &outbox, &times, &metrics, viewfinder);
+            let tools = tools(&config, &pool, &outbox, &times, &metrics, viewfinder, pulse);
             work(
                 &config, identity, tools, &outbox, &metrics, &health, &cancel,
             )
             .await
         }
     };
+    watchdog.abort();
     pool.close();
     outbox.close();
     cancel.cancel();
@@ -151,13 +161,15 @@ fn tools(
     times: &Arc<StageTimes>,
     metrics: &Metrics,
     viewfinder: Viewfinder,
+    pulse: Pulse,
 ) -> SourceTools {
     SourceTools {
         open: open_any(config.open_settings()),
         timeout: config.source_timeout,
+        pulse,
         stage: StageTools {
             pool: pool.clone(),
-            sink: Arc::new(outbox.clone()) as Arc<dyn EventSink>,
+            sink: Arc::new(EdgeDoor::new(config.edge_modes(), Arc::new(outbox.clone()))),
             settings: Arc::new(engine::stage_settings(config)),
             times: Arc::clone(times),
             metrics: metrics.clone(),
@@ -263,10 +275,7 @@ async fn work(
     let link_cancel = CancellationToken::new();
     let reader: Arc<dyn OutboxReader> = Arc::new(outbox.clone());
     let name = agent_name(config);
-    let link_config = LinkConfig {
-        viewfinder: Some(tools.stage.viewfinder.clone()),
-        ..LinkConfig::new(&config.coordinator, &name)
-    };
+    let link_config = link_config(config, &name, &tools);
     let link = link::start(link_config, identity, reader, link_cancel.clone())?;
     let Link {
         assignments,
@@ -277,6 +286,7 @@ async fn work(
     } = link;
     let gauges = tokio::spawn(watch_link(state.clone(), metrics.link.clone()));
     let mut desk = Desk {
+        pulse: tools.pulse.clone(),
         fleet: Fleet::new(tools, metrics.clone(), config.max_streams),
         file: AssignmentFile::new(&config.state_dir),
         assignments,
@@ -291,14 +301,27 @@ async fn work(
         );
         desk.fleet.apply(&last);
     }
-    notify::tell(notify::State::Ready);
-    let watchdog = tokio::spawn(watchdog());
     desk.run(cancel).await;
     health.update(|readiness| readiness.stopping = true);
     let stopped = stop(desk, config, outbox, &state, &link_cancel, task).await;
-    watchdog.abort();
     gauges.abort();
     stopped
+}
+
+fn link_config(config: &Config, name: &str, tools: &SourceTools) -> LinkConfig {
+    let base = LinkConfig::new(&config.coordinator, name);
+    LinkConfig {
+        fallback: config.fallback.clone(),
+        shipper: ShipperConfig {
+            max_rate: config.max_rate.0,
+            ..base.shipper
+        },
+        viewfinder: Some(tools.stage.viewfinder.clone()),
+        pulse: tools.pulse.clone(),
+        edge: config.edge_modes(),
+        identity_dir: Some(papers::identity_dir(config)),
+        ..base
+    }
 }
 
 /// Takes the drivers down in the order of the flow.
@@ -336,13 +359,19 @@ async fn stop(
     Ok(())
 }
 
-async fn watchdog() {
-    let Some(period) = notify::watchdog_period() else {
-        return;
-    };
+/// Tells the service manager that all is well while every loop makes progress. Once one does not,
+/// silence lets the service manager end and restart this process.
+async fn watchdog(pulse: Pulse) {
+    let period = notify::watchdog_period();
     loop {
-        notify::tell(notify::State::Watchdog);
-        tokio::time::sleep(period).await;
+        let stuck = pulse.stuck(Instant::now());
+        for one in &stuck {
+            tracing::error!("{one}");
+        }
+        if stuck.is_empty() && period.is_some() {
+            notify::tell(notify::State::Watchdog);
+        }
+        tokio::time::sleep(period.unwrap_or(WATCH)).await;
     }
 }
 

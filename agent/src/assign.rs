@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// File in the state folder with the last assignment. It may hold camera passwords.
-const FILE: &str = "assignments.json";
+pub(crate) const FILE: &str = "assignments.json";
 /// How often a stopping stream is looked after.
 const JOIN_POLL: Duration = Duration::from_millis(20);
 

@@ -10,7 +10,10 @@ use goshawk_models::Provider;
 use goshawk_pipelines::{DecodeSettings, Engine, Hardware};
 use goshawk_proto::settings::{ByteSize, Problem, Problems, Secret};
 
-use crate::source::OpenSettings;
+use crate::{
+    edge::{EdgeException, EdgeMode, EdgeModes},
+    source::OpenSettings,
+};
 
 /// Prefix of the environment variables that set keys.
 pub const ENV_PREFIX: &str = "GOSHAWK_AGENT";
@@ -34,6 +37,12 @@ goshawk_proto::settings! {
         join_token_file: Option<PathBuf> = "coordinator.join_token_file", "";
         /// Where the coordinator takes agents: host and UDP port.
         coordinator: String = "coordinator.address", "127.0.0.1:5443";
+        /// Further coordinators of the same CA, as a list: each is tried when those before it do not
+        /// answer, and left again once the first does.
+        fallback: Vec<String> = "coordinator.fallback", "";
+        /// Most bytes of events a second up to the coordinator, so that what piled up during an outage
+        /// leaves room for others on the line; 0: no limit.
+        max_rate: ByteSize = "coordinator.max_rate", "0";
         /// Log format: `text` or `json`.
         log_format: LogFormat = "log.format", "text";
         /// What is logged: error, warn, info, debug, trace, also by module as in `info,goshawk_agent=debug`.
@@ -86,6 +95,11 @@ goshawk_proto::settings! {
         liveness_looks: bool = "liveness.looks", "true";
         /// Extract descriptors here rather than at the coordinator.
         describe: bool = "detect.describe", "true";
+        /// What may leave the site: `full`; `warps`: aligned faces and cut-out bodies and nothing around
+        /// them; `descriptors`: no picture at all.
+        edge_mode: EdgeMode = "edge.mode", "full";
+        /// Streams for which something else holds, as a list of STREAM_ID=MODE.
+        edge_streams: Vec<EdgeException> = "edge.streams", "";
         /// Send the whole frame of a best shot along where the stream asks for it.
         full_frame: bool = "picture.full_frame", "true";
         /// Longest side of that frame in pixels; larger ones are reduced.
@@ -115,6 +129,14 @@ goshawk_proto::settings! {
         /// How long a stopping agent waits for the coordinator to take what is in the outbox.
         drain: Duration = "shutdown.drain", "5s";
     }
+}
+
+/// Most further coordinators; a round of dialling them all takes that many times as long.
+const MAX_FALLBACK: usize = 7;
+
+fn has_port(address: &str) -> bool {
+    let split = address.rsplit_once(':');
+    split.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 /// How log lines look.
@@ -150,11 +172,19 @@ impl Config {
         };
         let share = 0.0..=1.0;
         check(
-            self.coordinator
-                .rsplit_once(':')
-                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()),
+            has_port(&self.coordinator),
             "coordinator.address",
             "want a host and a port such as coordinator.example:5443",
+        );
+        check(
+            self.fallback.iter().all(|one| has_port(one)) && self.fallback.len() <= MAX_FALLBACK,
+            "coordinator.fallback",
+            "want at most 7 of a host and a port each, such as second.example:5443",
+        );
+        check(
+            self.max_rate.0 == 0 || self.max_rate.0 >= 1 << 10,
+            "coordinator.max_rate",
+            "want 0 or at least 1KiB",
         );
         check(
             self.local_allow_remote || self.local_listen.ip().is_loopback(),
@@ -226,6 +256,12 @@ impl Config {
             "detect.min_mesh_score",
             "want 0 to 1",
         );
+        let all_described = self.edge_modes().all().all(|mode| mode.sends_warps()) || self.describe;
+        check(
+            all_described,
+            "edge.mode",
+            "where only descriptors leave, detect.describe must make them",
+        );
         check(
             (1..=100).contains(&self.full_frame_quality),
             "picture.full_frame_quality",
@@ -289,6 +325,11 @@ impl Config {
         }
     }
 
+    /// What may leave the site.
+    pub fn edge_modes(&self) -> EdgeModes {
+        EdgeModes::new(self.edge_mode, &self.edge_streams)
+    }
+
     /// Folder of installed models and libraries.
     pub fn home(&self) -> PathBuf {
         let set = || {
@@ -313,16 +354,46 @@ impl Config {
 
 /// Reads the file (when one is given), the environment and the flags, and checks what they say.
 pub fn load(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Config, Problems> {
-    let text = match file.map(|path| (path, std::fs::read_to_string(path))) {
-        None => None,
-        Some((_, Ok(text))) => Some(text),
-        Some((path, Err(error))) => {
-            return Err(Problems(vec![Problem {
-                key: path.display().to_string(),
-                reason: error.to_string(),
-            }]));
-        }
+    let text = read(file).map_err(|problem| Problems(vec![problem]))?;
+    let config = Config::load(ENV_PREFIX, text.as_deref(), environment(), flags)?;
+    config.check()?;
+    Ok(config)
+}
+
+/// The same for who wants to know everything that is wrong: values that cannot be read give way to
+/// their defaults, and a file that cannot be read to an empty one.
+pub fn examine(
+    file: Option<&Path>,
+    flags: Vec<(String, String)>,
+) -> (Option<Config>, Vec<Problem>) {
+    let (text, unread) = match read(file) {
+        Ok(text) => (text, None),
+        Err(problem) => (None, Some(problem)),
     };
+    let (config, mut problems) = Config::examine(ENV_PREFIX, text.as_deref(), environment(), flags);
+    problems.extend(unread);
+    let wrong = config.as_ref().and_then(|config| config.check().err());
+    for problem in wrong.into_iter().flat_map(|problems| problems.0) {
+        // What could not be read has been told, and its default stands in for it.
+        if !problems.iter().any(|told| told.key == problem.key) {
+            problems.push(problem);
+        }
+    }
+    (config, problems)
+}
+
+fn read(file: Option<&Path>) -> Result<Option<String>, Problem> {
+    let Some(path) = file else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| Problem {
+        key: path.display().to_string(),
+        reason: error.to_string(),
+    })?;
+    Ok(Some(text))
+}
+
+fn environment() -> Vec<(String, String)> {
     let mut environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -336,9 +407,7 @@ pub fn load(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Config,
             ),
         );
     }
-    let config = Config::load(ENV_PREFIX, text.as_deref(), environment, flags)?;
-    config.check()?;
-    Ok(config)
+    environment
 }
 
 #[cfg(test)]
@@ -404,6 +473,38 @@ mod tests {
             keys(&problems),
             ["coordinator.address", "local.listen", "detect.min_face"]
         );
+    }
+
+    #[test]
+    fn unreadable_and_impossible_values_are_told_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.toml");
+        let text = "[detect]\nfps = 'many'\nmin_face = 3\n[picture]\nfull_frame_qualty = 5\n";
+        std::fs::write(&path, text).unwrap();
+        let (config, problems) = examine(Some(&path), Vec::new());
+        assert_eq!(config.unwrap().detect_fps, 8.0);
+        assert_eq!(
+            keys(&Problems(problems)),
+            ["picture.full_frame_qualty", "detect.fps", "detect.min_face"]
+        );
+        let (config, problems) = examine(Some(&dir.path().join("none.toml")), Vec::new());
+        assert!(config.is_some());
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_site_that_keeps_its_pictures_must_describe_them() {
+        let stream = "51e19f44-d50b-40df-b15e-782209adb03e";
+        let one =
+            format!("[edge]\nstreams = ['{stream}=descriptors']\n[detect]\ndescribe = false\n");
+        for text in [
+            "[edge]\nmode = 'descriptors'\n[detect]\ndescribe = false\n",
+            &one,
+        ] {
+            assert_eq!(keys(&with(text).unwrap_err()), ["edge.mode"], "{text}");
+        }
+        let modes = with(&one.replace("false", "true")).unwrap().edge_modes();
+        assert_eq!(modes.of(stream.parse().unwrap()), EdgeMode::Descriptors);
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! Whether the agent lives, is ready, and what it counts: `/healthz`, `/readyz` and `/metrics`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
 use prometheus_client::registry::Registry;
+
+use crate::pulse::Pulse;
 
 /// An answer that is whole.
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -34,14 +39,16 @@ impl Readiness {
 pub struct Health {
     readiness: Mutex<Readiness>,
     registry: Registry,
+    pulse: Pulse,
 }
 
 impl Health {
     /// Nothing is ready yet.
-    pub fn new(registry: Registry) -> Arc<Self> {
+    pub fn new(registry: Registry, pulse: Pulse) -> Arc<Self> {
         Arc::new(Self {
             readiness: Mutex::default(),
             registry,
+            pulse,
         })
     }
 
@@ -60,6 +67,16 @@ impl Health {
             .readiness
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Alive, or which loop stands still.
+    pub(crate) fn alive(&self) -> Answer {
+        let stuck = self.pulse.stuck(Instant::now());
+        if stuck.is_empty() {
+            return say(StatusCode::OK, "ok");
+        }
+        let lines: Vec<String> = stuck.iter().map(ToString::to_string).collect();
+        say(StatusCode::SERVICE_UNAVAILABLE, &lines.join("\n"))
     }
 
     /// Ready, or which part is not.

@@ -16,6 +16,7 @@ mod store;
 pub(crate) mod tests;
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,9 +25,10 @@ use bytes::Bytes;
 use goshawk_proto::{
     id::AgentId,
     link::{
-        Assignments, Configuration, Feedback, RecordHead, RecordSeq, ShipperConfig,
-        shipper::ShipperStats,
+        ALPN_LINK, Assignments, Close, Configuration, Feedback, RecordHead, RecordSeq,
+        ShipperConfig, shipper::ShipperStats,
     },
+    time::Timestamp,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -35,9 +37,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    enrol::{Identity, IdentityError},
+    edge::EdgeModes,
+    enrol::{Identity, IdentityError, renewal},
+    pulse::Pulse,
     viewfinder::Viewfinder,
 };
+
+/// How long after the handshake a coordinator may still turn us away.
+const AFTERTHOUGHT: Duration = Duration::from_millis(500);
 
 /// An outbox that cannot be read or written. Without secrets.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -65,6 +72,11 @@ pub trait OutboxReader: Send + Sync + 'static {
 pub struct LinkConfig {
     /// Where the coordinator is: `host:port`; port 5443 if none is given.
     pub coordinator: String,
+    /// Further ones of the same CA, tried in this order when those before do not answer;
+    /// default: none.
+    pub fallback: Vec<String>,
+    /// How often a connection to one of these looks whether the first answers again; default 5 min.
+    pub return_period: Duration,
     /// This agent's name, for people.
     pub name: String,
     /// What this agent can do, as short words.
@@ -79,6 +91,14 @@ pub struct LinkConfig {
     pub drain: Duration,
     /// What the coordinator may look through; default: nothing.
     pub viewfinder: Option<Viewfinder>,
+    /// Of which streams frames may leave the site as previews; default: of all.
+    pub edge: EdgeModes,
+    /// Told of every turn of the link's loop.
+    pub pulse: Pulse,
+    /// Folder of the identity, where a renewed one takes its place; default: none is asked for.
+    pub identity_dir: Option<PathBuf>,
+    /// How often a renewal is asked for at most; default a day.
+    pub renewal_period: Duration,
 }
 
 impl LinkConfig {
@@ -87,6 +107,8 @@ impl LinkConfig {
         let times = connect::Settings::default();
         Self {
             coordinator: coordinator.to_owned(),
+            fallback: Vec::new(),
+            return_period: Duration::from_secs(300),
             name: name.to_owned(),
             capabilities: vec!["rtsp".to_owned(), "videofile".to_owned()],
             shipper: ShipperConfig::default(),
@@ -94,7 +116,19 @@ impl LinkConfig {
             keep_alive: times.keep_alive,
             drain: Duration::from_secs(3),
             viewfinder: None,
+            edge: EdgeModes::default(),
+            pulse: Pulse::default(),
+            identity_dir: None,
+            renewal_period: renewal::PERIOD,
         }
+    }
+}
+
+impl LinkConfig {
+    /// Every coordinator, the first choice first.
+    fn coordinators(&self) -> impl Iterator<Item = &str> {
+        let further = self.fallback.iter().map(String::as_str);
+        std::iter::once(self.coordinator.as_str()).chain(further)
     }
 }
 
@@ -115,6 +149,8 @@ pub struct LinkState {
     pub connected: bool,
     /// Since when `connected` is as it is.
     pub since: Instant,
+    /// The coordinator that we are connected to; `None` while not connected.
+    pub coordinator: Option<String>,
     /// Round-trip time; `None` while not connected.
     pub rtt: Option<Duration>,
     /// Events sent and not answered.
@@ -127,6 +163,10 @@ pub struct LinkState {
     pub assignments_revision: Option<u64>,
     /// Coordinator's wall clock minus ours at the last welcome, in milliseconds.
     pub clock_offset_ms: Option<i64>,
+    /// When this agent's certificate ends.
+    pub certificate_ends: Option<Timestamp>,
+    /// Certificates renewed.
+    pub renewals: u64,
     /// Calls to the outbox that failed.
     pub outbox_errors: u64,
     /// Messages of kinds, and settings, that this version does not know.
@@ -158,7 +198,6 @@ pub fn start(
     outbox: Arc<dyn OutboxReader>,
     cancel: CancellationToken,
 ) -> Result<Link, LinkError> {
-    let tls = identity.tls()?;
     let (assignments_in, assignments) = watch::channel(None);
     let (configuration_in, configuration) = watch::channel(Configuration::default());
     let (feedback, feedback_out) = mpsc::channel(4);
@@ -169,7 +208,7 @@ pub fn start(
         feedback: feedback_out,
         state: state_in,
     };
-    let driver = driver::Driver::new(config, tls, outbox, ends);
+    let driver = driver::Driver::new(config, &identity, outbox, ends)?;
     let task = tokio::spawn(driver.run(cancel));
     Ok(Link {
         assignments,
@@ -186,15 +225,42 @@ impl LinkState {
             agent_id,
             connected: false,
             since: Instant::now(),
+            coordinator: None,
             rtt: None,
             in_flight: 0,
             bytes_in_flight: 0,
             totals: ShipperStats::default(),
             assignments_revision: None,
             clock_offset_ms: None,
+            certificate_ends: None,
+            renewals: 0,
             outbox_errors: 0,
             ignored: 0,
             last_error: None,
         }
+    }
+}
+
+/// Finds out whether the coordinator answers and takes this agent's certificate. Nothing is said
+/// beyond the handshake, so a running agent keeps its connection.
+pub(crate) async fn probe(coordinator: &str, identity: &Identity) -> Result<(), String> {
+    let tls = identity.tls().map_err(|error| error.to_string())?;
+    probe_with(coordinator, tls).await
+}
+
+async fn probe_with(coordinator: &str, mut tls: rustls::ClientConfig) -> Result<(), String> {
+    tls.alpn_protocols = vec![ALPN_LINK.to_vec()];
+    let dialled = connect::dial(coordinator, tls, &connect::Settings::default()).await;
+    let connect::Dialled {
+        connection,
+        endpoint,
+    } = dialled.map_err(|error| error.reason)?;
+    // In TLS 1.3 our certificate is looked at only after our side of the handshake is done.
+    let refused = tokio::time::timeout(AFTERTHOUGHT, connection.closed()).await;
+    connection.close(Close::Done.code().into(), b"");
+    endpoint.wait_idle().await;
+    match refused {
+        Ok(reason) => Err(connect::ConnectError::from(reason).reason),
+        Err(_) => Ok(()),
     }
 }

@@ -77,7 +77,7 @@ impl Local {
             return whole(say(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed"));
         }
         match request.uri().path() {
-            "/healthz" => return whole(say(StatusCode::OK, "ok")),
+            "/healthz" => return whole(self.health.alive()),
             "/readyz" => return whole(self.health.ready()),
             _ => {}
         }

@@ -17,7 +17,7 @@ use std::{
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use goshawk_agent::{
-    analyze, app,
+    analyze, app, check,
     config::{self, Config, LogFormat},
 };
 use goshawk_proto::{
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("run", matches)) => run(matches),
         Some(("analyze", matches)) => analyze(matches),
+        Some(("check", matches)) => return check(matches),
         Some(("config", _)) => print_config(),
         Some(("man", matches)) => pages::man(command(), matches),
         Some(("completions", matches)) => pages::completions(command(), matches),
@@ -70,6 +71,7 @@ fn command() -> Command {
             Command::new("run").about("Run the daemon; enrols first where a join token is given"),
         ))
         .subcommand(settings(analyze_command()))
+        .subcommand(settings(check_command()))
         .subcommand(
             Command::new("config")
                 .about("Print a settings file with every key, its default and its meaning"),
@@ -86,6 +88,17 @@ fn analyze_command() -> Command {
         .arg(Arg::new("time").long("time").value_name("SPAN").help("Stop after so long, e.g. 30s"))
         .arg(Arg::new("mode").long("mode").value_name("MODE").value_parser(["faces", "bodies", "humans"]).default_value("faces").help("What to look for; `humans` pairs faces and bodies"))
         .arg(Arg::new("descriptors").long("descriptors").action(ArgAction::SetTrue).help("Write descriptors too"))
+}
+
+fn check_command() -> Command {
+    Command::new("check")
+        .about("Tell everything that would keep the daemon from its work; changes nothing")
+        .arg(
+            Arg::new("online")
+                .long("online")
+                .action(ArgAction::SetTrue)
+                .help("Also ask for the coordinator"),
+        )
 }
 
 /// Adds `--config` and one flag for every key.
@@ -109,7 +122,8 @@ fn settings(command: Command) -> Command {
     command.arg(file).args(flags)
 }
 
-fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
+/// The settings file and the flags that were given.
+fn given(matches: &ArgMatches) -> (Option<PathBuf>, Vec<(String, String)>) {
     let file = matches.get_one::<String>("config").map(PathBuf::from);
     let flags = Config::KEYS.iter().filter_map(|key| {
         Some((
@@ -117,7 +131,12 @@ fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
             matches.get_one::<String>(key.name)?.clone(),
         ))
     });
-    let config = config::load(file.as_deref(), flags.collect())?;
+    (file, flags.collect())
+}
+
+fn load(matches: &ArgMatches) -> anyhow::Result<Config> {
+    let (file, flags) = given(matches);
+    let config = config::load(file.as_deref(), flags)?;
     start_log(&config)?;
     Ok(config)
 }
@@ -177,6 +196,25 @@ fn analyze(matches: &ArgMatches) -> anyhow::Result<()> {
     stop_on_signal(&stop)?;
     analyze::run(&config, &request, out, &stop)?;
     Ok(())
+}
+
+/// Prints what was found; fails when something is wrong.
+fn check(matches: &ArgMatches) -> ExitCode {
+    let (file, flags) = given(matches);
+    let (config, problems) = config::examine(file.as_deref(), flags);
+    let mut report = check::settings(&problems);
+    if let Some(config) = &config {
+        report.append(check::look(config));
+        if matches.get_flag("online") {
+            report.append(check::ask(config));
+        }
+    }
+    let written = write!(io::stdout(), "{report}");
+    if report.is_right() && written.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// The first signal ends the analysis after the frame at hand, the second at once.

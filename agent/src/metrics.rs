@@ -102,6 +102,15 @@ pub enum EventLoss {
 }
 
 impl EventLoss {
+    const ALL: [Self; 6] = [
+        Self::Bytes,
+        Self::Age,
+        Self::Memory,
+        Self::Encoding,
+        Self::Unreadable,
+        Self::Refused,
+    ];
+
     /// The value of the `reason` label.
     pub fn label(self) -> &'static str {
         match self {
@@ -175,6 +184,7 @@ pub struct Metrics {
     errors: Family<ByStreamReason, Counter>,
     running: Family<ByStream, Gauge>,
     lost: Family<ByReason, Counter>,
+    outbox_dropped: Family<ByStreamReason, Counter>,
     /// Streams that this agent works on.
     pub streams: Gauge,
     /// What the models did.
@@ -239,6 +249,7 @@ impl Metrics {
             errors: Family::default(),
             running: Family::default(),
             lost: Family::default(),
+            outbox_dropped: Family::default(),
             streams: Gauge::default(),
             models: UsageMeter::default(),
             outbox: OutboxMetrics::default(),
@@ -321,6 +332,11 @@ impl Metrics {
     fn register_daemon(&self, to: &mut Registry) {
         to.register("streams", "Streams assigned", self.streams.clone());
         to.register("events_lost", "Events lost, by reason", self.lost.clone());
+        to.register(
+            "outbox_dropped",
+            "Events that left the outbox unsent, by stream and reason; `gone`: streams no longer assigned",
+            self.outbox_dropped.clone(),
+        );
         to.register_collector(Box::new(self.models.clone()));
         self.outbox.register(to);
         self.link.register(to);
@@ -331,6 +347,22 @@ impl Metrics {
     pub fn count_loss(&self, reason: EventLoss) {
         self.lost
             .get_or_create(&ByReason {
+                reason: reason.label(),
+            })
+            .inc();
+    }
+
+    /// Counts an event that leaves the outbox without an acknowledgement, also by its stream.
+    pub fn count_dropped(&self, stream: Option<StreamId>, reason: EventLoss) {
+        self.count_loss(reason);
+        let by = stream.map(|stream| ByStream {
+            stream: stream.to_string(),
+        });
+        // The outbox outlives assignments; labels do not.
+        let known = by.filter(|by| self.decoded.get(by).is_some());
+        self.outbox_dropped
+            .get_or_create(&ByStreamReason {
+                stream: known.map_or_else(|| "gone".to_owned(), |by| by.stream),
                 reason: reason.label(),
             })
             .inc();
@@ -401,6 +433,9 @@ impl Metrics {
         Withholding::ALL
             .iter()
             .for_each(|reason| _ = self.withheld.remove(&of(reason.label())));
+        EventLoss::ALL
+            .iter()
+            .for_each(|loss| _ = self.outbox_dropped.remove(&of(loss.label())));
         SEND_REASONS
             .iter()
             .for_each(|reason| _ = self.events.remove(&of(send_reason(*reason))));
@@ -479,6 +514,26 @@ mod tests {
         assert!(before.contains("reason=\"stalled\"} 1"), "{before}");
         metrics.forget(id);
         assert!(!text(&registry).contains(&id.to_string()));
+    }
+
+    #[test]
+    fn what_the_outbox_drops_is_counted_by_stream_while_there_is_one() {
+        let (metrics, registry) = Metrics::new();
+        let id = StreamId::random();
+        metrics.stream(id);
+        metrics.count_dropped(Some(id), EventLoss::Age);
+        let line = |stream: &str| {
+            format!("goshawk_agent_outbox_dropped_total{{stream=\"{stream}\",reason=\"age\"}} 1")
+        };
+        assert!(text(&registry).contains(&line(&id.to_string())));
+        metrics.forget(id);
+        metrics.count_dropped(Some(id), EventLoss::Age);
+        let after = text(&registry);
+        assert!(
+            after.contains(&line("gone")) && !after.contains(&id.to_string()),
+            "{after}"
+        );
+        assert_eq!(metrics.losses(EventLoss::Age), 2);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use goshawk_agent_core::outbox::{
 };
 use goshawk_proto::{
     event::Event,
-    id::EventId,
+    id::{EventId, StreamId},
     link::{OutboxFeedback, RecordSeq},
     time::Timestamp,
 };
@@ -106,6 +106,7 @@ struct State {
 /// An event that is not on disk yet.
 struct Pending {
     event_id: EventId,
+    stream: StreamId,
     bytes: Vec<u8>,
     /// Told where the event is; gone once it has been told.
     reply: Option<crossbeam_channel::Sender<Appended>>,
@@ -192,7 +193,8 @@ impl Outbox {
         };
         if bytes.len() as u64 > self.shared.settings.max_bytes {
             tracing::error!(event = %event.event_id, bytes = bytes.len(), "an event is larger than the whole outbox may be and is lost");
-            self.shared.metrics.count_loss(EventLoss::Bytes);
+            let stream = Some(event.stream_id);
+            self.shared.metrics.count_dropped(stream, EventLoss::Bytes);
             return Appended::Lost;
         }
         let (reply, answer) = crossbeam_channel::bounded(1);
@@ -202,6 +204,7 @@ impl Outbox {
             state.pending_bytes += bytes.len();
             state.pending.push_back(Pending {
                 event_id: event.event_id,
+                stream: event.stream_id,
                 bytes,
                 reply: (!waiting).then_some(reply),
             });
@@ -288,7 +291,8 @@ impl Shared {
                 break;
             };
             state.pending_bytes -= oldest.bytes.len();
-            self.metrics.count_loss(EventLoss::Memory);
+            self.metrics
+                .count_dropped(Some(oldest.stream), EventLoss::Memory);
             lost += 1;
         }
         if lost > 0 {
@@ -304,7 +308,7 @@ impl Shared {
     fn settle(&self, state: &mut State) {
         let (mut over, mut old) = (0u64, 0u64);
         while let Some(Output::Delete { id, cause }) = state.ledger.poll_output() {
-            state.heads.remove(&id.0);
+            let stream = state.heads.remove(&id.0).and_then(|head| head.stream);
             state.removals.push(id.0);
             let loss = match cause {
                 Removal::Acked => None,
@@ -316,7 +320,7 @@ impl Shared {
             over += u64::from(loss == Some(EventLoss::Bytes));
             old += u64::from(loss == Some(EventLoss::Age));
             if let Some(loss) = loss {
-                self.metrics.count_loss(loss);
+                self.metrics.count_dropped(stream, loss);
             }
         }
         state.dropped += over + old;

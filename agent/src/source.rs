@@ -28,11 +28,14 @@ use mailbox::{Mailbox, Order, Orders};
 use crate::{
     board::{Board, RateMeter},
     metrics::{FrameDrop, StreamMetrics},
+    pulse::{Beat, Pulse},
     stage::{Stage, StageCounters, StageTools},
 };
 
 /// Longest sleep between looks at the supervisor.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
+/// What inference and the disk may take of a turn before the stream counts as stuck.
+const TURN_MARGIN: Duration = Duration::from_secs(60);
 
 /// What stream threads work with, the same for all streams.
 #[derive(Clone)]
@@ -43,6 +46,8 @@ pub struct SourceTools {
     pub stage: StageTools,
     /// Longest wait for a frame where the stream does not say.
     pub timeout: Duration,
+    /// Told of every turn of a stream's loop.
+    pub pulse: Pulse,
 }
 
 /// A stream's running thread.
@@ -64,6 +69,7 @@ impl StreamThread {
         let mail = Arc::new(Mailbox::default());
         let orders = Orders(Arc::clone(&mail));
         let worker = Worker {
+            beat: tools.pulse.watch(format!("stream {}", spec.stream_id)),
             supervisor: Supervisor::new(spec.version, SupervisePolicy::from_spec(&spec), false),
             started: Instant::now(),
             board: Arc::clone(&board),
@@ -123,6 +129,7 @@ struct Run {
 }
 
 struct Worker {
+    beat: Beat,
     supervisor: Supervisor,
     started: Instant,
     board: Arc<Board>,
@@ -151,6 +158,7 @@ impl Worker {
         let now = self.now();
         self.supervisor.handle_command(now, Command::Start);
         loop {
+            self.beat.turn(Instant::now(), self.longest_turn());
             self.take_orders();
             if self
                 .supervisor
@@ -284,6 +292,12 @@ impl Worker {
         })
     }
 
+    /// How long a turn may last: a source is opened, a frame is waited for and analysed, and its
+    /// events are written.
+    fn longest_turn(&self) -> Duration {
+        self.patience().saturating_mul(3) + TURN_MARGIN
+    }
+
     fn step(&mut self) {
         let Some(run) = self.run.as_mut() else { return };
         let metrics = &self.metrics;
@@ -367,6 +381,7 @@ impl Worker {
             .poll_timeout()
             .map_or(MAX_WAIT, |at| at.saturating_sub(now))
             .min(MAX_WAIT);
+        self.beat.rest();
         if let Some(order) = self.mail.wait(until) {
             self.handle_order(order);
         }

@@ -17,6 +17,7 @@ use goshawk_agent::{
     cpu::StageTimes,
     infer::{Abilities, InferPool, Models},
     metrics::Metrics,
+    pulse::Pulse,
     source::{Failure, FrameSource, OpenSource, SourceTools, StopSource},
     stage::{EventSink, StageSettings, StageTools},
     viewfinder::{ViewSettings, Viewfinder},
@@ -34,8 +35,11 @@ use goshawk_proto::{
     time::Timestamp,
 };
 
-/// Finds no face; panics on frames of 66 pixels.
-struct NoFaces;
+/// Finds no face; panics on frames of 66 pixels and hangs on frames of 68 until let go.
+#[derive(Default)]
+struct NoFaces {
+    let_go: Arc<AtomicBool>,
+}
 
 impl Models for NoFaces {
     fn detect(
@@ -45,6 +49,10 @@ impl Models for NoFaces {
     ) -> Result<Vec<Vec<Face>>, InferError> {
         let spoilt = pictures.iter().any(|picture| picture.size().width == 66);
         assert!(!spoilt, "the models panic");
+        let hangs = pictures.iter().any(|picture| picture.size().width == 68);
+        while hangs && !self.let_go.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         Ok(vec![Vec::new(); pictures.len()])
     }
 
@@ -96,7 +104,11 @@ impl FrameSource for Scripted {
             ("ends", 3) => return Ok(None),
             _ => {}
         }
-        let side = if self.script == "spoilt" { 66 } else { 64 };
+        let side = match self.script.as_str() {
+            "spoilt" => 66,
+            "stuck" => 68,
+            _ => 64,
+        };
         let time = Duration::from_millis(40 * self.frames);
         let mut rgb = Rgb::black(Size::new(side, 64));
         if self.script == "moves" {
@@ -140,6 +152,8 @@ struct Yard {
     fleet: Fleet,
     metrics: Metrics,
     opened: Arc<Mutex<Vec<String>>>,
+    pulse: Pulse,
+    let_go: Arc<AtomicBool>,
 }
 
 fn yard(max_streams: usize) -> Yard {
@@ -178,8 +192,11 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
         full_frame_side: None,
         full_frame_quality: 80,
     };
+    let models = NoFaces::default();
+    let let_go = Arc::clone(&models.let_go);
+    let pulse = Pulse::default();
     let stage = StageTools {
-        pool: InferPool::start(Box::new(NoFaces), 2, 4, Arc::clone(&times)).unwrap(),
+        pool: InferPool::start(Box::new(models), 2, 4, Arc::clone(&times)).unwrap(),
         sink: Arc::new(Nowhere),
         settings: Arc::new(settings),
         times,
@@ -190,11 +207,14 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
         open,
         stage,
         timeout: Duration::from_secs(10),
+        pulse: pulse.clone(),
     };
     Yard {
         fleet: Fleet::new(tools, metrics.clone(), max_streams),
         metrics,
         opened,
+        pulse,
+        let_go,
     }
 }
 
@@ -348,4 +368,34 @@ fn streams_beyond_the_limit_fail_with_the_reason() {
     yard.assign(std::slice::from_ref(&second));
     yard.until(&second, |one| one.counters.frames > 0);
     assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+}
+
+#[test]
+fn a_stream_whose_inference_hangs_is_missed_and_no_other_is() {
+    let mut yard = yard(10);
+    let (good, stuck) = (spec("good", 1, true), spec("stuck", 1, true));
+    yard.assign(&[good.clone(), stuck.clone()]);
+    yard.until(&stuck, |one| one.status == StreamStatus::InProgress);
+    yard.until(&good, |one| one.counters.frames > 0);
+    std::thread::sleep(Duration::from_millis(500));
+    let hanging = Instant::now();
+    std::thread::sleep(Duration::from_millis(1_500));
+    // A turn may last three times the wait for a frame and a minute: 90 s here. At that age the
+    // turn of the one that hangs is over its time, and that of the other has begun later.
+    let names = |at: Duration| -> Vec<String> {
+        let overdue = yard.pulse.stuck(hanging + at);
+        overdue.into_iter().map(|one| one.name).collect()
+    };
+    assert_eq!(names(Duration::from_secs(60)), [""; 0]);
+    assert_eq!(
+        names(Duration::from_millis(90_500)),
+        [format!("stream {}", stuck.stream_id)]
+    );
+    yard.let_go.store(true, Ordering::SeqCst);
+    yard.until(&stuck, |one| one.counters.frames > 3);
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+    assert_eq!(
+        yard.pulse.stuck(Instant::now() + Duration::from_secs(3600)),
+        []
+    );
 }

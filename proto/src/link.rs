@@ -20,6 +20,7 @@ pub mod backoff;
 pub mod codec;
 pub mod control;
 pub mod enrol;
+mod pace;
 pub mod preview;
 pub mod push;
 pub mod receiver;

@@ -236,6 +236,24 @@ macro_rules! settings {
                     _ => Err($crate::settings::Problems(Vec::new())),
                 }
             }
+
+            /// The same for who wants to know everything that is wrong: a value that cannot be read
+            /// gives way to its default. `None` where a key without a default is not set.
+            pub fn examine(
+                prefix: &str,
+                file: Option<&str>,
+                environment: impl IntoIterator<Item = (String, String)>,
+                flags: impl IntoIterator<Item = (String, String)>,
+            ) -> (Option<Self>, Vec<$crate::settings::Problem>) {
+                let mut gathered = $crate::settings::Gathered::new(Self::KEYS, prefix, file, environment, flags);
+                let written = vec![$(($key, gathered.written::<$kind>($key))),*];
+                $(let $field: Option<$kind> = gathered.take_or_default($key);)*
+                let problems = gathered.finish().err().map_or_else(Vec::new, |problems| problems.0);
+                match ($($field,)*) {
+                    ($(Some($field),)*) => (Some(Self { $($field,)* written }), problems),
+                    _ => (None, problems),
+                }
+            }
         }
     };
 }
@@ -339,6 +357,13 @@ impl Gathered {
                 None
             }
         }
+    }
+
+    /// The typed value of `key`; one that cannot be read is noted too, and the default taken.
+    pub fn take_or_default<T: Value>(&mut self, key: &'static str) -> Option<T> {
+        let default = || self.keys.iter().find(|known| known.name == key);
+        let default = default().and_then(|known| T::parse(known.default).ok());
+        self.take(key).or(default)
     }
 
     /// The text of `key` for people to see.
@@ -445,6 +470,17 @@ mod tests {
             "{}",
             problems[0].reason
         );
+    }
+
+    #[test]
+    fn who_wants_all_mistakes_gets_the_defaults_for_what_is_wrong() {
+        let file = "data_dir = '/a'\n[api]\nlisen = 'x'\nwait = 'soon'";
+        let (got, problems) = Sample::examine("T", Some(file), [], []);
+        let keys: Vec<&str> = problems.iter().map(|p| p.key.as_str()).collect();
+        assert_eq!(keys, ["api.lisen", "api.wait"]);
+        let got = got.unwrap();
+        assert_eq!(got.wait, Duration::from_secs(30));
+        assert_eq!(got.data_dir, std::path::PathBuf::from("/a"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use goshawk_proto::{
@@ -14,11 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     assign::{AssignmentFile, Fleet},
+    notify,
     outbox::Outbox,
+    pulse::Pulse,
 };
 
 /// Changes within this time are reported together.
 const NEWS_PAUSE: Duration = Duration::from_millis(100);
+/// What starting and stopping streams may take of a turn.
+const TURN_MARGIN: Duration = Duration::from_secs(60);
 /// Shortest period of regular feedback, whatever the coordinator asks for.
 const MIN_FEEDBACK: Duration = Duration::from_millis(200);
 
@@ -30,22 +34,26 @@ pub(super) struct Desk {
     pub configuration: watch::Receiver<Configuration>,
     pub feedback: mpsc::Sender<Feedback>,
     pub outbox: Outbox,
+    pub pulse: Pulse,
 }
 
 impl Desk {
     /// Until `cancel`.
     pub async fn run(&mut self, cancel: &CancellationToken) {
         let mut news = self.fleet.news();
+        let beat = self.pulse.watch("the desk of assignments");
         loop {
             let period =
                 Duration::from_millis(self.configuration.borrow().feedback_period_ms.into())
                     .max(MIN_FEEDBACK);
+            beat.turn(Instant::now(), period.saturating_add(TURN_MARGIN));
             tokio::select! {
                 () = cancel.cancelled() => return,
                 changed = self.assignments.changed() => {
                     if changed.is_err() {
                         // The link has ended by itself; only a restart helps, streams go on.
                         tracing::error!("the link has ended; events stay in the outbox");
+                        beat.rest();
                         return cancel.cancelled().await;
                     }
                     self.assign();
@@ -70,6 +78,8 @@ impl Desk {
         );
         self.file.save(&assignments);
         self.fleet.apply(&assignments);
+        let status = format!("{} streams assigned", assignments.streams.len());
+        notify::tell(notify::State::Status(&status));
     }
 
     fn report(&self) {

@@ -1,6 +1,9 @@
 //! Who this agent is: the certificate it has, or the token it can have one for.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use goshawk_proto::link::JoinToken;
 use tokio_util::sync::CancellationToken;
@@ -9,13 +12,14 @@ use super::AppError;
 use crate::{
     config::Config,
     enrol::{EnrolRequest, Identity, enrol},
+    notify,
 };
 
 /// First and longest pause between attempts to enrol.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// What the agent can show for itself.
-pub(super) enum Papers {
+pub(crate) enum Papers {
     /// A certificate.
     Identity(Identity),
     /// A join token.
@@ -25,7 +29,7 @@ pub(super) enum Papers {
 impl Papers {
     /// Looks in the state folder, then in the settings.
     pub fn find(config: &Config) -> Result<Self, AppError> {
-        let dir = config.state_dir.join("identity");
+        let dir = identity_dir(config);
         if let Some(identity) = Identity::load(&dir)? {
             return Ok(Self::Identity(identity));
         }
@@ -56,6 +60,7 @@ impl Papers {
                 }
                 Err(error) if error.is_temporary() => {
                     tracing::warn!(%error, ?pause, "enrolment has to wait");
+                    notify::tell(notify::State::Status("waits to be enrolled"));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -66,6 +71,11 @@ impl Papers {
             pause = (pause * 2).min(PAUSE.1);
         }
     }
+}
+
+/// Where the certificate and its key lie.
+pub(super) fn identity_dir(config: &Config) -> PathBuf {
+    config.state_dir.join("identity")
 }
 
 fn join_token(config: &Config) -> Result<JoinToken, AppError> {
@@ -86,7 +96,7 @@ fn read_token(path: &Path) -> Result<String, AppError> {
 }
 
 /// The name that people see: as set, else the host's.
-pub(super) fn agent_name(config: &Config) -> String {
+pub(crate) fn agent_name(config: &Config) -> String {
     if !config.name.is_empty() {
         return config.name.clone();
     }

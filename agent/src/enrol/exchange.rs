@@ -114,6 +114,15 @@ pub async fn enrol(request: &EnrolRequest) -> Result<Identity, EnrolError> {
     keep(request, key, enrolled).await
 }
 
+/// Finds out whether the coordinator of the token answers. Nothing is asked of it, and the token is
+/// not shown.
+pub(crate) async fn probe(request: &EnrolRequest) -> Result<(), EnrolError> {
+    let dialled = dial(request).await?;
+    dialled.connection.close(Close::Done.code().into(), b"");
+    dialled.endpoint.wait_idle().await;
+    Ok(())
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, IdentityError> + Send + 'static,
 ) -> Result<T, EnrolError> {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use goshawk_proto::{id::AgentId, link::agent_of_uri};
+use goshawk_proto::{id::AgentId, link::agent_of_uri, time::Timestamp};
 use rcgen::{KeyPair, PublicKeyData};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -65,6 +65,8 @@ impl fmt::Debug for Identity {
 }
 
 const KEY: &str = "agent.key.pem";
+/// The key of the certificate, while it takes the place of the one before.
+const NEXT_KEY: &str = "agent.next.key.pem";
 const CA: &str = "ca.crt.pem";
 const CERTIFICATE: &str = "agent.crt.pem";
 
@@ -80,8 +82,12 @@ impl Identity {
         let ca = read(&ca_path)?.ok_or_else(|| IdentityError::content(&ca_path, "is missing"))?;
         let ca = parse_certificate(&ca_path, &ca)?;
         let key_path = dir.join(KEY);
-        let key =
-            read_key(&key_path)?.ok_or_else(|| IdentityError::content(&key_path, "is missing"))?;
+        let key = match read_key(&dir.join(NEXT_KEY))? {
+            // A renewal was cut off between the certificate and the last step.
+            Some(next) if fits(&certificate, &next) => next,
+            _ => read_key(&key_path)?
+                .ok_or_else(|| IdentityError::content(&key_path, "is missing"))?,
+        };
         Self::assemble(certificate, ca, &key)
             .map(Some)
             .map_err(|reason| IdentityError::content(&path, reason))
@@ -110,6 +116,21 @@ impl Identity {
     /// The agent's id, as its certificate says.
     pub fn agent_id(&self) -> AgentId {
         self.agent_id
+    }
+
+    /// The CA that it trusts.
+    pub(crate) fn ca(&self) -> &CertificateDer<'static> {
+        &self.ca
+    }
+
+    /// When the certificate begins to count, and when it ends.
+    pub fn validity(&self) -> Option<(Timestamp, Timestamp)> {
+        let (_, certificate) = parse_x509_certificate(&self.certificate).ok()?;
+        let validity = certificate.validity();
+        let at = |time: x509_parser::time::ASN1Time| {
+            Timestamp::from_unix_micros(time.timestamp().saturating_mul(1_000_000))
+        };
+        Some((at(validity.not_before), at(validity.not_after)))
     }
 
     /// TLS as this agent, trusting its coordinator's CA alone. No session is resumed and nothing
@@ -204,6 +225,37 @@ pub(super) fn keep(dir: &Path, identity: &Identity) -> Result<(), IdentityError>
     )
 }
 
+/// Puts a certificate and its key in place of those before. After a crash at any point the folder
+/// holds one pair or the other: the next key is written first, the certificate decides which of
+/// the two keys counts, and the old key goes last.
+pub(super) fn replace(dir: &Path, identity: &Identity, key: &str) -> Result<(), IdentityError> {
+    settle(dir)?;
+    write(&dir.join(NEXT_KEY), key)?;
+    write(
+        &dir.join(CERTIFICATE),
+        &pem("CERTIFICATE", &identity.certificate),
+    )?;
+    settle(dir)
+}
+
+/// Gives the next key its place if the certificate is for it.
+fn settle(dir: &Path) -> Result<(), IdentityError> {
+    let (path, next) = (dir.join(CERTIFICATE), dir.join(NEXT_KEY));
+    let (Some(text), Some(key)) = (read(&path)?, read_key(&next)?) else {
+        return Ok(());
+    };
+    if !fits(&parse_certificate(&path, &text)?, &key) {
+        return Ok(());
+    }
+    let renamed =
+        std::fs::rename(&next, dir.join(KEY)).and_then(|()| std::fs::File::open(dir)?.sync_all());
+    renamed.map_err(|source| IdentityError::File { path: next, source })
+}
+
+fn fits(certificate: &CertificateDer<'_>, key: &KeyPair) -> bool {
+    agent_and_key(certificate).is_some_and(|(_, public)| public == key.subject_public_key_info())
+}
+
 /// RFC 7468: base64 in lines of 64 characters between two labels.
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
@@ -229,5 +281,10 @@ impl Identity {
         key: &KeyPair,
     ) -> Self {
         Self::assemble(certificate, ca, key).unwrap()
+    }
+
+    /// A certificate as it lies in the folder.
+    pub(crate) fn pem_for_test(der: &[u8]) -> String {
+        pem("CERTIFICATE", der)
     }
 }

@@ -10,13 +10,14 @@ use goshawk_proto::{
         ALPN_LINK, AgentMessage, Close, CoordinatorMessage, Feedback, FrameReader, Hello,
         MAX_CONTROL_BYTES, OutboxFeedback, VERSIONS, Welcome,
         preview::{self, MAX_PREVIEWS},
+        shipper::Disconnect,
     },
     time::Timestamp,
 };
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tracing::error;
 
@@ -39,15 +40,60 @@ pub(super) struct Welcomed {
     pub send: SendStream,
     pub recv: RecvStream,
     pub reader: FrameReader,
+    /// As it was dialled.
+    pub coordinator: String,
+    /// Whether it is the first choice.
+    pub first: bool,
 }
 
-/// Dials and says hello.
+/// Dials one coordinator after the other, each as long as the settings allow, and says hello to
+/// the first that answers.
 pub(super) async fn run(
     config: Arc<LinkConfig>,
     mut tls: rustls::ClientConfig,
     outbox: OutboxFeedback,
 ) -> Result<Box<Welcomed>, ConnectError> {
     tls.alpn_protocols = vec![ALPN_LINK.to_vec()];
+    let alone = config.fallback.is_empty();
+    let mut failures = Vec::new();
+    for (nth, coordinator) in config.coordinators().enumerate() {
+        let greeted = greet(&config, coordinator, tls.clone(), outbox);
+        let mut error = match timeout(config.shipper.connect_timeout, greeted).await {
+            Ok(Ok(mut welcomed)) => {
+                welcomed.first = nth == 0;
+                return Ok(welcomed);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => ConnectError::lost("no welcome in time"),
+        };
+        if !alone {
+            error.reason = format!("{coordinator}: {}", error.reason);
+        }
+        failures.push(error);
+    }
+    Err(all(failures))
+}
+
+/// One error of several. To be turned away by all is to be turned away.
+fn all(failures: Vec<ConnectError>) -> ConnectError {
+    let refused = failures
+        .iter()
+        .all(|error| error.how == Disconnect::Refused);
+    let reasons: Vec<String> = failures.into_iter().map(|error| error.reason).collect();
+    let reason = reasons.join("; ");
+    if refused {
+        ConnectError::refused(reason)
+    } else {
+        ConnectError::lost(reason)
+    }
+}
+
+async fn greet(
+    config: &LinkConfig,
+    coordinator: &str,
+    tls: rustls::ClientConfig,
+    outbox: OutboxFeedback,
+) -> Result<Box<Welcomed>, ConnectError> {
     let settings = connect::Settings {
         idle_timeout: config.idle_timeout,
         keep_alive: config.keep_alive,
@@ -57,7 +103,7 @@ pub(super) async fn run(
     let Dialled {
         connection,
         endpoint,
-    } = connect::dial(&config.coordinator, tls, &settings).await?;
+    } = connect::dial(coordinator, tls, &settings).await?;
     let (send, mut recv) = connection.open_bi().await?;
     let mut send = send;
     let mut capabilities = config.capabilities.clone();
@@ -90,6 +136,8 @@ pub(super) async fn run(
             send,
             recv,
             reader,
+            coordinator: coordinator.to_owned(),
+            first: true,
         })),
         Ok(CoordinatorMessage::Refused(refused)) => Err(ConnectError::refused(refused.reason)),
         Ok(_) => Err(ConnectError::refused(
@@ -97,6 +145,27 @@ pub(super) async fn run(
         )),
         Err(error) => Err(ConnectError::refused(error)),
     }
+}
+
+/// Waits until the first coordinator answers again; then this connection to another is over.
+pub(super) async fn home(
+    epoch: Epoch,
+    config: Arc<LinkConfig>,
+    tls: rustls::ClientConfig,
+    inputs: mpsc::Sender<Input>,
+) {
+    loop {
+        sleep(config.return_period).await;
+        if super::probe_with(&config.coordinator, tls.clone())
+            .await
+            .is_ok()
+        {
+            break;
+        }
+    }
+    let error = ConnectError::lost("the first coordinator answers again");
+    // The driver may be gone.
+    let _ = inputs.send(Input::Ended { epoch, error }).await;
 }
 
 /// Why the connection ended, if it has; else what a stream said.
@@ -142,19 +211,28 @@ pub(super) async fn listen(
         .await;
 }
 
-/// Sends the newest feedback whenever there is newer.
-pub(super) async fn tell(mut send: SendStream, mut newest: watch::Receiver<Option<Arc<Feedback>>>) {
+/// Sends requests, and the newest feedback whenever there is newer.
+pub(super) async fn tell(
+    mut send: SendStream,
+    mut newest: watch::Receiver<Option<Arc<Feedback>>>,
+    mut requests: mpsc::Receiver<AgentMessage>,
+) {
     newest.mark_changed();
-    while newest.changed().await.is_ok() {
-        let Some(feedback) = newest.borrow_and_update().clone() else {
-            continue;
+    loop {
+        let message = tokio::select! {
+            Some(request) = requests.recv() => request,
+            changed = newest.changed() => match changed {
+                Ok(()) => match newest.borrow_and_update().as_deref() {
+                    Some(feedback) => AgentMessage::Feedback(bounded(feedback)),
+                    None => continue,
+                },
+                Err(_) => return,
+            },
         };
-        let mut feedback = Feedback::clone(&feedback);
-        feedback.streams = feedback.streams.into_iter().map(|s| s.bounded()).collect();
-        let bytes = match AgentMessage::Feedback(feedback).encode() {
+        let bytes = match message.encode() {
             Ok(bytes) => bytes,
             Err(error) => {
-                error!(%error, "feedback is not sent");
+                error!(%error, "a message to the coordinator is not sent");
                 continue;
             }
         };
@@ -166,4 +244,10 @@ pub(super) async fn tell(mut send: SendStream, mut newest: watch::Receiver<Optio
             return;
         }
     }
+}
+
+fn bounded(feedback: &Feedback) -> Feedback {
+    let mut feedback = feedback.clone();
+    feedback.streams = feedback.streams.into_iter().map(|s| s.bounded()).collect();
+    feedback
 }

@@ -1,6 +1,7 @@
 //! The driver: one task that feeds a [`Shipper`] with what happens and does what it says.
 
 mod happened;
+mod renewal;
 
 use std::{
     collections::HashMap,
@@ -9,7 +10,8 @@ use std::{
 };
 
 use goshawk_proto::link::{
-    Assignments, Close, Configuration, CoordinatorMessage, Feedback, Shipper,
+    AgentMessage, Assignments, Close, Configuration, CoordinatorMessage, Feedback, Shipper,
+    ShipperConfig,
     shipper::{PushId, ShipperEvent, Transmit},
 };
 use quinn::{Connection, Endpoint};
@@ -21,6 +23,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::enrol::{Identity, IdentityError, renewal::Renewal};
+
 use super::{
     LinkConfig, LinkState, OutboxReader,
     connect::ConnectError,
@@ -31,10 +35,14 @@ use super::{
 
 /// Messages of the link's tasks that may wait for the driver; they wait when it is full.
 const INPUTS: usize = 128;
-/// How often the state is refreshed while connected.
+/// How often the state is refreshed, and the least often that the loop turns.
 const TICK: Duration = Duration::from_secs(1);
 /// Pause before an outbox that could not be read is tried again.
 const REFETCH: Duration = Duration::from_secs(5);
+/// What dialling may take beyond its time before it is given up from outside.
+const DIAL_SLACK: Duration = Duration::from_millis(500);
+/// Longest turn of the loop; nothing in it waits.
+const LONGEST_TURN: Duration = Duration::from_secs(60);
 /// Longest wait at shutdown for deletions to reach the disk.
 const LAST_WISHES: Duration = Duration::from_secs(5);
 
@@ -62,6 +70,8 @@ pub(super) enum Input {
         push: PushId,
         outcome: Pushed,
     },
+    /// A renewed identity is on disk, or is not.
+    Renewed(Result<Identity, IdentityError>),
 }
 
 /// The driver's ends of the channels in [`super::Link`].
@@ -79,11 +89,15 @@ struct Session {
     tasks: JoinSet<()>,
     /// Revision of the assignments that came over this connection.
     revision: Option<u64>,
+    /// The coordinator as it was dialled.
+    coordinator: String,
+    requests: mpsc::Sender<AgentMessage>,
 }
 
 pub(super) struct Driver {
     config: Arc<LinkConfig>,
     tls: rustls::ClientConfig,
+    renewal: Option<Renewal>,
     outbox: Arc<dyn OutboxReader>,
     shipper: Shipper,
     ends: Ends,
@@ -103,10 +117,10 @@ pub(super) struct Driver {
 impl Driver {
     pub fn new(
         config: LinkConfig,
-        tls: rustls::ClientConfig,
+        identity: &Identity,
         outbox: Arc<dyn OutboxReader>,
         ends: Ends,
-    ) -> Self {
+    ) -> Result<Self, IdentityError> {
         let (sender, inputs) = mpsc::channel(INPUTS);
         // Acks come for records under way, and no more are fetched before they are done, because
         // fetches wait in the same queue: twice the window of known records and a fetch.
@@ -114,11 +128,24 @@ impl Driver {
         let (wishes, to_store) = mpsc::channel(4 * window + 16);
         let (from_store, answers) = mpsc::channel(16);
         let store = tokio::spawn(store::run(outbox.clone(), to_store, from_store));
-        let state = ends.state.borrow().clone();
-        Self {
-            shipper: Shipper::new(config.shipper, Instant::now(), rand::random()),
+        let mut state = ends.state.borrow().clone();
+        state.certificate_ends = identity.validity().map(|(_, until)| until);
+        let renewal = config
+            .identity_dir
+            .clone()
+            .map(|dir| Renewal::new(dir, config.renewal_period, identity));
+        // Each of several coordinators has its time.
+        let tries = u32::try_from(config.coordinators().count()).unwrap_or(u32::MAX);
+        let connect_timeout = config.shipper.connect_timeout.saturating_mul(tries) + DIAL_SLACK;
+        let shipper = ShipperConfig {
+            connect_timeout,
+            ..config.shipper
+        };
+        Ok(Self {
+            shipper: Shipper::new(shipper, Instant::now(), rand::random()),
             config: Arc::new(config),
-            tls,
+            tls: identity.tls()?,
+            renewal,
             outbox,
             ends,
             state,
@@ -132,7 +159,7 @@ impl Driver {
             store,
             newest_feedback: watch::Sender::new(None),
             refetch_at: None,
-        }
+        })
     }
 
     /// Runs until cancelled, and then until what is under way is answered or time is up.
@@ -140,9 +167,11 @@ impl Driver {
         let mut appended = self.outbox.appended();
         let (mut appends, mut feedback) = (true, true);
         let mut end: Option<Instant> = None;
+        let beat = self.config.pulse.watch("the link");
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
+            beat.turn(Instant::now(), LONGEST_TURN);
             self.act();
             self.publish();
             if end.is_some() && self.shipper.in_flight() == 0 {
@@ -162,7 +191,7 @@ impl Driver {
                     Some(newest) => drop(self.newest_feedback.send_replace(Some(Arc::new(newest)))),
                     None => feedback = false,
                 },
-                _ = tick.tick(), if self.session.is_some() => {}
+                _ = tick.tick() => self.renew(),
                 () = sleep_until(timer.unwrap_or_else(Instant::now).into()), if timer.is_some() => {
                     let now = Instant::now();
                     if end.is_some_and(|end| end <= now) {
@@ -295,6 +324,10 @@ impl Driver {
             self.state.connected = connected;
             self.state.since = Instant::now();
         }
+        self.state.coordinator = self
+            .session
+            .as_ref()
+            .map(|session| session.coordinator.clone());
         self.state.rtt = self
             .session
             .as_ref()

@@ -17,7 +17,10 @@ use tokio::{task::JoinSet, time::timeout};
 use tracing::debug;
 
 use super::frames::read_frame;
-use crate::viewfinder::{Picture, Show, Viewfinder, Wanted};
+use crate::{
+    edge::EdgeModes,
+    viewfinder::{Picture, Show, Viewfinder, Wanted},
+};
 
 /// Longest wait for the request, and for the coordinator to take a picture.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const FRAME_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for the next of many; a camera may need that to come back.
 const LIVE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the coordinator may look through.
+#[derive(Clone)]
+pub(super) struct Window {
+    pub viewfinder: Viewfinder,
+    pub edge: EdgeModes,
+}
 
 /// Why a preview ends before its time.
 #[derive(Debug, thiserror::Error)]
@@ -42,16 +52,16 @@ impl Broken {
 }
 
 /// Serves what the coordinator opens until the connection ends.
-pub(super) async fn serve(connection: Connection, viewfinder: Viewfinder) {
+pub(super) async fn serve(connection: Connection, window: Window) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
             // As many as the transport lets through.
             opened = connection.accept_bi() => match opened {
                 Ok((send, recv)) => {
-                    let viewfinder = viewfinder.clone();
+                    let window = window.clone();
                     open.spawn(async move {
-                        if let Err(error) = show(send, recv, viewfinder).await {
+                        if let Err(error) = show(send, recv, window).await {
                             debug!(%error, "a preview ends");
                         }
                     });
@@ -64,15 +74,11 @@ pub(super) async fn serve(connection: Connection, viewfinder: Viewfinder) {
     }
 }
 
-async fn show(
-    mut send: SendStream,
-    mut recv: RecvStream,
-    viewfinder: Viewfinder,
-) -> Result<(), Broken> {
+async fn show(mut send: SendStream, mut recv: RecvStream, window: Window) -> Result<(), Broken> {
     let gone = send.stopped();
     let pictures = async {
         match request(&mut recv).await? {
-            Ok(request) => play(&mut send, &viewfinder, request).await?,
+            Ok(request) => play(&mut send, &window, request).await?,
             Err(reason) => none(&mut send, reason).await?,
         }
         // Fails only if the stream is closed, which a write would have said.
@@ -104,7 +110,7 @@ async fn request(recv: &mut RecvStream) -> Result<Result<PreviewRequest, String>
 
 async fn play(
     send: &mut SendStream,
-    viewfinder: &Viewfinder,
+    window: &Window,
     request: PreviewRequest,
 ) -> Result<(), Broken> {
     let wanted = Wanted {
@@ -112,7 +118,14 @@ async fn play(
         marks: request.marks,
         ..Wanted::default()
     };
-    let mut show = match viewfinder.show(request.stream_id, wanted) {
+    if !window.edge.of(request.stream_id).sends_frames() {
+        return none(
+            send,
+            "no whole picture of this stream leaves its site".to_owned(),
+        )
+        .await;
+    }
+    let mut show = match window.viewfinder.show(request.stream_id, wanted) {
         Ok(show) => show,
         Err(error) => return none(send, error.to_string()).await,
     };

@@ -1,5 +1,6 @@
 //! The link over real QUIC on loopback, against a coordinator that does as the test says.
 
+mod changes;
 pub(crate) mod coordinator;
 mod outbox;
 mod preview;

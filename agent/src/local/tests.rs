@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::{health::Readiness, metrics::Metrics, viewfinder::tests::running};
+use crate::{health::Readiness, metrics::Metrics, pulse::Pulse, viewfinder::tests::running};
 use goshawk_proto::id::StreamId;
 
 const TOKEN: &str = "0123456789abcdef-gate";
@@ -12,6 +12,7 @@ struct Rig {
     address: SocketAddr,
     stream: StreamId,
     health: Arc<Health>,
+    pulse: Pulse,
     cancel: CancellationToken,
 }
 
@@ -20,7 +21,8 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let cancel = CancellationToken::new();
-        let health = Health::new(Metrics::new().1);
+        let pulse = Pulse::default();
+        let health = Health::new(Metrics::new().1, pulse.clone());
         let (viewfinder, stream) = running(viewers);
         let local = Local {
             health: Arc::clone(&health),
@@ -32,6 +34,7 @@ impl Rig {
             address,
             stream,
             health,
+            pulse,
             cancel,
         }
     }
@@ -100,6 +103,18 @@ async fn health_is_told() {
     let mut client = rig.ask("POST", "/healthz", "").await;
     client.read_to_string(&mut refused).await.unwrap();
     assert!(refused.starts_with("HTTP/1.1 405"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_loop_that_stands_still_is_told() {
+    let rig = Rig::new(Guard::default(), 1).await;
+    let beat = rig.pulse.watch("stream 7");
+    beat.turn(std::time::Instant::now(), Duration::ZERO);
+    let (head, body) = rig.get("/healthz", "").await;
+    assert!(head.starts_with("http/1.1 503"), "{head}");
+    assert!(body.starts_with(b"stream 7 has not moved"), "{body:?}");
+    beat.rest();
+    assert_eq!(rig.status("/healthz", "").await, "200");
 }
 
 #[tokio::test]

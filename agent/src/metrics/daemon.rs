@@ -93,6 +93,9 @@ pub struct LinkMetrics {
     /// Seconds from an event's append to its acknowledgement.
     pub latency: Histogram,
     round_trip: Level,
+    clock_offset: Level,
+    certificate_ends: Level,
+    renewals: Counter,
     in_flight: Gauge,
     connects: Counter,
     pushes: Counter,
@@ -108,6 +111,9 @@ impl LinkMetrics {
             acknowledged: Counter::default(),
             latency: durations(),
             round_trip: Level::default(),
+            clock_offset: Level::default(),
+            certificate_ends: Level::default(),
+            renewals: Counter::default(),
             in_flight: Gauge::default(),
             connects: Counter::default(),
             pushes: Counter::default(),
@@ -137,6 +143,21 @@ impl LinkMetrics {
             "link_round_trip_seconds",
             "Round-trip time to the coordinator",
             self.round_trip.clone(),
+        );
+        to.register(
+            "certificate_expiry_timestamp_seconds",
+            "When this agent's certificate ends, in seconds since 1970",
+            self.certificate_ends.clone(),
+        );
+        to.register(
+            "certificate_renewals",
+            "Times that the certificate was renewed",
+            self.renewals.clone(),
+        );
+        to.register(
+            "link_clock_offset_seconds",
+            "Coordinator's clock minus ours when it last welcomed this agent",
+            self.clock_offset.clone(),
         );
         to.register(
             "link_in_flight",
@@ -176,6 +197,12 @@ impl LinkMetrics {
         self.up.set(i64::from(state.connected));
         self.round_trip
             .set(state.rtt.unwrap_or_default().as_secs_f64());
+        if let Some(ends) = state.certificate_ends {
+            self.certificate_ends.set(ends.unix_micros() as f64 / 1e6);
+        }
+        if let Some(millis) = state.clock_offset_ms {
+            self.clock_offset.set(millis as f64 / 1_000.0);
+        }
         self.in_flight
             .set(i64::try_from(state.in_flight).unwrap_or(i64::MAX));
         for (counter, total) in [
@@ -184,6 +211,7 @@ impl LinkMetrics {
             (&self.duplicates, totals.duplicates),
             (&self.retries, totals.retries),
             (&self.timeouts, totals.timeouts),
+            (&self.renewals, state.renewals),
         ] {
             counter.inc_by(total.saturating_sub(counter.get()));
         }

@@ -6,7 +6,7 @@
 //! sled never syncs; a leaf page holds at most 17 values before it splits, so values are cut into
 //! pieces of [`PIECE_BYTES`] and no page grows that large.
 //!
-//! Keys: `m` and sequence → moment of the append, length, event id; `p`, sequence and piece → bytes;
+//! Keys: `m` and sequence → moment of the append, length, event id, stream id; `p`, sequence and piece → bytes;
 //! `n` → the lowest sequence not yet given. All numbers are big-endian. Head and pieces of a record
 //! are written in one atomic batch.
 
@@ -18,7 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goshawk_proto::{id::EventId, time::Timestamp};
+use goshawk_proto::{
+    id::{EventId, StreamId},
+    time::Timestamp,
+};
 use parking::ReadWrite;
 
 use super::ballast::Ballast;
@@ -43,6 +46,8 @@ pub struct Head {
     pub bytes: u32,
     /// When it was appended.
     pub appended_at: Timestamp,
+    /// The stream that saw it; `None` in records of older versions.
+    pub stream: Option<StreamId>,
 }
 
 /// Why the disk did not do as told.
@@ -300,10 +305,13 @@ fn pieces(bytes: usize) -> u16 {
 }
 
 fn write_head(head: &Head) -> Vec<u8> {
-    let mut value = Vec::with_capacity(28);
+    let mut value = Vec::with_capacity(44);
     value.extend(head.appended_at.unix_micros().to_be_bytes());
     value.extend(head.bytes.to_be_bytes());
     value.extend(head.event_id.as_bytes());
+    if let Some(stream) = head.stream {
+        value.extend(stream.as_bytes());
+    }
     value
 }
 
@@ -317,7 +325,14 @@ fn read_head(key: &[u8], value: &[u8]) -> Option<Head> {
         event_id: EventId(uuid::Uuid::from_bytes(id)),
         bytes,
         appended_at: Timestamp::from_unix_micros(micros),
+        stream: read_stream(value),
     })
+}
+
+/// The stream at the end of a head; older versions wrote none.
+fn read_stream(value: &[u8]) -> Option<StreamId> {
+    let id: [u8; 16] = value.get(28..44)?.try_into().ok()?;
+    Some(StreamId(uuid::Uuid::from_bytes(id)))
 }
 
 impl RecordStore for SledStore {

@@ -328,6 +328,7 @@ fn a_disk_without_the_space_to_keep_free_is_full() {
         event_id: EventId::random(),
         bytes: 3,
         appended_at: now(),
+        stream: None,
     };
     assert!(matches!(
         store.append(&[(head, b"abc")]),
@@ -345,10 +346,17 @@ fn a_store_is_usable_after_recovery() {
         event_id: EventId::random(),
         bytes: 3,
         appended_at: now(),
+        stream: Some(StreamId::random()),
     };
-    store.append(&[(head, b"abc")]).unwrap();
+    // Older versions wrote no stream.
+    let older = Head {
+        sequence: 3,
+        stream: None,
+        ..head
+    };
+    store.append(&[(older, b"abc"), (head, b"abc")]).unwrap();
     store.recover().unwrap();
-    assert_eq!(store.load().unwrap(), (vec![head], 5));
+    assert_eq!(store.load().unwrap(), (vec![older, head], 5));
     assert_eq!(store.read(4).unwrap().unwrap(), b"abc");
     store.remove(&[4, 17]).unwrap();
     assert_eq!(store.read(4).unwrap(), None);

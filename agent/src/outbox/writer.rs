@@ -102,6 +102,7 @@ fn take_group(state: &mut State) -> Vec<(Head, Pending)> {
             // Encoded events are at most 16 MiB.
             bytes: u32::try_from(pending.bytes.len()).unwrap_or(u32::MAX),
             appended_at: at,
+            stream: Some(pending.stream),
         };
         group.push((head, pending));
     }

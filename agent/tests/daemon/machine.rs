@@ -101,9 +101,14 @@ impl Machine {
     }
 
     pub fn start(&self, args: &[&str]) -> Agent {
+        self.start_with(args, &[])
+    }
+
+    pub fn start_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Agent {
         let log = std::fs::File::create(self.path("log")).unwrap();
         let child = self
             .command(args)
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

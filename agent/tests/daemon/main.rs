@@ -170,3 +170,80 @@ fn a_terminated_agent_keeps_what_it_saw_while_the_coordinator_was_away() {
         assert!(event.full_frame.is_some());
     }
 }
+
+#[test]
+fn a_check_tells_all_mistakes_and_makes_nothing() {
+    let machine = Machine::new();
+    let toml = "[detect]\nfps = 'many'\nmin_face = 3\n[outbox]\nmax_byte = '1GiB'\n";
+    std::fs::write(machine.path("a.toml"), toml).unwrap();
+    let file = machine.path("a.toml");
+    let args = [
+        "check",
+        "--config",
+        file.to_str().unwrap(),
+        "--models.home",
+        "/nonexistent",
+    ];
+    let (code, text) = machine.output(&args);
+    assert_eq!(code, Some(1), "{text}");
+    for wrong in [
+        "detect.fps",
+        "detect.min_face",
+        "outbox.max_byte",
+        "models",
+        "identity",
+    ] {
+        assert!(
+            text.contains(&format!("WRONG  {wrong}: ")),
+            "{wrong}: {text}"
+        );
+    }
+    assert!(!machine.path("state").exists());
+}
+
+#[test]
+fn a_check_of_a_machine_that_is_ready_is_right_until_it_asks_a_coordinator_that_is_away() {
+    let Some(home) = home() else { return };
+    let machine = Machine::new();
+    machine.enrol();
+    let (code, text) = machine.output(&["check", "--models.home", &home]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("with the checksums of their manifests"),
+        "{text}"
+    );
+    let (code, text) = machine.output(&["check", "--models.home", &home, "--online"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("WRONG  coordinator: 127.0.0.1:9"), "{text}");
+}
+
+#[test]
+fn the_service_manager_hears_of_the_start_of_life_and_of_the_end() {
+    let Some(home) = home() else { return };
+    let machine = Machine::new();
+    machine.enrol();
+    let path = machine.path("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let hear = || {
+        let mut buffer = [0; 256];
+        let read = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..read]).into_owned()
+    };
+    let environment = [
+        ("NOTIFY_SOCKET", path.to_str().unwrap()),
+        ("WATCHDOG_USEC", "200000"),
+    ];
+    let agent = machine.start_with(&["run", "--models.home", &home], &environment);
+    assert_eq!(hear(), "READY=1");
+    let mut signs = 0;
+    while signs < 3 {
+        signs += u32::from(hear() == "WATCHDOG=1");
+    }
+    agent.terminate();
+    while hear() != "STOPPING=1" {}
+    let (code, log) = agent.finish(Duration::from_secs(30));
+    assert_eq!(code, Some(0), "{log}");
+}

@@ -21,6 +21,7 @@ use std::{
 use super::{
     backoff::Jitter,
     control::Window,
+    pace::Pace,
     push::{PushReply, RecordHead, RecordSeq},
 };
 
@@ -92,6 +93,9 @@ pub struct Shipper {
     /// Source of push and fetch ids.
     next_id: u64,
     draining: bool,
+    pace: Pace,
+    /// Until when a record that could go waits for the pace.
+    paced_until: Option<Instant>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<ShipperEvent>,
     stats: ShipperStats,
@@ -114,6 +118,8 @@ impl Shipper {
             appends_seen: 0,
             next_id: 0,
             draining: false,
+            pace: Pace::new(config.max_rate),
+            paced_until: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             stats: ShipperStats::default(),
@@ -265,7 +271,8 @@ impl Shipper {
                 State::Waiting { until } if up && !self.draining => Some(until),
                 State::Waiting { .. } | State::Ready => None,
             });
-        records.chain(link).min()
+        let paced = self.paced_until.filter(|_| up && !self.draining);
+        records.chain(link).chain(paced).min()
     }
 
     /// Time has passed.

@@ -13,7 +13,7 @@ use goshawk_proto::{
     },
     time::Timestamp,
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tracing::{error, info, warn};
 
 use super::{Driver, Input, REFETCH, Session};
@@ -24,6 +24,16 @@ use crate::link::{
     push::Pushed,
     store::Answer,
 };
+
+/// Difference of the clocks from which an operator should know, in milliseconds.
+const MAX_CLOCK_OFFSET_MS: u64 = 2_000;
+
+/// The coordinator's clock minus ours in milliseconds, positive when it is ahead. What it wrote
+/// has been on its way for half a round trip.
+fn clock_offset_ms(theirs: Timestamp, ours: Timestamp, round_trip: Duration) -> i64 {
+    let theirs = theirs.after(round_trip / 2).unix_micros();
+    theirs.saturating_sub(ours.unix_micros()) / 1_000
+}
 
 impl Driver {
     pub(super) fn take(&mut self, input: Input) {
@@ -42,6 +52,7 @@ impl Driver {
             } if epoch == self.epoch => {
                 self.pushed(now, push, outcome);
             }
+            Input::Renewed(outcome) => self.kept(outcome),
             // News of a connection that is over.
             Input::Dialled {
                 outcome: Ok(late), ..
@@ -64,10 +75,13 @@ impl Driver {
             send,
             recv,
             reader,
+            coordinator,
+            first,
         } = welcomed;
         self.dialling = None;
         let mut tasks = JoinSet::new();
-        tasks.spawn(dial::tell(send, self.newest_feedback.subscribe()));
+        let (requests, asked) = mpsc::channel(1);
+        tasks.spawn(dial::tell(send, self.newest_feedback.subscribe(), asked));
         let inputs = self.sender.clone();
         tasks.spawn(dial::listen(
             self.epoch,
@@ -76,12 +90,34 @@ impl Driver {
             reader,
             inputs,
         ));
-        if let Some(viewfinder) = &self.config.viewfinder {
-            tasks.spawn(preview::serve(connection.clone(), viewfinder.clone()));
+        if !first {
+            warn!(
+                coordinator,
+                "connected to a fallback; the first coordinator does not answer"
+            );
+            tasks.spawn(dial::home(
+                self.epoch,
+                self.config.clone(),
+                self.tls.clone(),
+                self.sender.clone(),
+            ));
         }
-        let ours = Timestamp::from_system(SystemTime::now()).unix_micros();
-        let offset_ms = welcome.clock.unix_micros().saturating_sub(ours) / 1_000;
+        if let Some(viewfinder) = &self.config.viewfinder {
+            let window = preview::Window {
+                viewfinder: viewfinder.clone(),
+                edge: self.config.edge.clone(),
+            };
+            tasks.spawn(preview::serve(connection.clone(), window));
+        }
+        let ours = Timestamp::from_system(SystemTime::now());
+        let offset_ms = clock_offset_ms(welcome.clock, ours, connection.rtt());
         self.state.clock_offset_ms = Some(offset_ms);
+        if offset_ms.unsigned_abs() > MAX_CLOCK_OFFSET_MS {
+            warn!(
+                clock_offset_ms = offset_ms,
+                "this machine's clock and the coordinator's differ; events will seem to have happened at other times"
+            );
+        }
         info!(
             coordinator = %connection.remote_address(),
             version = welcome.coordinator_version,
@@ -94,6 +130,8 @@ impl Driver {
             pushes: HashMap::new(),
             tasks,
             revision: None,
+            coordinator,
+            requests,
         });
         self.shipper.handle_connected(now, welcome.window);
     }
@@ -137,10 +175,14 @@ impl Driver {
                 self.lost(now, &ConnectError::refused(refused.reason));
             }
             // Nothing asks for a new certificate yet.
-            CoordinatorMessage::Welcome(_)
-            | CoordinatorMessage::Renewed(_)
-            | CoordinatorMessage::RenewalRefused(_)
-            | CoordinatorMessage::Unknown(_) => {
+            CoordinatorMessage::Renewed(renewed) => self.renewed(renewed),
+            CoordinatorMessage::RenewalRefused(refused) => {
+                warn!(
+                    reason = refused.reason,
+                    "the coordinator does not renew the certificate"
+                );
+            }
+            CoordinatorMessage::Welcome(_) | CoordinatorMessage::Unknown(_) => {
                 self.state.ignored += 1;
             }
         }
@@ -211,5 +253,19 @@ impl Driver {
         error!(error = %failed, "the outbox failed");
         self.state.outbox_errors += 1;
         self.state.last_error = Some(failed.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_compared_as_of_one_moment() {
+        let at = |millis: i64| Timestamp::from_unix_micros(millis * 1_000);
+        let trip = Duration::from_millis(80);
+        assert_eq!(clock_offset_ms(at(960), at(1_000), trip), 0);
+        assert_eq!(clock_offset_ms(at(4_960), at(1_000), trip), 4_000);
+        assert_eq!(clock_offset_ms(at(0), at(10_000), trip), -9_960);
     }
 }

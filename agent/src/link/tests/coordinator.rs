@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -16,17 +17,22 @@ use goshawk_proto::{
         ALPN_LINK, Ack, AgentMessage, Close, CoordinatorMessage, FrameReader, MAX_CONTROL_BYTES,
         MAX_HEAD_BYTES, PushMessage, PushReply, Reject, Retry, SERVER_NAME, Welcome, Window,
         agent_uri,
+        control::{Refused, Renewed},
         preview::{PreviewMessage, PreviewReply, PreviewRequest},
     },
     time::Timestamp,
 };
 use quinn::{Connection, Endpoint, EndpointConfig, RecvStream, SendStream};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, IsCa, Issuer, KeyPair,
+    SanType,
+};
 use rustls::{
     RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer},
     server::WebPkiClientVerifier,
 };
+use serde_bytes::ByteBuf;
 use tokio::sync::broadcast;
 
 use super::super::frames::read_frame;
@@ -50,13 +56,17 @@ pub enum Mood {
 struct World {
     port: UdpSocket,
     ca: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Arc<Issuer<'static, KeyPair>>,
     mood: Mutex<Mood>,
     committed: Mutex<BTreeSet<EventId>>,
     feedback: Mutex<Vec<u64>>,
     heard: AtomicUsize,
     hellos: AtomicUsize,
     capabilities: Mutex<Vec<String>>,
+    /// Who gets renewed certificates.
+    renewed: Mutex<Option<AgentId>>,
+    renewals: AtomicUsize,
+    shown: Mutex<Vec<Vec<u8>>>,
     messages: broadcast::Sender<CoordinatorMessage>,
     connections: Mutex<Vec<Connection>>,
 }
@@ -71,13 +81,34 @@ pub struct Coordinator {
     endpoint: Endpoint,
 }
 
+fn named(agent: AgentId) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![SanType::URI(agent_uri(agent).as_str().try_into().unwrap())];
+    params
+}
+
 impl World {
+    fn renew(&self, csr: &[u8]) -> CoordinatorMessage {
+        let Some(agent) = *self.renewed.lock().unwrap() else {
+            let reason = "as the test wants".to_owned();
+            return CoordinatorMessage::RenewalRefused(Refused { reason });
+        };
+        let csr = CertificateSigningRequestParams::from_der(&csr.into()).unwrap();
+        let certificate = named(agent)
+            .signed_by(&csr.public_key, &*self.issuer)
+            .unwrap();
+        CoordinatorMessage::Renewed(Renewed {
+            certificate: ByteBuf::from(certificate.der().to_vec()),
+            ca: ByteBuf::from(self.ca.to_vec()),
+        })
+    }
+
     fn leaf(&self, san: SanType) -> (CertificateDer<'static>, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![san];
         (
-            params.signed_by(&key, &self.issuer).unwrap().der().clone(),
+            params.signed_by(&key, &*self.issuer).unwrap().der().clone(),
             key,
         )
     }
@@ -124,16 +155,28 @@ impl Coordinator {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = params.self_signed(&key).unwrap().der().clone();
+        Self::of(ca, Arc::new(Issuer::new(params, key))).await
+    }
+
+    /// Another one of the same CA.
+    pub async fn sibling(&self) -> Self {
+        Self::of(self.world.ca.clone(), self.world.issuer.clone()).await
+    }
+
+    async fn of(ca: CertificateDer<'static>, issuer: Arc<Issuer<'static, KeyPair>>) -> Self {
         let world = Arc::new(World {
             port: free_port(),
             ca,
-            issuer: Issuer::new(params, key),
+            issuer,
             mood: Mutex::new(Mood::Ack),
             committed: Mutex::default(),
             feedback: Mutex::default(),
             heard: AtomicUsize::new(0),
             hellos: AtomicUsize::new(0),
             capabilities: Mutex::default(),
+            renewed: Mutex::default(),
+            renewals: AtomicUsize::new(0),
+            shown: Mutex::default(),
             messages: broadcast::channel(16).0,
             connections: Mutex::default(),
         });
@@ -162,6 +205,39 @@ impl Coordinator {
         let uri = agent_uri(AgentId::random());
         let (certificate, key) = self.world.leaf(SanType::URI(uri.try_into().unwrap()));
         Identity::for_test(certificate, self.world.ca.clone(), &key)
+    }
+
+    /// An agent in `dir` whose certificate is of the year 2000 and ends next year.
+    pub fn old_identity(&self, dir: &Path) -> Identity {
+        let agent = AgentId::random();
+        let key = KeyPair::generate().unwrap();
+        let mut params = named(agent);
+        let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let year = 1970 + (since_1970.as_secs() / 31_556_952) as i32;
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year + 1, 12, 31);
+        let certificate = params.signed_by(&key, &*self.world.issuer).unwrap();
+        std::fs::write(dir.join("agent.key.pem"), key.serialize_pem()).unwrap();
+        std::fs::write(dir.join("agent.crt.pem"), certificate.pem()).unwrap();
+        let ca = self.world.ca.clone();
+        std::fs::write(dir.join("ca.crt.pem"), Identity::pem_for_test(&ca)).unwrap();
+        *self.world.renewed.lock().unwrap() = Some(agent);
+        Identity::load(dir).unwrap().unwrap()
+    }
+
+    /// Renewals are for this agent from now on; `None`: refused.
+    pub fn renew_for(&self, agent: Option<AgentId>) {
+        *self.world.renewed.lock().unwrap() = agent;
+    }
+
+    /// Certificates asked for.
+    pub fn renewals(&self) -> usize {
+        self.world.renewals.load(Ordering::SeqCst)
+    }
+
+    /// Certificates that agents have shown, newest last.
+    pub fn shown(&self) -> Vec<Vec<u8>> {
+        self.world.shown.lock().unwrap().clone()
     }
 
     pub fn set_mood(&self, mood: Mood) {
@@ -282,6 +358,9 @@ async fn serve(world: Arc<World>, incoming: quinn::Incoming) -> Option<()> {
         panic!("no hello")
     };
     *world.capabilities.lock().unwrap() = hello.capabilities;
+    let chain = connection.peer_identity().unwrap();
+    let chain = chain.downcast::<Vec<CertificateDer<'static>>>().unwrap();
+    world.shown.lock().unwrap().push(chain[0].to_vec());
     world.hellos.fetch_add(1, Ordering::SeqCst);
     let messages = world.messages.subscribe();
     let welcome = CoordinatorMessage::Welcome(Welcome {
@@ -317,12 +396,17 @@ async fn talk(
 async fn hear(world: Arc<World>, mut recv: RecvStream, mut reader: FrameReader) -> Option<()> {
     loop {
         let frame = read_frame(&mut recv, &mut reader).await.ok()??;
-        if let Ok(AgentMessage::Feedback(feedback)) = AgentMessage::decode(&frame) {
-            world
-                .feedback
-                .lock()
-                .unwrap()
-                .push(feedback.assignments_revision);
+        match AgentMessage::decode(&frame).unwrap() {
+            AgentMessage::Feedback(feedback) => {
+                let mut heard = world.feedback.lock().unwrap();
+                heard.push(feedback.assignments_revision);
+            }
+            AgentMessage::Renew(request) => {
+                world.renewals.fetch_add(1, Ordering::SeqCst);
+                let answer = world.renew(&request.csr);
+                world.messages.send(answer).unwrap();
+            }
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -7,7 +7,10 @@ use goshawk_proto::{
 };
 
 use super::*;
-use crate::viewfinder::tests::running;
+use crate::{
+    edge::{EdgeException, EdgeMode},
+    viewfinder::tests::running,
+};
 
 fn request(stream_id: StreamId, live: bool) -> PreviewRequest {
     PreviewRequest {
@@ -94,5 +97,26 @@ async fn a_lost_connection_ends_its_previews() {
     assert!(viewfinder.look(stream).is_err());
     coordinator.send_away(Close::Shutdown);
     eventually(|| viewfinder.look(stream).is_ok()).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_whose_pictures_stay_is_not_shown() {
+    let coordinator = Coordinator::new().await;
+    let (viewfinder, stream) = running(2);
+    let exception = EdgeException {
+        stream,
+        mode: EdgeMode::Warps,
+    };
+    let config = LinkConfig {
+        viewfinder: Some(viewfinder.clone()),
+        edge: EdgeModes::new(EdgeMode::Full, &[exception]),
+        ..config(&coordinator)
+    };
+    let mut rig = Rig::with(&coordinator, config);
+    rig.state(|s| s.connected).await;
+    let mut preview = coordinator.preview(request(stream, false)).await;
+    let (reply, _) = within(preview.next()).await.unwrap();
+    assert!(matches!(reply, PreviewReply::None(none) if none.reason.contains("leaves its site")));
     rig.stop().await;
 }

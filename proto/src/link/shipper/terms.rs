@@ -22,6 +22,8 @@ pub struct ShipperConfig {
     pub push_timeout: Duration,
     /// Bytes a second that the slowest usable uplink carries.
     pub slowest_rate: u64,
+    /// Bytes of events a second that go up at most, in bursts of two seconds; 0: no limit.
+    pub max_rate: u64,
     /// Waits between connections. A connection that lasted longer than its longest wait, or that
     /// delivered something, starts the count anew.
     pub reconnect: Backoff,
@@ -30,7 +32,7 @@ pub struct ShipperConfig {
 }
 
 impl Default for ShipperConfig {
-    /// 32 events or 64 MiB; 10 s to connect; 30 s for an answer at 16 KiB a second; reconnect
+    /// 32 events or 64 MiB; 10 s to connect; 30 s for an answer at 16 KiB a second; no limit to the rate; reconnect
     /// after 0.25 to 30 s; push again after 0.5 to 60 s.
     fn default() -> Self {
         Self {
@@ -41,6 +43,7 @@ impl Default for ShipperConfig {
             connect_timeout: Duration::from_secs(10),
             push_timeout: Duration::from_secs(30),
             slowest_rate: 16 << 10,
+            max_rate: 0,
             reconnect: Backoff::clamped(Duration::from_millis(250), Duration::from_secs(30)),
             retry: Backoff::clamped(Duration::from_millis(500), Duration::from_secs(60)),
         }

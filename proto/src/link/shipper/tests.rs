@@ -316,3 +316,23 @@ fn draining_begins_nothing_new() {
         .handle_disconnected(bench.now, Disconnect::Lost);
     assert_eq!(bench.shipper.poll_timeout(), None);
 }
+
+#[test]
+fn what_piled_up_goes_at_the_pace_that_was_set() {
+    let config = ShipperConfig {
+        max_rate: 1_000,
+        ..ShipperConfig::default()
+    };
+    let records: Vec<_> = (1..=10).map(|seq| head(seq, 1_000)).collect();
+    let (mut bench, first) = Bench::up(config, WIDE, &records);
+    // Two seconds' worth and the one that tips the balance.
+    assert_eq!(seqs(&first), [1, 2, 3]);
+    for next in 4..=10 {
+        let due = bench.shipper.poll_timeout().unwrap();
+        bench.pass(Duration::from_millis(900));
+        assert!(bench.feed(&records).is_empty());
+        bench.pass(Duration::from_millis(100));
+        assert_eq!(due, bench.now);
+        assert_eq!(seqs(&bench.feed(&records)), [next]);
+    }
+}

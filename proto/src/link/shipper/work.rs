@@ -94,6 +94,7 @@ impl Shipper {
         self.pushes.clear();
         self.bytes_in_flight = 0;
         self.records.clear();
+        self.paced_until = None;
         self.fetching = None;
         // What was asked for but not yet taken up belongs to the connection that is gone.
         self.transmits.retain(|t| matches!(t, Transmit::Disconnect));
@@ -130,6 +131,10 @@ impl Shipper {
         let Some(record) = self.records.get_mut(&seq) else {
             return true;
         };
+        self.paced_until = self.pace.wait(now);
+        if self.paced_until.is_some() {
+            return false;
+        }
         let total = self.bytes_in_flight + u64::from(record.head.bytes);
         if total > window_bytes && !self.pushes.is_empty() {
             return false;
@@ -143,6 +148,7 @@ impl Shipper {
             since: now,
             deadline,
         };
+        self.pace.spend(now, u64::from(record.head.bytes));
         self.bytes_in_flight = total;
         self.pushes.insert(push, seq);
         self.stats.pushes += 1;
