@@ -3,7 +3,8 @@
 //! * [`agent`]: the whole path of the agent on a 1080p clip, beside a Python peer;
 //! * [`api`]: requests a second through the API, beside a bare handler;
 //! * [`ingest`]: events into the durable store, and the time to a subscriber;
-//! * [`models`]: each model by itself, beside Python.
+//! * [`models`]: each model by itself, beside Python;
+//! * [`tracking`]: the tracker by itself: its quality and its speed, beside trackers from PyPI.
 //!
 //! A ratio says how many times better than the peer we are: the median over interleaved runs, peer
 //! and ours in turn. Absolute figures are for reading, ratios for judging.
@@ -13,6 +14,7 @@ pub mod api;
 pub mod ingest;
 pub mod models;
 mod peer;
+pub mod tracking;
 
 use std::path::Path;
 

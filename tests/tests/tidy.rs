@@ -35,8 +35,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("goshawk", &[]),
-    // The benchmarks measure models by themselves.
-    ("goshawk-e2e", &["goshawk-proto", "goshawk-models"]),
+    // The benchmarks measure models and the tracker by themselves.
+    (
+        "goshawk-e2e",
+        &["goshawk-proto", "goshawk-agent-core", "goshawk-models"],
+    ),
 ];
 
 /// What a pure package must not depend on, directly.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use goshawk_e2e::{
-    bench::{Row, agent, api, ingest, models, table, write},
+    bench::{Row, agent, api, ingest, models, table, tracking, write},
     stack::home,
 };
 
@@ -22,6 +22,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("api", api::run),
     ("ingest", ingest::run),
     ("models", models::run),
+    ("tracking", tracking::run),
 ];
 
 fn main() -> anyhow::Result<()> {
