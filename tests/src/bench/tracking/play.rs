@@ -17,6 +17,9 @@ use super::{
     scenes::{Frame, Kind, Scene, visible},
 };
 
+/// Seconds between two boxes of a track over which its way is taken for straight.
+const BRIDGED: f64 = 0.4;
+
 /// One row of a result: frame from 0, identity, box.
 pub type Told = (usize, u64, BBox);
 
@@ -60,7 +63,7 @@ pub fn follow(scene: &Scene, settings: &TrackerSettings, every: usize) -> Vec<To
 }
 
 /// What is on record of the scene once it is over, as events have it: all boxes of tracks that were
-/// confirmed, their first ones too, and between two runs of the detector the straight way.
+/// confirmed, their first ones too, and between boxes at most [`BRIDGED`] apart the straight way.
 pub fn record(scene: &Scene, settings: &TrackerSettings, every: usize) -> Vec<Told> {
     let mut tracker = Tracker::new(settings.clone());
     let mut boxes: BTreeMap<TrackNumber, Vec<(usize, BBox)>> = BTreeMap::new();
@@ -80,6 +83,7 @@ pub fn record(scene: &Scene, settings: &TrackerSettings, every: usize) -> Vec<To
                 .map(|t| t.number()),
         );
     }
+    let bridged = (BRIDGED * scene.fps) as usize;
     let mut told = Vec::new();
     for (track, boxes) in boxes
         .into_iter()
@@ -88,8 +92,8 @@ pub fn record(scene: &Scene, settings: &TrackerSettings, every: usize) -> Vec<To
         for pair in boxes.windows(2) {
             let ((from, a), (to, b)) = (pair[0], pair[1]);
             told.push((from, track.0, a));
-            for frame in (from + 1..to).filter(|_| to - from == every) {
-                let share = (frame - from) as f32 / every as f32;
+            for frame in (from + 1..to).filter(|_| to - from <= bridged) {
+                let share = (frame - from) as f32 / (to - from) as f32;
                 told.push((frame, track.0, between(&a, &b, share)));
             }
         }
