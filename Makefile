@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` and `make test`.
-.PHONY: demo test contract setup check bench deb
+.PHONY: demo test contract setup check bench soak deb
 SHELL := /bin/bash
 export GOSHAWK_HOME ?= $(CURDIR)/.goshawk
 
@@ -39,3 +39,11 @@ deb:
 bench:
 	./setup.sh release
 	target/release/goshawk-bench $(ONLY)
+
+# An agent over a long time and many lost cameras: make soak STREAMS=8 MINUTES=30 LOSSES=200
+STREAMS ?= 2
+MINUTES ?= 10
+LOSSES ?= 20
+soak:
+	./setup.sh release
+	target/release/goshawk-soak $(STREAMS) $(MINUTES) $(LOSSES)

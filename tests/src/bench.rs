@@ -4,7 +4,8 @@
 //! * [`api`]: requests a second through the API, beside a bare handler;
 //! * [`ingest`]: events into the durable store, and the time to a subscriber;
 //! * [`liveness`]: error rates against generated attacks;
-//! * [`models`]: each model by itself, beside Python.
+//! * [`models`]: each model by itself, beside Python;
+//! * [`tracking`]: the tracker by itself: its quality and its speed, beside trackers from PyPI.
 //!
 //! A ratio says how many times better than the peer we are: the median over interleaved runs, peer
 //! and ours in turn. Absolute figures are for reading, ratios for judging.
@@ -15,6 +16,7 @@ pub mod ingest;
 pub mod liveness;
 pub mod models;
 mod peer;
+pub mod tracking;
 
 use std::path::Path;
 

@@ -3,6 +3,7 @@
 //! * [`process`]: a child process with its log, killed or asked to end;
 //! * [`stack`]: coordinator, agent and camera, alone or together;
 //! * [`mod@bench`]: benchmarks, for `make bench`;
+//! * [`soak`]: an agent over a long time and many lost cameras, for `make soak`;
 //! * [`load`]: the agents' wire protocol from outside, for pushing events without an agent;
 //! * [`api`]: the public HTTP and WebSocket API as a client sees it;
 //! * [`contract`]: every exchange held against the OpenAPI documents.
@@ -14,4 +15,5 @@ pub mod bench;
 pub mod contract;
 pub mod load;
 pub mod process;
+pub mod soak;
 pub mod stack;

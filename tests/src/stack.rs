@@ -257,8 +257,11 @@ fn launch_agent(
     )
 }
 
-/// A camera: a real RTSP server that plays a clip.
+/// A camera: a real RTSP server that plays a clip. It can be killed and started again on its port.
 pub struct Camera {
+    log: PathBuf,
+    clip: PathBuf,
+    more: Vec<String>,
     daemon: Daemon,
     /// `rtsp://…` without credentials.
     pub url: String,
@@ -267,21 +270,48 @@ pub struct Camera {
 impl Camera {
     /// Plays `clip` endlessly; `more` are further arguments of `goshawk-camera serve`.
     pub fn start(dir: &Path, clip: &Path, more: &[&str]) -> anyhow::Result<Self> {
-        let mut daemon = Daemon::spawn("goshawk-camera", &dir.join("camera.log"), |command| {
-            command
-                .arg("serve")
-                .arg(clip)
-                .args(["--port", "0", "--mount", "/live", "--loop"])
-                .args(more);
-        })?;
-        let url = daemon.line()?;
-        Ok(Self { daemon, url })
+        let log = dir.join("camera.log");
+        let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
+        let (daemon, url) = launch_camera(&log, clip, "0", &more)?;
+        Ok(Self {
+            log,
+            clip: clip.to_owned(),
+            more,
+            daemon,
+            url,
+        })
+    }
+
+    /// Starts it again where it was; it must have ended.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        let address = self.url.trim_start_matches("rtsp://");
+        let host = address.split('/').next().unwrap_or_default();
+        let (_, port) = host.rsplit_once(':').context("no port in the address")?;
+        (self.daemon, _) = launch_camera(&self.log, &self.clip, port, &self.more)?;
+        Ok(())
     }
 
     /// The process.
     pub fn daemon(&mut self) -> &mut Daemon {
         &mut self.daemon
     }
+}
+
+fn launch_camera(
+    log: &Path,
+    clip: &Path,
+    port: &str,
+    more: &[String],
+) -> anyhow::Result<(Daemon, String)> {
+    let mut daemon = Daemon::spawn("goshawk-camera", log, |command| {
+        command
+            .arg("serve")
+            .arg(clip)
+            .args(["--port", port, "--mount", "/live", "--loop"])
+            .args(more);
+    })?;
+    let url = daemon.line()?;
+    Ok((daemon, url))
 }
 
 /// What most tests begin with: a coordinator that knows the clip's first person, a handler that

@@ -50,7 +50,14 @@ fn sources(folder: &Path, text: &mut String) {
 #[test]
 fn every_test_in_the_table_exists() {
     let mut code = String::new();
-    for folder in ["agent", "pipelines", "models", "proto", "coordinator", "tests"] {
+    for folder in [
+        "agent",
+        "pipelines",
+        "models",
+        "proto",
+        "coordinator",
+        "tests",
+    ] {
         sources(&root().join(folder), &mut code);
     }
     let text = table();

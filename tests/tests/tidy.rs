@@ -35,10 +35,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("goshawk", &[]),
-    // The benchmarks measure models and the witnesses of liveness by themselves.
+    // The benchmarks measure models, the tracker and the witnesses of liveness by themselves.
     (
         "goshawk-e2e",
-        &["goshawk-proto", "goshawk-models", "goshawk-agent-core"],
+        &["goshawk-proto", "goshawk-agent-core", "goshawk-models"],
     ),
 ];
 

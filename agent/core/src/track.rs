@@ -11,8 +11,8 @@
 //! 1. sure detections with all tracks, by overlap with the predicted box, plus consistency of
 //!    direction (observation-centric momentum), plus appearance where it is known;
 //! 2. unsure detections with confirmed tracks seen lately, by overlap with the predicted box;
-//! 3. sure detections with tracks by overlap with the box last observed (recovery);
-//! 4. sure detections with tracks seen lately by overlap of enlarged boxes.
+//! 3. sure detections with tracks seen a moment ago by overlap with the box last observed (recovery);
+//! 4. sure detections with tracks seen in the last run by overlap of enlarged boxes.
 //!
 //! What is left of the sure detections begins tentative tracks. Each stage is an optimal
 //! assignment. Detections are put into a canonical order first, so their order does not matter.

@@ -14,16 +14,17 @@ pub fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A Python with the pinned peers, made once.
+/// A Python with the pinned peers, made once and again when other versions are pinned.
 pub fn python(home: &Path) -> anyhow::Result<PathBuf> {
     let venv = home.join("bench/venv");
     let python = venv.join("bin/python");
     let ready = venv.join("ready");
-    if ready.exists() {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/requirements.txt");
+    let pinned = std::fs::read_to_string(&requirements)?;
+    if std::fs::read_to_string(&ready).is_ok_and(|installed| installed == pinned) {
         return Ok(python);
     }
     eprintln!("installing the Python peer's packages");
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/requirements.txt");
     for command in [
         Command::new("python3").args(["-m", "venv"]).arg(&venv),
         Command::new(&python)
@@ -34,6 +35,6 @@ pub fn python(home: &Path) -> anyhow::Result<PathBuf> {
             bail!("the peer's packages could not be installed ({command:?})");
         }
     }
-    std::fs::write(&ready, "")?;
+    std::fs::write(&ready, pinned)?;
     Ok(python)
 }

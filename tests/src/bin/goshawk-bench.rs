@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use goshawk_e2e::{
-    bench::{Row, agent, api, ingest, liveness, models, table, write},
+    bench::{Row, agent, api, ingest, liveness, models, table, tracking, write},
     stack::home,
 };
 
@@ -23,6 +23,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("ingest", ingest::run),
     ("liveness", liveness::run),
     ("models", models::run),
+    ("tracking", tracking::run),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -22,6 +22,9 @@ const FULL_DIRECTION: f64 = 0.25;
 /// In the last stage, areas may differ by this factor at most.
 const REACH_AREA: f32 = 2.5;
 
+/// Detections after which a track's motion is known.
+const KNOWN_MOTION: u32 = 3;
+
 /// The pairing of tracks and detections of one frame, stage by stage.
 pub(super) struct Association<'a> {
     settings: &'a TrackerSettings,
@@ -106,7 +109,10 @@ impl<'a> Association<'a> {
             },
         );
         if self.settings.reach > 0.0 {
-            self.each(Self::seen_lately, Self::reach_out);
+            self.each(
+                |this, track| this.tracks[track].missed == 0,
+                Self::reach_out,
+            );
         }
         self.pairs
     }
@@ -116,9 +122,14 @@ impl<'a> Association<'a> {
         let reach = self.settings.reach;
         let observed = self.tracks[track].steady_observed();
         let predicted = self.predicted[track];
+        // A track whose motion is known is where it is expected, not where it was.
+        let moves = self.tracks[track].hits() >= KNOWN_MOTION;
         let near = |this: &Self, detection: usize| {
             let seen = &this.detections[detection].bbox;
-            let near = reach_iou(reach, &predicted, seen).max(reach_iou(reach, &observed, seen));
+            let mut near = reach_iou(reach, &predicted, seen);
+            if !moves {
+                near = near.max(reach_iou(reach, &observed, seen));
+            }
             (near >= this.settings.min_iou && alike_in_size(&observed, seen))
                 .then_some(f64::from(near))
         };

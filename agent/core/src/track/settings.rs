@@ -51,7 +51,7 @@ pub struct TrackerSettings {
     pub lost_patience: Duration,
     /// Whatever the patience, so many intervals of the detector are waited for.
     pub patience_intervals: f32,
-    /// How long after its last detection a track counts as seen lately (stages 2 and 4).
+    /// How long after its last detection a track counts as seen lately (stage 2).
     pub lately: Duration,
     /// How long after its last detection a track may go on by overlap with the box last observed
     /// (stage 3). Longer gaps leave more of those who take somebody else's place to it.
@@ -75,12 +75,12 @@ impl Default for TrackerSettings {
         Self {
             sure_score: 0.5187,
             unsure_score: 0.1,
-            min_iou: 0.2,
+            min_iou: 0.1,
             shape_power: 2,
-            inertia: 0.2,
+            inertia: 0.1,
             appearance_weight: 0.25,
             reach: 0.5,
-            agility: 4.0,
+            agility: 2.0,
             confirm_hits: 3,
             tentative_patience: Duration::from_millis(300),
             lost_patience: Duration::from_millis(1_500),
@@ -103,7 +103,6 @@ impl TrackerSettings {
         Self {
             sure_score: 0.5,
             min_iou: 0.3,
-            inertia: 0.1,
             reach: 0.0,
             agility: 1.2,
             confirm_hits: 2,
