@@ -3,7 +3,7 @@
 use goshawk_coordinator_core::{
     parameters,
     query::{CommaList, Moment, Page, Target, Targets},
-    stream::log::{LogEntry, LogStatus, LogTarget, LogView},
+    stream::log::{LogEntry, LogTarget, LogView},
 };
 use goshawk_proto::id::StreamId;
 use serde::Serialize;

@@ -231,7 +231,6 @@ fn try_everything(store: &dyn Store, account: AccountId, n: u128) -> Vec<(&'stat
         ),
         (
             "link_streams",
-            "stream_logs",
             missing(store.link_streams(account, group, &[], true)),
         ),
         ("delete_group", missing(store.delete_group(account, group))),

@@ -66,7 +66,7 @@ impl SledStore {
         }
         let over = (known.len() + 1).saturating_sub(MAX_LOG_ENTRIES);
         for old in known.into_iter().take(over) {
-            change.remove(old);
+            change.remove(old.as_ref());
         }
         change.put(row_key(&entry), codec::json(WHAT, &entry)?);
         Ok(())

@@ -174,11 +174,6 @@ struct Person {
 }
 
 impl Plan {
-    /// The name of the scene.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// The same plan with other chances; 0 leaves it as it is.
     pub fn again(self, time: u64) -> Self {
         let seed = self.seed + 1000 * time;
