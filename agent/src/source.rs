@@ -414,7 +414,7 @@ fn count(run: &mut Run, board: &Board, metrics: &StreamMetrics, now: Duration) {
     board.count(|counters| {
         counters.frames += staged.frames - before.frames;
         counters.dropped_frames += stale + late;
-        counters.detections += staged.faces - before.faces;
+        counters.detections += staged.faces + staged.bodies - before.faces - before.bodies;
         counters.tracks += staged.tracks - before.tracks;
         counters.events += staged.events - before.events;
         counters.fps = rate.unwrap_or(counters.fps);

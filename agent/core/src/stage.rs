@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Faces and bodies are followed by a tracker each, at the pace of their own detector; which tracks
-//! are one person is [`people`]'s decision. All that is sent is sent of persons. An analysis of
-//! faces never looks at bodies, and the other way round.
+//! are one person is decided from picture to picture. All that is sent is sent of persons. An
+//! analysis of faces never looks at bodies, and the other way round.
 //!
 //! A cheap score from the detection alone decides what is worth cutting out; the final one, with
 //! the sample's quality, decides what is kept. Requests left unanswered by the next call of
