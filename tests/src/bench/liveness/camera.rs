@@ -69,11 +69,11 @@ pub fn film(picture: &Rgb, noise: &Noise, frame: u32, light: f32) -> Rgb {
         let at = |dx: i64, dy: i64| picture.pixel(x + dx, y + dy);
         let (here, beside) = (at(0, 0), [at(-1, 0), at(1, 0), at(0, -1), at(0, 1)]);
         let random = grain.hash(i as u64);
-        for c in 0..3 {
+        for (c, value) in pixel.iter_mut().enumerate() {
             let around: u32 = beside.iter().map(|p| u32::from(p[c])).sum();
             let soft = 0.6 * f32::from(here[c]) + 0.1 * around as f32;
             let shake = ((random >> (c * 16)) & 0xffff) as f32 / 32768.0 - 1.0;
-            pixel[c] = (soft * light + 4.0 * shake).clamp(0.0, 255.0) as u8;
+            *value = (soft * light + 4.0 * shake).clamp(0.0, 255.0) as u8;
         }
     }
     out

@@ -17,11 +17,8 @@ const RELIEF: f32 = 0.9;
 const REACH: f32 = 0.05;
 /// Lowest face of a portrait in pixels.
 const MIN_FACE: f32 = 70.0;
-/// Outer corner, inner corner, two upper and two lower lid points of each eye, left one first.
-const EYES: [[usize; 6]; 2] = [
-    [33, 133, 160, 158, 144, 153],
-    [263, 362, 387, 385, 373, 380],
-];
+/// Outer and inner corner of each eye in the mesh, left one first.
+const EYES: [[usize; 2]; 2] = [[33, 133], [263, 362]];
 
 /// See the module. Places on the person are in face widths and heights from the face's middle.
 pub struct Person {
@@ -164,7 +161,7 @@ impl Eye {
     }
 }
 
-fn eye(face: &Face, [outer, inner, ..]: [usize; 6]) -> Eye {
+fn eye(face: &Face, [outer, inner]: [usize; 2]) -> Eye {
     let bbox = face.detection.bbox;
     let center = bbox.center();
     let at = |index: usize| {
