@@ -1,6 +1,7 @@
 //! The short form of the soak: some lost cameras, and nothing is lost with them. The long form is
 //! `make soak`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "the figures are of interest")]
 
 use std::time::Duration;
 

@@ -16,10 +16,10 @@
 //!
 //! What is left of the sure detections begins tentative tracks. Each stage is an optimal
 //! assignment. Detections are put into a canonical order first, so their order does not matter.
-//! Movement of the camera is told from the detections ([`shake`]) and taken out before.
+//! Movement of the camera is told from the detections (`shake`) and taken out before.
 //!
 //! A track that ended is remembered by its looks for a while, and who looks like it and begins
-//! where it can have gone is the same object ([`memory`]): another track of the same identity.
+//! where it can have gone is the same object (`memory`): another track of the same identity.
 //!
 //! Memory is bounded by `max_tracks`, `max_detections` and `max_remembered`; each limit counts what
 //! it turns away.

@@ -257,10 +257,8 @@ fn table(ours: &BTreeMap<String, Score>, peers: &Scores) -> String {
             let share = |of: fn(&Score) -> f64| 100.0 * mean(scores, &scene, of);
             let (hota, idf1, mota) = (share(|s| s.hota), share(|s| s.idf1), share(|s| s.mota));
             let switches = mean(scores, &scene, |s| s.switches as f64);
-            text.push_str(&format!(
-                " {:>26}",
-                format!("{hota:.1}/{idf1:.1}/{mota:.1} {switches:.0}")
-            ));
+            let cell = format!("{hota:.1}/{idf1:.1}/{mota:.1} {switches:.0}");
+            text.push_str(&format!(" {cell:>26}"));
         }
     }
     text

@@ -118,7 +118,7 @@ pub fn plans() -> Vec<Plan> {
         with("crowd", 19, |p| {
             (p.people, p.height, p.seconds) = (50, 110.0, 14.0)
         }),
-        with("faces", 21, |p| faces(p)),
+        with("faces", 21, faces),
         with("faces shaken", 22, |p| {
             faces(p);
             p.shake = 9.0;
