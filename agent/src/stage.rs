@@ -229,7 +229,7 @@ impl Stage {
             number: frame.number(),
             media_time: frame.media_time(),
             captured_at: frame.captured_at(),
-            source_time: None,
+            source_time: frame.source_time(),
             size: frame.size(),
         };
         let watched = self.lens.is_watched();

@@ -174,6 +174,11 @@ struct Person {
 }
 
 impl Plan {
+    #[cfg(test)]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// The same plan with other chances; 0 leaves it as it is.
     pub fn again(self, time: u64) -> Self {
         let seed = self.seed + 1000 * time;
