@@ -7,7 +7,7 @@
 mod look;
 mod send;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use goshawk_agent_core::{
     bestshot::{FrameRules, ShotDecision},
@@ -212,6 +212,15 @@ impl Stage {
             holder: FrameHolder::default(),
             counters: StageCounters::default(),
         })
+    }
+
+    /// For how long, in media time, nothing has moved and nobody was there; nothing where motion is
+    /// not watched.
+    pub fn calm_for(&self) -> Duration {
+        if self.open_tracks() > 0 {
+            return Duration::ZERO;
+        }
+        self.lookout.calm_for()
     }
 
     /// Sums so far.
