@@ -166,6 +166,7 @@ fn tools(
     SourceTools {
         open: open_any(config.open_settings()),
         timeout: config.source_timeout,
+        idle_after: config.detect_idle_keyframes,
         pulse,
         stage: StageTools {
             pool: pool.clone(),

@@ -30,6 +30,7 @@ use self::{
 use crate::cpu::StageTimes;
 
 pub use models::{Abilities, Installed, Models};
+pub use question::What;
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -148,10 +149,11 @@ impl InferPool {
         self.ask(warps, Question::DescribeBodies).wait()
     }
 
-    /// Share of a face's mouth that is covered, 0 to 1; `None` where that cannot be told. Waits for
-    /// the answer.
-    pub fn mouth(
+    /// A share, 0 to 1, of what is told of a face; `None` where that cannot be told. Waits for the
+    /// answer.
+    pub fn tell(
         &self,
+        what: What,
         picture: Box<dyn Pixels>,
         face: &FaceDetection,
     ) -> Result<Option<f32>, AskError> {
@@ -160,7 +162,7 @@ impl InferPool {
             bbox: face.bbox,
             points: face.landmarks,
         };
-        self.ask(shown, Question::Mouth).wait()
+        self.ask(shown, |job| Question::Tell(what, job)).wait()
     }
 
     fn ask<Q, A>(&self, ask: Q, question: impl FnOnce(Job<Q, A>) -> Question) -> Asked<A> {

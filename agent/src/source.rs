@@ -12,10 +12,11 @@ use std::{
 };
 
 use goshawk_agent_core::{
+    idle::key_frames_suffice,
     stage::StreamEnd,
     supervise::{Command, Output, Report, SupervisePolicy, Supervisor},
 };
-use goshawk_pipelines::{Redacted, SourceRequest, SourceStats};
+use goshawk_pipelines::{Decoding, Redacted, SourceRequest, SourceStats};
 use goshawk_proto::{stream::StreamSpec, time::Timestamp};
 
 pub use frames::{Failure, FrameSource, OpenSettings, OpenSource, StopSource, open_any};
@@ -46,6 +47,8 @@ pub struct SourceTools {
     pub stage: StageTools,
     /// Longest wait for a frame where the stream does not say.
     pub timeout: Duration,
+    /// From how long a calm on only key frames of live sources are decoded; zero: never.
+    pub idle_after: Duration,
     /// Told of every turn of a stream's loop.
     pub pulse: Pulse,
 }
@@ -126,6 +129,29 @@ struct Run {
     rate: RateMeter,
     first: bool,
     last_at: Option<Timestamp>,
+    decoding: Decoding,
+}
+
+impl Run {
+    /// Goes over to key frames where they suffice, and back.
+    fn choose_decoding(&mut self, idle_after: Duration, patience: Duration) {
+        let group = self.source.video().and_then(|video| {
+            let rate = video.frame_rate.filter(|rate| *rate > 0.0)?;
+            let group = Duration::try_from_secs_f32(video.gop_size? as f32 / rate);
+            group.ok()
+        });
+        let calm = self.stage.calm_for();
+        let wanted = if key_frames_suffice(calm, idle_after, group, patience) {
+            Decoding::KeyFrames
+        } else {
+            Decoding::All
+        };
+        if wanted != self.decoding {
+            self.decoding = wanted;
+            self.source.decode(wanted);
+            tracing::debug!(decoding = ?wanted, "another share of the pictures is decoded");
+        }
+    }
 }
 
 struct Worker {
@@ -272,6 +298,7 @@ impl Worker {
             rate: RateMeter::default(),
             first: true,
             last_at: None,
+            decoding: Decoding::All,
         })
     }
 
@@ -299,12 +326,14 @@ impl Worker {
     }
 
     fn step(&mut self) {
+        let (idle_after, patience) = (self.tools.idle_after, self.patience());
         let Some(run) = self.run.as_mut() else { return };
         let metrics = &self.metrics;
         let step = catch_unwind(AssertUnwindSafe(|| match run.source.next_frame() {
             Ok(Some(frame)) => {
                 run.last_at = Some(frame.captured_at());
                 run.stage.handle_frame(&frame);
+                run.choose_decoding(idle_after, patience);
                 Step::Frame
             }
             Ok(None) => Step::Ended,

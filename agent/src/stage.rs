@@ -7,7 +7,7 @@
 mod look;
 mod send;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use goshawk_agent_core::{
     bestshot::{FrameRules, ShotDecision},
@@ -32,7 +32,7 @@ use self::look::{Lookout, wants};
 use crate::{
     cpu::{Metered, StageTimes},
     crop::{self, Crop, FrameHolder},
-    infer::InferPool,
+    infer::{InferPool, What},
     metrics::{Metrics, StreamMetrics, Withholding},
     viewfinder::{Lens, Viewfinder},
 };
@@ -129,6 +129,8 @@ pub struct StageCounters {
 pub struct Stage {
     analyses: Vec<Analysis>,
     lookout: Lookout,
+    /// Whether a network of textures is asked about best shots.
+    textures: bool,
     spec: Arc<StreamSpec>,
     tools: StageTools,
     metrics: StreamMetrics,
@@ -202,6 +204,7 @@ impl Stage {
         Ok(Self {
             analyses,
             lookout: Lookout::new(Arc::clone(&spec), tools.clone(), metrics.clone(), looks),
+            textures: abilities.textures,
             lens: tools.viewfinder.lens(spec.stream_id),
             spec,
             tools,
@@ -209,6 +212,15 @@ impl Stage {
             holder: FrameHolder::default(),
             counters: StageCounters::default(),
         })
+    }
+
+    /// For how long, in media time, nothing has moved and nobody was there; nothing where motion is
+    /// not watched.
+    pub fn calm_for(&self) -> Duration {
+        if self.open_tracks() > 0 {
+            return Duration::ZERO;
+        }
+        self.lookout.calm_for()
     }
 
     /// Sums so far.
@@ -338,23 +350,20 @@ impl Stage {
         let times = &self.tools.times;
         let warp = crop::face(&Metered::new(frame, &times.convert), &face.landmarks);
         let quality = times.describe.measure(|| face_quality(&warp));
-        let mouth_covered = if mouths {
-            self.mouth_covered(frame, face)
-        } else {
-            None
-        };
+        let asked = |what, wanted: bool| wanted.then(|| self.tell(what, frame, face)).flatten();
         let fitness = Fitness::Face {
             quality,
-            mouth_covered,
+            mouth_covered: asked(What::CoveredMouth, mouths),
+            real: asked(What::Texture, self.textures),
         };
         (warp, fitness)
     }
 
-    /// A face whose mouth the model cannot tell of passes.
-    fn mouth_covered(&self, frame: &Frame, face: &FaceDetection) -> Option<f32> {
-        let answer = self.tools.pool.mouth(Box::new(frame.clone()), face);
+    /// What a classifier says of a face. One that it cannot tell of passes.
+    fn tell(&self, what: What, frame: &Frame, face: &FaceDetection) -> Option<f32> {
+        let answer = self.tools.pool.tell(what, Box::new(frame.clone()), face);
         answer.unwrap_or_else(|error| {
-            tracing::warn!(stream = %self.spec.stream_id, frame = frame.number(), %error, "a mouth is not looked at");
+            tracing::warn!(stream = %self.spec.stream_id, frame = frame.number(), ?what, %error, "a face is not asked about");
             None
         })
     }

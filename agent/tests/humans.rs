@@ -17,7 +17,7 @@ use std::{
 
 use goshawk_agent::{
     cpu::StageTimes,
-    infer::{Abilities, InferPool, Installed, Models},
+    infer::{Abilities, InferPool, Installed, Models, What},
     metrics::Metrics,
     stage::{EventSink, Stage, StageError, StageSettings, StageTools},
     viewfinder::{ViewSettings, Viewfinder},
@@ -108,8 +108,12 @@ impl Models for One {
         Ok(vec![descriptor.ok(); warps.len()])
     }
 
-    fn mouths(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
-        Ok(vec![self.covered; faces.len()])
+    fn tell(&self, what: What, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+        let share = match what {
+            What::CoveredMouth => self.covered,
+            What::Texture => Some(0.9),
+        };
+        Ok(vec![share; faces.len()])
     }
 }
 
@@ -194,6 +198,7 @@ const ALL: Abilities = Abilities {
     bodies: true,
     body_descriptors: true,
     mouths: true,
+    textures: true,
 };
 
 #[test]

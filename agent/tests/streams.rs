@@ -24,7 +24,7 @@ use goshawk_agent::{
 };
 use goshawk_agent_core::motion::MotionSettings;
 use goshawk_models::{DetectOptions, Face, FaceTraits, InferError};
-use goshawk_pipelines::{Frame, SourceStats};
+use goshawk_pipelines::{Decoding, Frame, SourceStats};
 use goshawk_proto::{
     event::Event,
     geometry::Size,
@@ -79,6 +79,7 @@ struct Scripted {
     script: String,
     frames: u64,
     stopped: Arc<AtomicBool>,
+    decodings: Arc<Mutex<Vec<Decoding>>>,
 }
 
 impl FrameSource for Scripted {
@@ -111,7 +112,8 @@ impl FrameSource for Scripted {
         };
         let time = Duration::from_millis(40 * self.frames);
         let mut rgb = Rgb::black(Size::new(side, 64));
-        if self.script == "moves" {
+        let awake = self.script == "wakes" && self.frames > 200;
+        if self.script == "moves" || awake {
             // A bright column that goes from left to right, again and again.
             let column = self.frames as usize % 64;
             let rows = rgb.data_mut().chunks_exact_mut(64 * 3);
@@ -134,6 +136,10 @@ impl FrameSource for Scripted {
         Box::new(move || stopped.store(true, Ordering::SeqCst))
     }
 
+    fn decode(&mut self, decoding: Decoding) {
+        self.decodings.lock().unwrap().push(decoding);
+    }
+
     fn video(&self) -> Option<VideoInfo> {
         (self.frames > 0).then(|| VideoInfo {
             size: Size::new(64, 64),
@@ -152,6 +158,7 @@ struct Yard {
     fleet: Fleet,
     metrics: Metrics,
     opened: Arc<Mutex<Vec<String>>>,
+    decodings: Arc<Mutex<Vec<Decoding>>>,
     pulse: Pulse,
     let_go: Arc<AtomicBool>,
 }
@@ -163,6 +170,8 @@ fn yard(max_streams: usize) -> Yard {
 fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
     let opened = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&opened);
+    let decodings = Arc::new(Mutex::new(Vec::new()));
+    let chosen = Arc::clone(&decodings);
     let open: OpenSource = Arc::new(move |request| {
         let script = request.reference.expose().to_owned();
         seen.lock().unwrap().push(script.clone());
@@ -176,6 +185,7 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
             script,
             frames: 0,
             stopped: Arc::new(AtomicBool::new(false)),
+            decodings: Arc::clone(&chosen),
         }))
     });
     let times = Arc::new(StageTimes::default());
@@ -204,6 +214,7 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
         viewfinder: Viewfinder::new(ViewSettings::default(), metrics.views.clone()),
     };
     let tools = SourceTools {
+        idle_after: Duration::from_secs(2),
         open,
         stage,
         timeout: Duration::from_secs(10),
@@ -213,6 +224,7 @@ fn yard_that(max_streams: usize, motion: Option<MotionSettings>) -> Yard {
         fleet: Fleet::new(tools, metrics.clone(), max_streams),
         metrics,
         opened,
+        decodings,
         pulse,
         let_go,
     }
@@ -303,6 +315,23 @@ fn a_still_scene_costs_a_detection_a_second_and_a_moving_one_all_of_them() {
     assert!(spared_calm >= all - all / 25 - 4, "{spared_calm} of {all}");
     assert!(spared_calm <= all - all / 25, "{spared_calm} of {all}");
     assert_eq!(spared(&lively).0, 0);
+    assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
+}
+
+#[test]
+fn a_camera_that_sees_nothing_is_decoded_by_its_key_frames_until_something_stirs() {
+    let motion = MotionSettings {
+        threshold: 6.0,
+        longest: Duration::from_secs(1),
+    };
+    let mut yard = yard_that(10, Some(motion));
+    let (sleepy, lively) = (spec("wakes", 1, true), spec("moves", 1, true));
+    yard.assign(&[sleepy.clone(), lively.clone()]);
+    yard.until(&sleepy, |one| one.counters.frames > 150);
+    assert_eq!(*yard.decodings.lock().unwrap(), [Decoding::KeyFrames]);
+    yard.until(&sleepy, |one| one.counters.frames > 230);
+    let chosen = yard.decodings.lock().unwrap().clone();
+    assert_eq!(chosen, [Decoding::KeyFrames, Decoding::All]);
     assert_eq!(yard.fleet.stop(Duration::from_secs(10)), 0);
 }
 

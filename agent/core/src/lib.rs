@@ -18,6 +18,7 @@
 pub mod bestshot;
 pub mod event;
 pub mod filter;
+pub mod idle;
 pub mod liveness;
 pub mod motion;
 pub mod outbox;

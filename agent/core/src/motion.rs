@@ -51,6 +51,8 @@ pub struct MotionGate {
     size: Size,
     seen_at: Duration,
     looked_at: Duration,
+    /// When something last moved or somebody was there.
+    stirred_at: Option<Duration>,
 }
 
 /// The grid of a picture of `size`: what [`MotionGate::handle_picture`] is given, and never more
@@ -74,6 +76,7 @@ impl MotionGate {
             size: Size::default(),
             seen_at: Duration::ZERO,
             looked_at: Duration::ZERO,
+            stirred_at: None,
         }
     }
 
@@ -82,6 +85,9 @@ impl MotionGate {
     /// that runs backwards begin a new background.
     pub fn handle_picture(&mut self, media_time: Duration, cells: &Rgb, busy: bool) -> bool {
         let moved = self.take_in(media_time, cells);
+        if moved || busy {
+            self.stirred_at = Some(media_time);
+        }
         let idle = media_time.saturating_sub(self.looked_at);
         let looks = moved || busy || idle >= self.settings.longest;
         match (moved, looks) {
@@ -93,6 +99,12 @@ impl MotionGate {
             self.looked_at = media_time;
         }
         looks
+    }
+
+    /// For how long, up to the last picture, nothing moved and nobody was there.
+    pub fn calm_for(&self) -> Duration {
+        let stirred = self.stirred_at.unwrap_or(self.seen_at);
+        self.seen_at.saturating_sub(stirred)
     }
 
     /// The counters so far.
@@ -164,6 +176,20 @@ mod tests {
 
     fn at(millis: u64) -> Duration {
         Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn calm_is_counted_from_the_last_stir() {
+        let mut gate = MotionGate::new(SETTINGS);
+        assert_eq!(gate.calm_for(), Duration::ZERO);
+        for n in 0..40 {
+            gate.handle_picture(at(n * 100), &scene(None, 0, 1), false);
+        }
+        assert_eq!(gate.calm_for(), at(3_900));
+        gate.handle_picture(at(4_000), &scene(Some(20), 0, 1), false);
+        assert_eq!(gate.calm_for(), Duration::ZERO);
+        gate.handle_picture(at(5_000), &scene(Some(20), 0, 1), true);
+        assert_eq!(gate.calm_for(), Duration::ZERO, "somebody is there");
     }
 
     #[test]

@@ -210,8 +210,12 @@ impl<P: Clone> StreamAnalysis<P> {
                 Fitness::Face {
                     quality,
                     mouth_covered,
+                    real,
                 },
             ) => {
+                if let Some(real) = real {
+                    person.evidence.observe_texture(real);
+                }
                 if self.filter.judge_mouth(mouth_covered) != Use::Shot {
                     return ShotDecision::Dropped(DropReason::Mouth);
                 }

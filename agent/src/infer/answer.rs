@@ -10,7 +10,7 @@ use goshawk_proto::picture::{Pixels, Rgb};
 
 use super::{
     AskError, Models,
-    question::{Answer, Batch, Job, Shown, ShownFace},
+    question::{Answer, Batch, Job, Shown, ShownFace, What},
 };
 use crate::cpu::{self, Metered, Spent, StageTimes};
 
@@ -34,7 +34,7 @@ impl Bench {
             Batch::DescribeBodies(jobs) => {
                 self.warps(jobs, |warps| models.describe_bodies(warps));
             }
-            Batch::Mouths(jobs) => self.mouths(jobs),
+            Batch::Tell(what, jobs) => self.tell(what, jobs),
         }
     }
 
@@ -108,7 +108,7 @@ impl Bench {
         }
     }
 
-    fn mouths(&self, jobs: Vec<Job<ShownFace, Option<f32>>>) {
+    fn tell(&self, what: What, jobs: Vec<Job<ShownFace, Option<f32>>>) {
         let converted = Spent::default();
         let before = cpu::thread();
         let metered: Vec<Metered<'_>> = jobs
@@ -124,7 +124,7 @@ impl Bench {
                 points: Some(job.ask.points),
             })
             .collect();
-        let answer = guarded(|| self.models.mouths(&faces));
+        let answer = guarded(|| self.models.tell(what, &faces));
         let all = cpu::thread().saturating_sub(before);
         charge(&self.times.describe, &self.times, all, converted.total());
         drop(faces);

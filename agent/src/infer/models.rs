@@ -14,6 +14,8 @@ use goshawk_proto::{
     picture::{Pixels, Rgb},
 };
 
+use super::What;
+
 /// Most bodies of a picture; those of the best scores stay.
 const MAX_BODIES: usize = 64;
 
@@ -26,6 +28,8 @@ pub struct Abilities {
     pub body_descriptors: bool,
     /// It can be told how much of a mouth is covered.
     pub mouths: bool,
+    /// It can be told whether a face's texture is a real face's.
+    pub textures: bool,
 }
 
 /// What the pool asks of the models; a test puts its own in place. Of what is not among its
@@ -60,8 +64,8 @@ pub trait Models: Send + Sync + 'static {
         Ok(vec![None; warps.len()])
     }
 
-    /// Share of each face's mouth that is covered, 0 to 1; `None` where that cannot be told.
-    fn mouths(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+    /// A share, 0 to 1, of each face; `None` where that cannot be told.
+    fn tell(&self, _what: What, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
         Ok(vec![None; faces.len()])
     }
 }
@@ -71,15 +75,24 @@ pub struct Installed {
     faces: FaceAnalyzer,
     bodies: Option<Arc<dyn BodyDetector>>,
     body_describer: Option<Arc<dyn BodyDescriber>>,
-    mouths: Option<Mouths>,
+    mouths: Option<Share>,
+    textures: Option<Share>,
 }
 
-/// A classifier that says something of mouths.
-struct Mouths {
+/// A classifier, and what of its answer counts.
+struct Share {
     classifier: Box<dyn Classifier>,
-    /// Places of the words whose shares add up to a covered mouth.
-    covered: Vec<usize>,
+    /// Places of the words whose shares are added up.
+    places: Vec<usize>,
 }
+
+/// Where each share comes from: the first role that has a model with all of the words. A model of
+/// covered parts says outright that a mouth is covered; one of masks by what is no missing mask.
+const MOUTHS: &[(Role, &[&str])] = &[
+    (Role::FaceOcclusion, &["mouth"]),
+    (Role::Mask, &["medical_mask", "occluded"]),
+];
+const TEXTURES: &[(Role, &[&str])] = &[(Role::AntiSpoof, &["real"])];
 
 impl Installed {
     /// Opens what the pack has. A model that is there and cannot be opened is an error.
@@ -91,7 +104,8 @@ impl Installed {
             faces: FaceAnalyzer::new(pack)?,
             bodies: bodies.transpose()?.map(Arc::from),
             body_describer: describer.transpose()?.map(Arc::from),
-            mouths: Mouths::open(pack)?,
+            mouths: Share::open(pack, MOUTHS)?,
+            textures: Share::open(pack, TEXTURES)?,
         })
     }
 
@@ -101,25 +115,17 @@ impl Installed {
     }
 }
 
-impl Mouths {
-    /// A model of covered parts says it outright; one of masks says it by what is no missing mask.
-    fn open(pack: &Pack) -> Result<Option<Self>, PackError> {
-        let ways: [(Role, &[&str]); 2] = [
-            (Role::FaceOcclusion, &["mouth"]),
-            (Role::Mask, &["medical_mask", "occluded"]),
-        ];
+impl Share {
+    fn open(pack: &Pack, ways: &[(Role, &[&str])]) -> Result<Option<Self>, PackError> {
         for (role, words) in ways {
-            if pack.serving(role).is_empty() {
+            if pack.serving(*role).is_empty() {
                 continue;
             }
-            let classifier = pack.classifier(role)?;
+            let classifier = pack.classifier(*role)?;
             let place = |word: &&str| classifier.classes().iter().position(|class| class == word);
-            let covered: Vec<usize> = words.iter().filter_map(place).collect();
-            if covered.len() == words.len() {
-                return Ok(Some(Self {
-                    classifier,
-                    covered,
-                }));
+            let places: Vec<usize> = words.iter().filter_map(place).collect();
+            if places.len() == words.len() {
+                return Ok(Some(Self { classifier, places }));
             }
         }
         Ok(None)
@@ -127,7 +133,7 @@ impl Mouths {
 
     fn tell(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
         let share = |shares: Vec<f32>| {
-            let sum: f32 = self.covered.iter().filter_map(|at| shares.get(*at)).sum();
+            let sum: f32 = self.places.iter().filter_map(|at| shares.get(*at)).sum();
             sum.is_finite().then_some(sum.clamp(0.0, 1.0))
         };
         let answers = self.classifier.classify(faces)?;
@@ -156,6 +162,7 @@ impl Models for Installed {
             bodies: self.bodies.is_some(),
             body_descriptors: self.body_describer.is_some(),
             mouths: self.mouths.is_some(),
+            textures: self.textures.is_some(),
         }
     }
 
@@ -199,9 +206,13 @@ impl Models for Installed {
         Ok(values.iter().map(descriptor).collect())
     }
 
-    fn mouths(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
-        match &self.mouths {
-            Some(mouths) => mouths.tell(faces),
+    fn tell(&self, what: What, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+        let share = match what {
+            What::CoveredMouth => &self.mouths,
+            What::Texture => &self.textures,
+        };
+        match share {
+            Some(share) => share.tell(faces),
             None => Ok(vec![None; faces.len()]),
         }
     }

@@ -37,6 +37,15 @@ pub(super) struct ShownFace {
     pub points: Landmarks5,
 }
 
+/// What a classifier tells of a face, as a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// How much of its mouth is covered.
+    CoveredMouth,
+    /// How much its texture is a real face's.
+    Texture,
+}
+
 /// What the pool can be asked.
 pub(super) enum Question {
     /// Which faces are there?
@@ -47,8 +56,8 @@ pub(super) enum Question {
     Describe(Job<Vec<Rgb>, Vec<FaceTraits>>),
     /// Who are these bodies?
     DescribeBodies(Job<Vec<Rgb>, Vec<Option<Descriptor>>>),
-    /// How much of this mouth is covered?
-    Mouth(Job<ShownFace, Option<f32>>),
+    /// What of this face?
+    Tell(What, Job<ShownFace, Option<f32>>),
 }
 
 impl Question {
@@ -58,8 +67,8 @@ impl Question {
             (Self::Faces(one, _), Self::Faces(other, _)) => one == other,
             (Self::Bodies(one, _), Self::Bodies(other, _)) => one == other,
             (Self::Describe(_), Self::Describe(_))
-            | (Self::DescribeBodies(_), Self::DescribeBodies(_))
-            | (Self::Mouth(_), Self::Mouth(_)) => true,
+            | (Self::DescribeBodies(_), Self::DescribeBodies(_)) => true,
+            (Self::Tell(one, _), Self::Tell(other, _)) => one == other,
             _ => false,
         }
     }
@@ -71,7 +80,7 @@ pub(super) enum Batch {
     Bodies(f32, Vec<Job<Shown, Vec<BodyDetection>>>),
     Describe(Vec<Job<Vec<Rgb>, Vec<FaceTraits>>>),
     DescribeBodies(Vec<Job<Vec<Rgb>, Vec<Option<Descriptor>>>>),
-    Mouths(Vec<Job<ShownFace, Option<f32>>>),
+    Tell(What, Vec<Job<ShownFace, Option<f32>>>),
 }
 
 impl Batch {
@@ -99,7 +108,9 @@ impl Batch {
             Question::DescribeBodies(first) => {
                 Self::DescribeBodies(jobs!(first, Question::DescribeBodies(job) => job))
             }
-            Question::Mouth(first) => Self::Mouths(jobs!(first, Question::Mouth(job) => job)),
+            Question::Tell(what, first) => {
+                Self::Tell(what, jobs!(first, Question::Tell(_, job) => job))
+            }
         }
     }
 }

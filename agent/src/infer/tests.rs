@@ -75,9 +75,13 @@ impl Models for Fake {
         Ok(vec![None; warps.len()])
     }
 
-    /// A mouth is covered by as much as the picture is wide, in percent.
-    fn mouths(&self, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
-        let share = |face: &Subject<'_>| Some(face.picture.size().width as f32 / 100.0);
+    /// A mouth is covered by as much as the picture is wide, in percent; textures say twice that.
+    fn tell(&self, what: What, faces: &[Subject<'_>]) -> Result<Vec<Option<f32>>, InferError> {
+        let whole = match what {
+            What::CoveredMouth => 100.0,
+            What::Texture => 50.0,
+        };
+        let share = |face: &Subject<'_>| Some(face.picture.size().width as f32 / whole);
         Ok(faces.iter().map(share).collect())
     }
 }
@@ -179,7 +183,7 @@ fn faces_and_bodies_are_asked_for_side_by_side_and_batched_apart() {
 }
 
 #[test]
-fn bodies_are_described_and_mouths_are_told() {
+fn bodies_are_described_and_faces_are_told_of() {
     let (pool, _) = pool(2, 0);
     let warps = vec![Rgb::black(Size::new(4, 8)); 3];
     assert_eq!(pool.describe_bodies(warps).unwrap().len(), 3);
@@ -188,8 +192,10 @@ fn bodies_are_described_and_mouths_are_told() {
         score: Score::ONE,
         landmarks: Default::default(),
     };
-    assert_eq!(pool.mouth(Box::new(Blank(40)), &face).unwrap(), Some(0.4));
+    let tell = |what| pool.tell(what, Box::new(Blank(40)), &face);
+    assert_eq!(tell(What::CoveredMouth).unwrap(), Some(0.4));
+    assert_eq!(tell(What::Texture).unwrap(), Some(0.8));
     assert_eq!(pool.abilities(), Abilities::default());
     pool.close();
-    assert!(pool.mouth(Box::new(Blank(40)), &face).is_err());
+    assert!(tell(What::Texture).is_err());
 }

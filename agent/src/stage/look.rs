@@ -6,7 +6,10 @@
 //! are looked for in the region of interest, bodies in the whole frame: the contract's regions are
 //! for faces alone. A network that no analysis of the stream needs never runs.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use goshawk_agent_core::{
     liveness::Look,
@@ -118,6 +121,12 @@ impl Lookout {
             options: None,
             looks,
         }
+    }
+
+    /// For how long nothing has moved and nobody was there; nothing where that is not watched.
+    pub fn calm_for(&self) -> Duration {
+        let motion = self.motion.as_ref();
+        motion.map_or(Duration::ZERO, |motion| motion.gate.calm_for())
     }
 
     /// Which detectors are to see a frame.

@@ -152,6 +152,8 @@ pub enum Fitness {
         quality: FaceQuality,
         /// Share of the mouth that is covered, 0 to 1, where it was asked for and is known.
         mouth_covered: Option<f32>,
+        /// How much a network of textures holds it for real, 0 to 1, where one is installed.
+        real: Option<f32>,
     },
     /// A body's.
     Body {

@@ -88,6 +88,7 @@ fn fitness(subject: &Subject, sharpness: f32) -> Fitness {
         Subject::Face(_) => Fitness::Face {
             quality: quality(sharpness),
             mouth_covered: None,
+            real: None,
         },
         Subject::Body(_) => Fitness::Body {
             sharpness: Score::saturating(sharpness),

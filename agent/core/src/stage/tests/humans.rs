@@ -221,6 +221,7 @@ fn a_covered_mouth_is_no_best_shot() {
             let fitness = Fitness::Face {
                 quality: quality(0.5),
                 mouth_covered: Some(0.8),
+                real: None,
             };
             let shot = Shot {
                 fitness,

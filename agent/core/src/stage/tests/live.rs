@@ -96,3 +96,36 @@ fn shots_from_before_a_spoof_is_known_are_not_sent_later() {
     let (sent, _) = passage(0, 90, |n| if n < 40 { 0.1 } else { 0.9 });
     assert_eq!(sent, [] as [u64; 0]);
 }
+
+#[test]
+fn a_network_of_textures_is_a_witness_of_the_vote() {
+    use goshawk_proto::detection::LivenessVerdict;
+    let verdict = |real: Option<f32>| {
+        let mut analysis = analysis(&spec(|_| ()));
+        for number in 0..30 {
+            // Nearer in each frame, so that each is worth a shot.
+            let requests = analysis.handle_frame(FrameObservations {
+                frame: frame(number),
+                faces: Some(vec![face(300.0, 80.0 + 4.0 * number as f32)]),
+                bodies: None,
+            });
+            for request in requests {
+                let fitness = Fitness::Face {
+                    quality: quality(0.8),
+                    mouth_covered: None,
+                    real,
+                };
+                let payload = number;
+                analysis.handle_shot(request.ticket, Shot { fitness, payload });
+            }
+        }
+        analysis.handle_end(StreamEnd::SourceEnded);
+        let sent = events(std::iter::from_fn(|| analysis.poll_output()).collect());
+        let mut witnesses = sent[0].liveness.witnesses.clone().into_iter();
+        let texture = witnesses.find(|witness| witness.name == "texture");
+        texture.map(|witness| witness.verdict)
+    };
+    assert_eq!(verdict(Some(0.02)), Some(LivenessVerdict::Spoof));
+    assert_eq!(verdict(Some(0.98)), Some(LivenessVerdict::Real));
+    assert_eq!(verdict(None), None);
+}
