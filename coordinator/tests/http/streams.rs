@@ -207,11 +207,11 @@ async fn groups_gather_streams() {
     assert_eq!(names, ["north", "south"]);
     link("attach", &south, json!([by_name, NOBODY]))
         .await
-        .refused(400, 39001);
+        .refused(400, 12022);
     assert_eq!(members("south").await, 1, "all or none");
     link("attach", NOBODY, json!([by_name]))
         .await
-        .refused(400, 39008);
+        .refused(400, 12022);
     link("detach", &north, json!([by_id])).await.expect(204);
     assert_eq!(members("north").await, 1);
 

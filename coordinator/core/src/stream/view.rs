@@ -166,7 +166,8 @@ impl<T: Serialize> Filled<T> {
     /// `value`, which must have all of its fields.
     pub(super) fn new(value: &T) -> Self {
         let mut value = json!(value);
-        if let Some(healthcheck) = value["healthcheck"].as_object_mut() {
+        let healthcheck = value.get_mut("healthcheck");
+        if let Some(healthcheck) = healthcheck.and_then(Value::as_object_mut) {
             // The one field that is absent rather than null.
             healthcheck.retain(|name, value| name != "timeout" || !value.is_null());
         }

@@ -102,8 +102,7 @@ fn tree(paths: [&'static str; 4], ids: [&'static str; 7]) -> Vec<Resource> {
             ),
         Resource::at(paths[3]).tagged("linker").serve(
             Operation::patch(ids[6], all, link)
-                .about("Attaches streams to a group or detaches them, all or none.")
-                .fails(&[Code::GroupNotFound, Code::StreamNotFound]),
+                .about("Attaches streams to a group or detaches them, all or none."),
         ),
     ]
 }
@@ -273,7 +272,10 @@ async fn link(
     Json(linking): Json<Linking>,
 ) -> Result<NoContent, ApiError> {
     let group = found(&call.api, linking.group_id, &owner).await;
-    let group = group.map_err(ApiError::status_is_400_if_missing)?;
+    let group = group.map_err(|error| match error.code() {
+        Code::GroupNotFound => Code::BadJson.at("group_id", "group not found"),
+        _ => error,
+    })?;
     let (account, id) = (group.account_id, group.group_id);
     let attach = matches!(linking.action, Link::Attach);
     let streams = linking.stream_ids.into_inner();
@@ -281,6 +283,11 @@ async fn link(
     store
         .run(move |store| store.link_streams(account, id, &streams, attach))
         .await
-        .map_err(|error| ApiError::from(error).status_is_400_if_missing())?;
+        .map_err(|error| match error {
+            StoreError::NotFound { id, .. } => {
+                Code::BadJson.at("stream_ids", format!("stream {id} not found"))
+            }
+            error => error.into(),
+        })?;
     Ok(NoContent)
 }

@@ -2,7 +2,7 @@
 
 use goshawk_coordinator_core::{
     parameters,
-    query::{CommaList, Moment, Page, Target, Targets},
+    query::{CommaList, Moment, Page, Target},
     stream::log::{LogEntry, LogTarget, LogView},
 };
 use goshawk_proto::id::StreamId;
@@ -52,7 +52,7 @@ parameters! {
         /// That tell of one of these statuses.
         optional statuses: CommaList<super::Status>,
         /// Fields to show; all of them unless some are named.
-        optional targets: Targets<LogTarget>,
+        optional targets: CommaList<LogTarget>,
         /// Written before this moment.
         optional log_time__lt: Moment,
         /// Written at this moment or later.
