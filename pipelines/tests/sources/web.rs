@@ -153,7 +153,7 @@ fn a_file_by_http_gives_every_frame_and_its_length_with_either_engine() {
 fn a_file_by_http_that_is_cut_says_so() {
     let folder = clips::folder();
     let path = FAST_START.make(folder.path());
-    clips::cut(&path, 0.3);
+    clips::cut(&path, 0.15);
     let server = Server::start(folder.path());
     for engine in ENGINES {
         let url = server.url("cut-fast.mp4");
