@@ -14,6 +14,9 @@ use super::{
 };
 use crate::cpu::{self, Metered, Spent, StageTimes};
 
+/// What a detector finds in each of some pictures.
+type Find<'a, A> = dyn Fn(&[&dyn Pixels]) -> Result<Vec<Vec<A>>, InferError> + 'a;
+
 /// What the answering threads work with.
 pub(super) struct Bench {
     pub models: Box<dyn Models>,
@@ -38,11 +41,7 @@ impl Bench {
         }
     }
 
-    fn pictures<A>(
-        &self,
-        jobs: Vec<Job<Shown, Vec<A>>>,
-        find: &dyn Fn(&[&dyn Pixels]) -> Result<Vec<Vec<A>>, InferError>,
-    ) {
+    fn pictures<A>(&self, jobs: Vec<Job<Shown, Vec<A>>>, find: &Find<'_, A>) {
         match self.find(&jobs, find) {
             Ok(mut found) => {
                 found.resize_with(jobs.len(), Vec::new);
@@ -66,11 +65,7 @@ impl Bench {
         }
     }
 
-    fn find<A>(
-        &self,
-        jobs: &[Job<Shown, Vec<A>>],
-        find: &dyn Fn(&[&dyn Pixels]) -> Result<Vec<Vec<A>>, InferError>,
-    ) -> Answer<Vec<Vec<A>>> {
+    fn find<A>(&self, jobs: &[Job<Shown, Vec<A>>], find: &Find<'_, A>) -> Answer<Vec<Vec<A>>> {
         let converted = Spent::default();
         let before = cpu::thread();
         let metered: Vec<Metered<'_>> = jobs

@@ -361,11 +361,14 @@ async fn both_versions_show_the_same_streams() {
             .collect::<Vec<_>>()
     };
     assert_eq!(ids("?order=desc").await, [newer.clone(), id.clone()]);
-    assert_eq!(ids("?order=asc&page=2&page_size=1").await, [newer.clone()]);
+    assert_eq!(
+        ids("?order=asc&page=2&page_size=1").await,
+        std::slice::from_ref(&newer)
+    );
     let (low, high) = (id.clone().min(newer.clone()), id.clone().max(newer.clone()));
     assert_eq!(
         ids(&format!("?stream_id__gte={high}")).await,
-        [high.clone()]
+        std::slice::from_ref(&high)
     );
     assert_eq!(
         ids(&format!("?stream_id__lt={high}&order=desc")).await,

@@ -160,12 +160,12 @@ async fn shown(api: &Api, streams: &[StreamRecord]) -> Result<Vec<StreamViewV1>,
         .collect())
 }
 
+/// All that a list may be asked for by.
+type Listing = ((Owner, Filters), ((Group, Range), Page));
+
 async fn list(
     call: Call,
-    Params(((owner, filters), ((group, range), page))): Params<(
-        (Owner, Filters),
-        ((Group, Range), Page),
-    )>,
+    Params(((owner, filters), ((group, range), page))): Params<Listing>,
 ) -> Result<Done<StreamsV1>, ApiError> {
     let mut found = selected(&call.api, owner, filters, group).await?;
     found.retain(|stream| range.accept(stream));

@@ -19,11 +19,9 @@ async fn ask(agent: &mut Agent, csr: ByteBuf) -> CoordinatorMessage {
         .await
         .unwrap();
     loop {
-        match agent.hear().await {
-            answer @ (CoordinatorMessage::Renewed(_) | CoordinatorMessage::RenewalRefused(_)) => {
-                return answer;
-            }
-            _ => {}
+        let heard = agent.hear().await;
+        if let CoordinatorMessage::Renewed(_) | CoordinatorMessage::RenewalRefused(_) = heard {
+            return heard;
         }
     }
 }

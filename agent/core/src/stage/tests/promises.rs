@@ -111,7 +111,7 @@ fn observed(ways: &[Way], n: u64) -> Seen {
         }
         bodies.push(body(x, 280.0 + (n % 5) as f32));
     }
-    (Some(faces), (n % 2 == 0).then_some(bodies))
+    (Some(faces), (n.is_multiple_of(2)).then_some(bodies))
 }
 
 fn run(wish: &Wish, ways: &[Way]) -> (Vec<EventDraft<u64>>, AnalysisCounters) {
