@@ -3,7 +3,7 @@
 //! The scene is kept as a grid of small cells, each with the mean and the variance of its colour
 //! over the last so many pictures (one Gaussian a cell: Wren, Azarbayejani, Darrell and Pentland,
 //! "Pfinder", IEEE PAMI 19(7), 1997). A cell that differs from its memory by more than
-//! [`DEVIATIONS`] standard deviations is foreground. What all cells have in common (a camera's
+//! `DEVIATIONS` standard deviations is foreground. What all cells have in common (a camera's
 //! exposure, a cloud) is taken out first.
 //!
 //! Before the remembered background a person is a shape: the face is foreground, so are neck and

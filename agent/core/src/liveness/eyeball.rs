@@ -5,7 +5,7 @@
 //! localisation by means of gradients", VISAPP 2011), as a share of the strip's length. A shift is
 //! what saccades look like at eight looks a second: both irises move the same way by at least
 //! [`SHIFT`] of the eye's width, then stay for at least two looks, while yaw and pitch hold to a
-//! few degrees. Faces with eyes of less than [`MIN_EYE`] pixels are left out. A replayed recording
+//! few degrees. Faces with eyes of less than `MIN_EYE` pixels are left out. A replayed recording
 //! has shifts too, and someone who looks into the camera has none: found they are weak evidence
 //! for a person, missing they are none.
 

@@ -1,7 +1,7 @@
 //! Does what is round the face move with it? A print or a handheld screen brings its border and
 //! its background along; a head moves before what stands behind it.
 //!
-//! Two looks at the same face, at most [`MAX_GAP`] apart, are compared block by block (block
+//! Two looks at the same face, at most `MAX_GAP` apart, are compared block by block (block
 //! matching as in video coding; Jain and Jain, "Displacement measurement and its application in
 //! interframe image coding", 1981). The idea of setting the face's motion against its
 //! surroundings' is Anjos, Chakka and Marcel's ("Motion-based counter-measures to photo attacks
@@ -9,7 +9,7 @@
 //! neither hair nor shoulders are. Since the patch moves with the face, only two displacements
 //! have to be tried for each block: none (it follows the face) and that of the frame (it stays
 //! behind). A block votes when one of both fits clearly better and it has some pattern; plain
-//! walls do not vote. The face must have moved by [`MIN_WAY`] pixels of the patch, a twentieth of
+//! walls do not vote. The face must have moved by `MIN_WAY` pixels of the patch, a twentieth of
 //! its height, or there is nothing to tell.
 //!
 //! `following` is the share of votes that follow. A large one is a picture that is moved; a small

@@ -10,7 +10,7 @@
 //! 0.15 Hz of the strongest frequency and of its double against the rest from 0.7 to 3 Hz.
 //!
 //! Looks come eight times a second at most, so they are brought onto an even raster of
-//! [`RATE`] first. Ten seconds of a face are needed. Compression, motion and artificial light
+//! `RATE` first. Ten seconds of a face are needed. Compression, motion and artificial light
 //! drown the pulse more often than not, and a good recording replays it: a pulse found is some
 //! evidence for a person, none found says nothing.
 
