@@ -58,10 +58,16 @@ pub struct MotionGate {
 /// The grid of a picture of `size`: what [`MotionGate::handle_picture`] is given, and never more
 /// pixels than the picture has.
 pub fn grid(size: Size) -> Size {
+    grid_of(size, CELLS)
+}
+
+/// The grid of so many cells along the longer side of a picture of `size`, never of more than it
+/// has pixels.
+pub fn grid_of(size: Size, most: u32) -> Size {
     let longest = size.width.max(size.height).max(1);
     let cells = |side: u32| {
-        let cells = u64::from(side) * u64::from(CELLS) / u64::from(longest);
-        u32::try_from(cells).unwrap_or(CELLS).clamp(1, side.max(1))
+        let cells = u64::from(side) * u64::from(most) / u64::from(longest);
+        u32::try_from(cells).unwrap_or(most).clamp(1, side.max(1))
     };
     Size::new(cells(size.width), cells(size.height))
 }

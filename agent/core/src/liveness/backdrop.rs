@@ -22,6 +22,8 @@ use goshawk_proto::{
     picture::Rgb,
 };
 
+use crate::motion;
+
 /// Cells along the longer side of the picture.
 const CELLS: u32 = 128;
 /// Standard deviations from which a cell is foreground.
@@ -53,12 +55,7 @@ struct Cell {
 
 /// The grid of a picture of `size`: what [`Backdrop::handle_scene`] is given.
 pub fn grid(size: Size) -> Size {
-    let longest = size.width.max(size.height).max(1);
-    let cells = |side: u32| {
-        let cells = u64::from(side) * u64::from(CELLS) / u64::from(longest);
-        u32::try_from(cells).unwrap_or(CELLS).clamp(1, side.max(1))
-    };
-    Size::new(cells(size.width), cells(size.height))
+    motion::grid_of(size, CELLS)
 }
 
 impl Backdrop {
