@@ -136,7 +136,7 @@ async fn a_hangup_ends_nobody() {
     let token = api.join_token(60).await.unwrap();
     let agents = &api.endpoints.agents;
     let mut agent = Agent::start(dir.path(), &home, "edge", agents, &token).unwrap();
-    wait_for(|| agent.log(), "health and metrics");
+    wait_for(|| agent.log(), "health, metrics and previews");
     hang_up(agent.daemon());
     wait_for(|| agent.log(), "SIGHUP");
     assert!(agent.daemon().is_running());

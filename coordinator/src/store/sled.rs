@@ -84,6 +84,8 @@ pub struct SledStore {
     rows: Tree,
     /// Held by the one writer; in it, what a snapshot under way still needs of the past.
     writer: Mutex<Option<snapshot::Past>>,
+    /// Held while sled flushes and while a batch is applied.
+    gate: Arc<Mutex<()>>,
     flusher: Flusher,
     room: Room,
     counters: Counters,
@@ -114,12 +116,14 @@ impl SledStore {
     pub fn open(dir: &Path, options: SledOptions) -> Stored<Arc<Self>> {
         let db = open_database(dir, options).map_err(fault)?;
         let rows = db.open_tree("rows").map_err(fault)?;
-        let flusher = Flusher::start(db.clone(), dir)?;
+        let gate = Arc::<Mutex<()>>::default();
+        let flusher = Flusher::start(db.clone(), dir, Arc::clone(&gate))?;
         migrate::run(&rows, &|| flusher.flush())?;
         let store = Self {
             db,
             rows,
             writer: Mutex::new(None),
+            gate,
             flusher,
             room: Room::new(dir, Some(dir.join("db")), options.reserve_bytes),
             counters: Counters::default(),
@@ -189,9 +193,14 @@ impl SledStore {
                 past.keep(&laid, &self.rows)?;
             }
             let batch = pieces::batch(laid);
-            self.rows
-                .apply_batch(batch)
-                .map_err(|error| self.ended(error))?;
+            {
+                // A batch that waited for a flush inside sled would keep out the flush that is sent
+                // after one that sleeps.
+                let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+                self.rows
+                    .apply_batch(batch)
+                    .map_err(|error| self.ended(error))?;
+            }
             self.counters.apply(&change.deltas);
         }
         if !change.faces.is_empty() {

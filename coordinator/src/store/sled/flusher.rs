@@ -11,7 +11,9 @@
 //!
 //! **A flush that does not come back.** When sled's background write fails, it may forget to wake
 //! who waits for it. A second `flush` from another thread finds the failure and wakes them, so
-//! one is sent after [`POKE_AFTER`]. Nobody waits longer than [`GIVE_UP_AFTER`].
+//! one is sent after [`POKE_AFTER`]. Nobody waits longer than [`GIVE_UP_AFTER`]. That second flush
+//! shares a lock with the first one, and would stand behind a batch that waits for that lock alone:
+//! so batches wait for a flush at a gate of ours, where they are in nobody's way.
 
 use std::{
     fs::File,
@@ -60,7 +62,8 @@ pub(super) struct Flusher {
 
 impl Flusher {
     /// Starts the thread for the database in `dir`.
-    pub(super) fn start(db: ::sled::Db, dir: &Path) -> Stored<Self> {
+    /// `gate` is held while sled flushes, see [`super::SledStore::apply`].
+    pub(super) fn start(db: ::sled::Db, dir: &Path, gate: Arc<Mutex<()>>) -> Stored<Self> {
         let failed = |e: std::io::Error| StoreError::unavailable(format!("{}: {e}", dir.display()));
         let log = File::open(dir.join("db")).map_err(failed)?;
         log.sync_all().map_err(failed)?;
@@ -74,7 +77,11 @@ impl Flusher {
             }
         };
         let flush = move || {
-            db.flush().map_err(|e| e.to_string())?;
+            let flushed = {
+                let _alone = gate.lock().unwrap_or_else(PoisonError::into_inner);
+                db.flush()
+            };
+            flushed.map_err(|e| e.to_string())?;
             log.sync_data().map_err(|e| e.to_string())
         };
         Self::with(flush, Arc::new(poke))

@@ -29,7 +29,9 @@ impl Loader {
         if !rows.is_empty() {
             return Err(StoreError::conflict("database", "it has rows already"));
         }
-        let flusher = Arc::new(Flusher::start(db.clone(), dir)?);
+        // Rows are put and flushed one after the other: nobody waits at the gate.
+        let flusher = Flusher::start(db.clone(), dir, Arc::default())?;
+        let flusher = Arc::new(flusher);
         Ok(Self {
             db,
             rows,
