@@ -123,11 +123,12 @@ impl FileSource {
 
     /// What comes by HTTP tells its length once it is being read.
     fn learn_length(&mut self) {
-        let gauge = self.engine.mailbox().gauge();
-        if gauge.has_duration() {
+        if self.promise.is_some() {
             return;
         }
-        if let Some(length) = self.engine.duration().filter(|length| !length.is_zero()) {
+        let gauge = self.engine.mailbox().gauge();
+        let length = gauge.duration().or_else(|| self.engine.duration());
+        if let Some(length) = length.filter(|length| !length.is_zero()) {
             gauge.set_duration(length);
             self.promise = Some(Promise::of_container(length));
         }
@@ -155,12 +156,11 @@ impl FileSource {
 
 impl Source for FileSource {
     fn next_frame(&mut self) -> Result<Option<Frame>, SourceError> {
-        let Some(frame) = self.engine.mailbox().take(self.timeout)? else {
+        let frame = self.engine.mailbox().take(self.timeout)?;
+        self.learn_length();
+        let Some(frame) = frame else {
             return self.check_end();
         };
-        if self.last.is_none() {
-            self.learn_length();
-        }
         self.last = Some(frame.media_time());
         if let Some(due) = self.pace.due(Instant::now()) {
             self.engine.mailbox().sleep_until(due);

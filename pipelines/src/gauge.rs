@@ -74,9 +74,9 @@ impl Gauge {
         self.lock().duration = Some(duration);
     }
 
-    /// Whether the length is known.
-    pub fn has_duration(&self) -> bool {
-        self.lock().duration.is_some()
+    /// The length, where it is known.
+    pub fn duration(&self) -> Option<Duration> {
+        self.lock().duration
     }
 
     /// The source with an end is at its end.

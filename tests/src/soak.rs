@@ -261,12 +261,15 @@ async fn watch_until(held: &mut Watch, began: Instant, due: Duration) -> anyhow:
     }
 }
 
+/// Pauses the streams. Of a stream that is removed nothing is taken any more, not even what its
+/// agent has yet to send.
 async fn stop(scene: &Scene, streams: &[Stream]) -> anyhow::Result<()> {
     for stream in streams {
         let path = format!("/2/streams/{}", stream.id);
+        let pause = json!({"status": "pause"});
         scene
             .api
-            .streams(Method::DELETE, &path, &scene.account, None)
+            .streams(Method::PATCH, &path, &scene.account, Some(&pause))
             .await?;
     }
     Ok(())

@@ -86,7 +86,7 @@ impl Work {
         let index = input::choose_video(&mut input, width).ok_or(Error::StreamNotFound)?;
         self.mailbox.contact();
         if !self.request.is_live()
-            && !self.mailbox.gauge().has_duration()
+            && self.mailbox.gauge().duration().is_none()
             && let Some(length) = input::length(&input)
         {
             self.mailbox.gauge().set_duration(length);
