@@ -133,8 +133,11 @@ struct Run {
 }
 
 impl Run {
-    /// Goes over to key frames where they suffice, and back.
+    /// Goes over to key frames where they suffice, and back. Costs nothing where it is switched off.
     fn choose_decoding(&mut self, idle_after: Duration, patience: Duration) {
+        if idle_after.is_zero() {
+            return;
+        }
         let group = self.source.video().and_then(|video| {
             let rate = video.frame_rate.filter(|rate| *rate > 0.0)?;
             let group = Duration::try_from_secs_f32(video.gop_size? as f32 / rate);

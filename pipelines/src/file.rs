@@ -157,7 +157,10 @@ impl FileSource {
 impl Source for FileSource {
     fn next_frame(&mut self) -> Result<Option<Frame>, SourceError> {
         let frame = self.engine.mailbox().take(self.timeout)?;
-        self.learn_length();
+        // It is known with the first frame or, at the latest, at the end.
+        if self.last.is_none() || frame.is_none() {
+            self.learn_length();
+        }
         let Some(frame) = frame else {
             return self.check_end();
         };

@@ -27,7 +27,8 @@ use utoipa::ToSchema;
 
 use super::{
     LocationView, NewStream, Preview, RestartView, StartStatus, StreamRecord, StreamView,
-    VideoInfo, view::Filled,
+    VideoInfo,
+    view::{Filled, WHOLE},
 };
 use crate::{
     bounds::{self, Check, Invalid},

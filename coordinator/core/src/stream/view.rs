@@ -159,6 +159,14 @@ pub struct Filled<T>(Value, PhantomData<fn() -> T>);
 /// [`StreamData`] with all of its fields, without secrets.
 pub type DataView = Filled<StreamData>;
 
+/// A region that leaves nothing out, as the contract writes it.
+pub(super) const WHOLE: Region = Region::Abs {
+    x: 0,
+    y: 0,
+    width: 0,
+    height: 0,
+};
+
 /// Fields of the data that only some kinds of source have.
 const SOMETIMES: &[&str] = &["endless", "mask", "timeout", "mode"];
 
@@ -290,12 +298,7 @@ impl LocationView {
 
 impl DataView {
     fn of(data: &StreamData, account: AccountId) -> Self {
-        let whole = json!(Region::Abs {
-            x: 0,
-            y: 0,
-            width: 0,
-            height: 0
-        });
+        let whole = json!(WHOLE);
         let mut view = json!(data);
         view["reference"] = json!(mask_credentials(&data.reference));
         if view["roi"].is_null() {

@@ -106,19 +106,13 @@ impl StreamViewV1 {
 }
 
 fn source(data: &StreamData, shown: &Analytics) -> DataV1 {
-    let whole = Region::Abs {
-        x: 0,
-        y: 0,
-        width: 0,
-        height: 0,
-    };
     let live = matches!(data.kind, SourceKind::Tcp | SourceKind::Udp);
     let folder = data.kind == SourceKind::Images;
     DataV1 {
         kind: data.kind,
         reference: mask_credentials(&data.reference),
-        roi: data.roi.or(Some(whole)),
-        droi: shown.droi.or(Some(whole)),
+        roi: data.roi.or(Some(WHOLE)),
+        droi: shown.droi.or(Some(WHOLE)),
         rotation: data.rotation,
         preferred_program_stream_frame_width: data.preferred_program_stream_frame_width,
         endless: live.then_some(data.endless),
