@@ -5,6 +5,7 @@ mod pages;
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -18,6 +19,9 @@ use goshawk_coordinator::{
 use goshawk_proto::{settings::sample, time::Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// How long a process whose database failed takes leave before it ends all the same.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     let matches = command().get_matches();
@@ -125,7 +129,10 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(config))
+    let served = runtime.block_on(serve(config));
+    // A write that hangs must not keep the process: whoever starts it again has a whole database.
+    runtime.shutdown_timeout(STOP_PATIENCE);
+    served
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
@@ -138,10 +145,17 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         () = wait(&mut terminate, &mut interrupt) => None,
         fault = app.failed() => Some(fault),
     };
+    let patience = match fault {
+        None => Duration::MAX,
+        Some(_) => STOP_PATIENCE,
+    };
     tokio::select! {
-        () = app.stop() => match fault {
+        stopped = tokio::time::timeout(patience, app.stop()) => match fault {
             None => Ok(()),
-            Some(fault) => anyhow::bail!("start again, the database takes no changes: {fault}"),
+            Some(fault) => anyhow::bail!(
+                "start again, the database takes no changes: {fault} (stopped cleanly: {})",
+                stopped.is_ok(),
+            ),
         },
         () = wait(&mut terminate, &mut interrupt) => anyhow::bail!("second signal: gave up draining"),
     }

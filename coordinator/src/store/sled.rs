@@ -43,8 +43,10 @@ mod streams;
 mod tokens;
 
 use std::{
+    fs::{File, TryLockError},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use ::sled::{Db, IVec, Tree};
@@ -59,6 +61,10 @@ pub use load::{Loader, is_whole};
 pub use migrate::SCHEMA;
 use pieces::Changes;
 pub use snapshot::{RawRow, Snapshot};
+
+/// How long a database that was closed may keep its lock: threads of sled's own hold it for some
+/// milliseconds more than whoever dropped it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the database is opened.
 #[derive(Clone, Copy, Debug)]
@@ -84,8 +90,6 @@ pub struct SledStore {
     rows: Tree,
     /// Held by the one writer; in it, what a snapshot under way still needs of the past.
     writer: Mutex<Option<snapshot::Past>>,
-    /// Held while sled flushes and while a batch is applied.
-    gate: Arc<Mutex<()>>,
     flusher: Flusher,
     room: Room,
     counters: Counters,
@@ -116,14 +120,12 @@ impl SledStore {
     pub fn open(dir: &Path, options: SledOptions) -> Stored<Arc<Self>> {
         let db = open_database(dir, options).map_err(fault)?;
         let rows = db.open_tree("rows").map_err(fault)?;
-        let gate = Arc::<Mutex<()>>::default();
-        let flusher = Flusher::start(db.clone(), dir, Arc::clone(&gate))?;
-        migrate::run(&rows, &|| flusher.flush())?;
+        let flusher = Flusher::start(db.clone(), dir)?;
+        migrate::run(&rows, &flusher)?;
         let store = Self {
             db,
             rows,
             writer: Mutex::new(None),
-            gate,
             flusher,
             room: Room::new(dir, Some(dir.join("db")), options.reserve_bytes),
             counters: Counters::default(),
@@ -193,14 +195,7 @@ impl SledStore {
                 past.keep(&laid, &self.rows)?;
             }
             let batch = pieces::batch(laid);
-            {
-                // A batch that waited for a flush inside sled would keep out the flush that is sent
-                // after one that sleeps.
-                let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-                self.rows
-                    .apply_batch(batch)
-                    .map_err(|error| self.ended(error))?;
-            }
+            self.flusher.apply(&self.rows, batch)?;
             self.counters.apply(&change.deltas);
         }
         if !change.faces.is_empty() {
@@ -211,12 +206,6 @@ impl SledStore {
         }
         drop(writer);
         Ok((out, changed))
-    }
-
-    /// A failed write ends all writing: a part of the batch may be applied in memory.
-    fn ended(&self, error: ::sled::Error) -> StoreError {
-        self.flusher.fail(&error.to_string());
-        fault(error)
     }
 
     fn get(&self, key: impl AsRef<[u8]>) -> Stored<Option<IVec>> {
@@ -297,6 +286,7 @@ impl SledStore {
 /// the whole database for damaged; snapshots only save time at opening, so they go before anybody
 /// believes in damage, and the log is read from its start.
 fn open_database(dir: &Path, options: SledOptions) -> Result<Db, ::sled::Error> {
+    await_lock(&dir.join("db"))?;
     let open = || {
         ::sled::Config::new()
             .path(dir)
@@ -317,6 +307,23 @@ fn open_database(dir: &Path, options: SledOptions) -> Result<Db, ::sled::Error> 
         }
         other => other,
     }
+}
+
+/// Waits for whoever still holds the lock of the database, at most [`LOCK_PATIENCE`]; of who holds
+/// it longer, another process, sled itself tells.
+fn await_lock(file: &Path) -> std::io::Result<()> {
+    let file = match File::open(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let began = Instant::now();
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if began.elapsed() > LOCK_PATIENCE {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 /// Whether a change only removes.

@@ -14,6 +14,16 @@
 //! one is sent after [`POKE_AFTER`]. Nobody waits longer than [`GIVE_UP_AFTER`]. That second flush
 //! shares a lock with the first one, and would stand behind a batch that waits for that lock alone:
 //! so batches wait for a flush at a gate of ours, where they are in nobody's way.
+//!
+//! **Batches that are not written yet.** sled writes with a fixed number of threads, and a thread
+//! that wrote waits for a lock which a batch that grows the file holds until one of those threads
+//! has truncated it: with all of them waiting, nothing moves any more. So few batches at a time are
+//! left unwritten, see [`Unwritten`].
+//!
+//! **A batch or a flush that never comes back** (sled 0.34 has an open report of such a deadlock,
+//! <https://github.com/spacejam/sled/issues/1412>) would keep every writer waiting for good. After
+//! [`HUNG_AFTER`] it counts as a failed write: the process starts anew, and what was acknowledged
+//! is on the disk.
 
 use std::{
     fs::File,
@@ -23,19 +33,50 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::sled::{Batch, Tree};
+
 use super::super::{StoreError, Stored};
 
 /// How long a flush may take before another one looks what is the matter.
 const POKE_AFTER: Duration = Duration::from_secs(2);
 /// How long a method waits for the disk.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
+/// How long a batch or a flush may be under way before it counts as failed.
+const HUNG_AFTER: Duration = Duration::from_secs(120);
+
+/// How many batches are applied between two flushes of sled: each becomes two or three writes, and
+/// seven that wait at once are one too many.
+const MOST_UNWRITTEN: u32 = 2;
+
+/// Batches applied since sled was last flushed; held while sled flushes and while a batch is applied.
+#[derive(Default)]
+pub(super) struct Unwritten(Mutex<u32>);
+
+impl Unwritten {
+    fn lock(&self) -> MutexGuard<'_, u32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flush(&self, db: &::sled::Db) -> Result<(), ::sled::Error> {
+        let mut unwritten = self.lock();
+        db.flush()?;
+        *unwritten = 0;
+        Ok(())
+    }
+}
 
 #[derive(Default)]
 struct State {
     asked: u64,
     done: u64,
+    /// Whether somebody who asked wants to have it on the drive.
+    durable: bool,
     broken: Option<String>,
     stop: bool,
+    /// Since when a batch is being applied.
+    applying: Option<Instant>,
+    /// Since when the thread's flush is under way.
+    flushing: Option<Instant>,
     /// When somebody last looked after a flush that takes long.
     poked: Option<Instant>,
 }
@@ -58,12 +99,12 @@ pub(super) struct Flusher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     poke: Arc<dyn Fn() + Send + Sync>,
+    unwritten: Arc<Unwritten>,
 }
 
 impl Flusher {
     /// Starts the thread for the database in `dir`.
-    /// `gate` is held while sled flushes, see [`super::SledStore::apply`].
-    pub(super) fn start(db: ::sled::Db, dir: &Path, gate: Arc<Mutex<()>>) -> Stored<Self> {
+    pub(super) fn start(db: ::sled::Db, dir: &Path) -> Stored<Self> {
         let failed = |e: std::io::Error| StoreError::unavailable(format!("{}: {e}", dir.display()));
         let log = File::open(dir.join("db")).map_err(failed)?;
         log.sync_all().map_err(failed)?;
@@ -76,19 +117,22 @@ impl Flusher {
                 tracing::warn!(%error, "a flush that took long has failed");
             }
         };
-        let flush = move || {
-            let flushed = {
-                let _alone = gate.lock().unwrap_or_else(PoisonError::into_inner);
-                db.flush()
-            };
-            flushed.map_err(|e| e.to_string())?;
-            log.sync_data().map_err(|e| e.to_string())
+        let unwritten = Arc::<Unwritten>::default();
+        let theirs = Arc::clone(&unwritten);
+        let flush = move |durable| {
+            theirs.flush(&db).map_err(|e| e.to_string())?;
+            match durable {
+                true => log.sync_data().map_err(|e| e.to_string()),
+                false => Ok(()),
+            }
         };
-        Self::with(flush, Arc::new(poke))
+        let mut flusher = Self::with(flush, Arc::new(poke))?;
+        flusher.unwritten = unwritten;
+        Ok(flusher)
     }
 
     fn with(
-        flush: impl FnMut() -> Result<(), String> + Send + 'static,
+        flush: impl FnMut(bool) -> Result<(), String> + Send + 'static,
         poke: Arc<dyn Fn() + Send + Sync>,
     ) -> Stored<Self> {
         let shared = Arc::new(Shared::default());
@@ -101,6 +145,7 @@ impl Flusher {
             shared,
             thread: Some(thread),
             poke,
+            unwritten: Arc::default(),
         })
     }
 
@@ -111,7 +156,29 @@ impl Flusher {
 
     /// Why writing makes no sense any more.
     pub(super) fn broken(&self) -> Option<String> {
-        self.shared.lock().broken.clone()
+        self.shared.lock().fault(Instant::now())
+    }
+
+    /// Applies a batch when sled has written those before it.
+    pub(super) fn apply(&self, rows: &Tree, batch: Batch) -> Stored<()> {
+        if *self.unwritten.lock() >= MOST_UNWRITTEN {
+            self.wait(false)?;
+        }
+        let mut unwritten = self.unwritten.lock();
+        self.watching(|| rows.apply_batch(batch)).map_err(|error| {
+            // A part of the batch may be applied in memory.
+            self.fail(&error.to_string());
+            super::fault(error)
+        })?;
+        *unwritten += 1;
+        Ok(())
+    }
+
+    fn watching<T>(&self, apply: impl FnOnce() -> T) -> T {
+        self.shared.lock().applying = Some(Instant::now());
+        let out = apply();
+        self.shared.lock().applying = None;
+        out
     }
 
     /// Notes that a write failed: nothing is acknowledged from now on.
@@ -122,9 +189,14 @@ impl Flusher {
 
     /// Waits until everything applied before this call is durable.
     pub(super) fn flush(&self) -> Stored<()> {
+        self.wait(true)
+    }
+
+    fn wait(&self, durable: bool) -> Stored<()> {
         let began = Instant::now();
         let mut state = self.shared.lock();
         state.asked += 1;
+        state.durable |= durable;
         let ticket = state.asked;
         self.shared.work.notify_one();
         while state.done < ticket && state.broken.is_none() {
@@ -172,10 +244,23 @@ impl State {
             self.broken = Some(message.to_owned());
         }
     }
+
+    fn hung(&self, now: Instant) -> bool {
+        let since = self.applying.into_iter().chain(self.flushing).min();
+        since.is_some_and(|since| now.saturating_duration_since(since) > HUNG_AFTER)
+    }
+
+    fn fault(&self, now: Instant) -> Option<String> {
+        let hung = || {
+            self.hung(now)
+                .then(|| "the database does not come back from a write".to_owned())
+        };
+        self.broken.clone().or_else(hung)
+    }
 }
 
 fn refuse(state: &State) -> Stored<()> {
-    match &state.broken {
+    match state.fault(Instant::now()) {
         Some(message) => Err(StoreError::unavailable(format!(
             "writing failed: {message}"
         ))),
@@ -183,7 +268,7 @@ fn refuse(state: &State) -> Stored<()> {
     }
 }
 
-fn run(shared: &Shared, mut flush: impl FnMut() -> Result<(), String>) {
+fn run(shared: &Shared, mut flush: impl FnMut(bool) -> Result<(), String>) {
     loop {
         let mut state = shared.lock();
         while state.asked == state.done && !state.stop && state.broken.is_none() {
@@ -193,9 +278,12 @@ fn run(shared: &Shared, mut flush: impl FnMut() -> Result<(), String>) {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         let (target, stop) = (state.asked, state.stop);
+        let durable = std::mem::take(&mut state.durable) || stop;
+        state.flushing = Some(Instant::now());
         drop(state);
-        let outcome = flush();
+        let outcome = flush(durable);
         let mut state = shared.lock();
+        state.flushing = None;
         match outcome {
             Ok(()) => state.done = target,
             Err(message) => state.fail(&message),
@@ -209,8 +297,16 @@ fn run(shared: &Shared, mut flush: impl FnMut() -> Result<(), String>) {
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        self.shared.lock().stop = true;
+        let hung = {
+            let mut state = self.shared.lock();
+            state.stop = true;
+            state.hung(Instant::now())
+        };
         self.shared.work.notify_one();
+        if hung {
+            // Its thread ends with the process.
+            return;
+        }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -232,8 +328,8 @@ mod tests {
     fn many_who_wait_share_few_flushes() {
         let flushes = Arc::new(AtomicU32::new(0));
         let counted = flushes.clone();
-        let flush = move || {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+        let flush = move |_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
             counted.fetch_add(1, Ordering::SeqCst);
             Ok(())
         };
@@ -244,14 +340,14 @@ mod tests {
             }
         });
         assert!(
-            flushes.load(Ordering::SeqCst) < 32,
+            flushes.load(Ordering::SeqCst) < 64,
             "{flushes:?} flushes for 64 waiters"
         );
     }
 
     #[test]
     fn after_a_failed_flush_nothing_is_acknowledged() {
-        let flusher = Flusher::with(|| Err("disk full".into()), nothing()).unwrap();
+        let flusher = Flusher::with(|_| Err("disk full".into()), nothing()).unwrap();
         assert!(flusher.flush().is_err());
         assert!(flusher.flush().is_err());
         assert!(flusher.check().is_err());
@@ -259,12 +355,28 @@ mod tests {
 
     #[test]
     fn after_a_failed_write_nothing_is_acknowledged() {
-        let flusher = Flusher::with(|| Ok(()), nothing()).unwrap();
+        let flusher = Flusher::with(|_| Ok(()), nothing()).unwrap();
         assert_eq!(flusher.flush(), Ok(()));
         flusher.fail("bad sector");
         flusher.fail("another");
         assert_eq!(flusher.broken().as_deref(), Some("bad sector"));
         assert!(flusher.flush().is_err());
+    }
+
+    #[test]
+    fn a_write_that_never_comes_back_counts_as_failed() {
+        let flusher = Flusher::with(|_| Ok(()), nothing()).unwrap();
+        let later = Instant::now() + HUNG_AFTER + Duration::from_secs(10);
+        let fault = |at| flusher.shared.lock().fault(at);
+        flusher.watching(|| {
+            assert_eq!(fault(Instant::now()), None);
+            assert!(fault(later).is_some());
+        });
+        assert_eq!(fault(later), None);
+        flusher.shared.lock().flushing = Some(Instant::now());
+        assert!(fault(later).is_some());
+        flusher.fail("disk full");
+        assert_eq!(fault(later).as_deref(), Some("disk full"));
     }
 
     /// As sled does when its background write fails: the first flush sleeps on until a second one
@@ -274,7 +386,7 @@ mod tests {
         let (wake, woken) = std::sync::mpsc::channel();
         let wake = Mutex::new(wake);
         let poke = Arc::new(move || wake.lock().unwrap().send(()).unwrap());
-        let flush = move || {
+        let flush = move |_| {
             woken.recv().unwrap();
             Err("disk full".to_owned())
         };

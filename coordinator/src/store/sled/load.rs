@@ -1,6 +1,6 @@
 //! Fills a new database with rows as another one had them.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use ::sled::{Batch, Db, Tree};
 
@@ -16,7 +16,7 @@ use crate::store::{StoreError, Stored};
 pub struct Loader {
     db: Db,
     rows: Tree,
-    flusher: Arc<Flusher>,
+    flusher: Flusher,
     /// Highest place in the queues, and generation of pieces, that a row has.
     highest: u64,
 }
@@ -29,9 +29,7 @@ impl Loader {
         if !rows.is_empty() {
             return Err(StoreError::conflict("database", "it has rows already"));
         }
-        // Rows are put and flushed one after the other: nobody waits at the gate.
-        let flusher = Flusher::start(db.clone(), dir, Arc::default())?;
-        let flusher = Arc::new(flusher);
+        let flusher = Flusher::start(db.clone(), dir)?;
         Ok(Self {
             db,
             rows,
@@ -47,7 +45,7 @@ impl Loader {
             self.highest = self.highest.max(place(&row.key));
             batch.insert(row.key, row.value);
         }
-        self.rows.apply_batch(batch).map_err(fault)
+        self.flusher.apply(&self.rows, batch)
     }
 
     /// Makes all durable. Places that will be given out are higher than `mark` and than all that

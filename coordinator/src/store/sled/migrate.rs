@@ -14,7 +14,7 @@ use std::ops::Bound;
 
 use ::sled::{Batch, Tree};
 
-use super::{fault, keys, seal};
+use super::{fault, flusher::Flusher, keys, seal};
 use crate::store::{StoreError, Stored};
 
 /// Layout that this program reads and writes.
@@ -22,7 +22,7 @@ pub const SCHEMA: u32 = 3;
 /// Rows changed in one batch.
 const ROWS: usize = 512;
 /// Bytes changed in one batch.
-const BYTES: usize = 4 << 20;
+const BYTES: usize = 1 << 20;
 
 type ChangeRows = fn(&Tree, &mut Batch, Option<Vec<u8>>) -> Stored<Option<Vec<u8>>>;
 
@@ -50,12 +50,12 @@ const STEPS: &[Step] = &[
     },
 ];
 
-/// Brings the database up to [`SCHEMA`]; `flush` makes what was done durable.
-pub(super) fn run(rows: &Tree, flush: &dyn Fn() -> Stored<()>) -> Stored<()> {
+/// Brings the database up to [`SCHEMA`].
+pub(super) fn run(rows: &Tree, flusher: &Flusher) -> Stored<()> {
     let Some(found) = layout(rows)? else {
         rows.insert(keys::SCHEMA, &SCHEMA.to_be_bytes())
             .map_err(fault)?;
-        return flush();
+        return flusher.flush();
     };
     if found > SCHEMA {
         return Err(wrong(format!(
@@ -65,8 +65,8 @@ pub(super) fn run(rows: &Tree, flush: &dyn Fn() -> Stored<()>) -> Stored<()> {
     }
     for step in STEPS.iter().filter(|step| step.to > found) {
         tracing::info!(to = step.to, "database layout: {}", step.what);
-        while batch(rows, step)? {}
-        flush()?;
+        while batch(rows, flusher, step)? {}
+        flusher.flush()?;
         tracing::info!(to = step.to, "database layout: done");
     }
     Ok(())
@@ -92,7 +92,7 @@ fn wrong(message: String) -> StoreError {
 }
 
 /// One atomic batch of a step; whether there is more to do.
-fn batch(rows: &Tree, step: &Step) -> Stored<bool> {
+fn batch(rows: &Tree, flusher: &Flusher, step: &Step) -> Stored<bool> {
     let after = rows.get(keys::CURSOR).map_err(fault)?;
     let mut batch = Batch::default();
     let reached = (step.batch)(rows, &mut batch, after.map(|key| key.to_vec()))?;
@@ -104,7 +104,7 @@ fn batch(rows: &Tree, step: &Step) -> Stored<bool> {
             batch.insert(keys::SCHEMA, &step.to.to_be_bytes());
         }
     }
-    rows.apply_batch(batch).map_err(fault)?;
+    flusher.apply(rows, batch)?;
     Ok(more)
 }
 

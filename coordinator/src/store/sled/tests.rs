@@ -108,22 +108,54 @@ fn a_reader_never_sees_half_of_a_value_that_is_being_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     store.create_face(&user_data(30_000)).unwrap();
-    let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             for n in 0..300 {
                 let face = user_data(20_000 + n * 50);
                 store
                     .write_relaxed(|change| store.put_face(change, None, face))
                     .unwrap();
             }
-            done.store(true, std::sync::atomic::Ordering::SeqCst);
         });
-        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+        while !writer.is_finished() {
             let face = store.face(ACCOUNT, conformance::face_id(1)).unwrap();
             assert!((20_000..35_000).contains(&face.user_data.len()));
         }
     });
+}
+
+/// Changes that nobody waits for, in a file that shrinks all the while: sled alone stands still
+/// within seconds, see `flusher`.
+#[test]
+fn bursts_of_changes_go_on_while_the_file_shrinks() {
+    let (told, done) = std::sync::mpsc::channel();
+    for writer in 0..2u64 {
+        let told = told.clone();
+        std::thread::spawn(move || {
+            for round in 0..12 {
+                let dir = tempfile::tempdir().unwrap();
+                let store = open(dir.path());
+                for n in 0..700u64 {
+                    // A walk over the keys that repeats none for long, and lengths up to 9000.
+                    let mixed = (n + 701 * (round + writer)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let key = [&b"f"[..], &(mixed % 600).to_be_bytes()].concat();
+                    let change = |change: &mut Change| {
+                        match mixed >> 63 {
+                            0 => change.put(key, vec![7; (mixed >> 32) as usize % 9000]),
+                            _ => change.remove(key),
+                        }
+                        Ok(())
+                    };
+                    store.write_relaxed(change).unwrap();
+                }
+            }
+            told.send(()).unwrap();
+        });
+    }
+    for _ in 0..2 {
+        let done = done.recv_timeout(std::time::Duration::from_secs(180));
+        assert!(done.is_ok(), "a writer stands still or has failed");
+    }
 }
 
 /// A full disk leaves such a snapshot.

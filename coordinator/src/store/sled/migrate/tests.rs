@@ -6,7 +6,7 @@ use super::*;
 use crate::store::{
     AccountStore, FaceStore, IncomingStore, ListStore,
     conformance::{self, ACCOUNT, AGENT, at, event_id, face, face_id, list, list_id, page},
-    sled::{SledOptions, SledStore},
+    sled::{SledOptions, SledStore, open_database},
 };
 
 /// A database of layout 1, as the first release wrote it: the same rows without checksums.
@@ -96,9 +96,10 @@ fn a_migration_goes_on_where_it_was_cut_off() {
     old_database(dir.path(), 700);
     let mut lives = 0;
     loop {
-        let db = ::sled::open(dir.path()).unwrap();
+        let db = open_database(dir.path(), SledOptions::default()).unwrap();
         let rows = db.open_tree("rows").unwrap();
-        if !batch(&rows, &STEPS[0]).unwrap() {
+        let flusher = Flusher::start(db, dir.path()).unwrap();
+        if !batch(&rows, &flusher, &STEPS[0]).unwrap() {
             break;
         }
         lives += 1;
