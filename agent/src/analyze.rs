@@ -2,6 +2,7 @@
 //! coordinator, with the processor time that each stage took.
 
 mod lines;
+mod tracks;
 
 use std::{
     io::Write,
@@ -20,7 +21,7 @@ use goshawk_proto::{
 };
 use serde::Serialize;
 
-use self::lines::EventLine;
+use self::{lines::EventLine, tracks::TrackRows};
 use crate::{
     config::Config,
     cpu::{self, StageTimes},
@@ -185,11 +186,12 @@ fn kind_of(source: &str) -> SourceKind {
 }
 
 /// Analyses a source to its end, writes one line of JSON an event to `out` and a summary last.
-/// `stop` ends it early. Blocks.
+/// `tracks` gets the boxes of all tracks. `stop` ends it early. Blocks.
 pub fn run(
     config: &Config,
     request: &Request,
     out: Box<dyn Write + Send>,
+    tracks: Option<Box<dyn Write + Send>>,
     stop: &AtomicBool,
 ) -> Result<Summary, AnalyzeError> {
     let times = Arc::new(StageTimes::default());
@@ -221,7 +223,8 @@ pub fn run(
         goshawk_pipelines::SourceRequest::from_stream(&spec.data, config.source_timeout)?;
     let source = open(&source_request)?;
     let stopped = || stop.load(Ordering::Relaxed) || printer.failed.load(Ordering::Relaxed);
-    let driven = drive(source, stage, request, stopped);
+    let tracks = tracks.map(TrackRows::new);
+    let driven = drive(source, stage, request, tracks, stopped);
     let summary = measured.finish(&times, &driven);
     pool.close();
     printer.line(&summary);
@@ -236,16 +239,20 @@ pub fn run(
 struct Driven {
     counters: StageCounters,
     dropped: u64,
-    result: Result<(), Failure>,
+    result: Result<(), AnalyzeError>,
 }
 
 fn drive(
     mut source: Box<dyn FrameSource>,
     mut stage: Stage,
     limits: &Request,
+    mut tracks: Option<TrackRows>,
     stopped: impl Fn() -> bool,
 ) -> Driven {
     let started = Instant::now();
+    if tracks.is_some() {
+        stage.watch();
+    }
     let result = loop {
         let frames = stage.counters().frames;
         let enough = limits.max_frames.is_some_and(|max| frames >= max)
@@ -254,12 +261,21 @@ fn drive(
             break Ok(());
         }
         match source.next_frame() {
-            Ok(Some(frame)) => stage.handle_frame(&frame),
+            Ok(Some(frame)) => {
+                stage.handle_frame(&frame);
+                let written = tracks.as_mut().map_or(Ok(()), |rows| {
+                    rows.take(frame.number(), frame.media_time(), stage.visible())
+                });
+                if let Err(error) = written {
+                    break Err(error.into());
+                }
+            }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+            Err(error) => break Err(error.into()),
         }
     };
     stage.finish(StreamEnd::SourceEnded);
+    let result = result.and_then(|()| Ok(tracks.map_or(Ok(()), TrackRows::finish)?));
     let stats = source.stats();
     Driven {
         counters: stage.counters(),

@@ -24,7 +24,7 @@ use self::{
     papers::{Papers, agent_name},
 };
 use crate::{
-    assign::{AssignmentFile, Fleet},
+    assign::{AssignmentFile, Fleet, HoldFile},
     config::Config,
     cpu::StageTimes,
     edge::EdgeDoor,
@@ -163,6 +163,9 @@ fn tools(
     viewfinder: Viewfinder,
     pulse: Pulse,
 ) -> SourceTools {
+    let settings = engine::stage_settings(config);
+    let quality = settings.full_frame_quality;
+    let door = EdgeDoor::new(config.edge_modes(), quality, Arc::new(outbox.clone()));
     SourceTools {
         open: open_any(config.open_settings()),
         timeout: config.source_timeout,
@@ -170,8 +173,8 @@ fn tools(
         pulse,
         stage: StageTools {
             pool: pool.clone(),
-            sink: Arc::new(EdgeDoor::new(config.edge_modes(), Arc::new(outbox.clone()))),
-            settings: Arc::new(engine::stage_settings(config)),
+            sink: Arc::new(door),
+            settings: Arc::new(settings),
             times: Arc::clone(times),
             metrics: metrics.clone(),
             viewfinder,
@@ -290,6 +293,7 @@ async fn work(
         pulse: tools.pulse.clone(),
         fleet: Fleet::new(tools, metrics.clone(), config.max_streams),
         file: AssignmentFile::new(&config.state_dir),
+        hold: HoldFile::new(&config.state_dir),
         assignments,
         configuration,
         feedback,
@@ -300,6 +304,7 @@ async fn work(
             streams = last.streams.len(),
             "going on with the last assignment"
         );
+        desk.fleet.hold(desk.hold.read());
         desk.fleet.apply(&last);
     }
     desk.run(cancel).await;

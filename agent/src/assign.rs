@@ -1,6 +1,8 @@
 //! The streams that the coordinator has assigned: started, changed and stopped by version, kept
 //! over restarts, and reported on.
 
+mod hold;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -21,6 +23,8 @@ use crate::{
     metrics::Metrics,
     source::{SourceTools, StreamThread},
 };
+
+pub use hold::{Held, HoldFile};
 
 /// File in the state folder with the last assignment. It may hold camera passwords.
 pub(crate) const FILE: &str = "assignments.json";
@@ -67,7 +71,7 @@ impl AssignmentFile {
 struct Assigned {
     spec: Arc<StreamSpec>,
     board: Arc<Board>,
-    /// `None` when it could not be started.
+    /// `None` when it could not be started or is held.
     thread: Option<StreamThread>,
 }
 
@@ -79,6 +83,7 @@ pub struct Fleet {
     news: watch::Sender<u64>,
     revision: u64,
     streams: BTreeMap<StreamId, Assigned>,
+    held: Held,
     /// Told to stop, and not yet ended.
     leaving: Vec<(StreamId, StreamThread)>,
 }
@@ -93,6 +98,7 @@ impl Fleet {
             news: watch::Sender::new(0),
             revision: 0,
             streams: BTreeMap::new(),
+            held: Held::default(),
             leaving: Vec::new(),
         }
     }
@@ -133,7 +139,26 @@ impl Fleet {
             .set(i64::try_from(self.streams.len()).unwrap_or(i64::MAX));
     }
 
+    /// Stops those of the assigned streams that are `held` and sets the others going.
+    pub fn hold(&mut self, held: &Held) {
+        if self.held == *held {
+            return;
+        }
+        self.held = held.clone();
+        let specs: Vec<Arc<StreamSpec>> = self.streams.values().map(|s| s.spec.clone()).collect();
+        for spec in specs {
+            let id = spec.stream_id;
+            let stands = self.streams.get(&id).is_some_and(|s| s.thread.is_none());
+            if self.held.holds(id) || stands {
+                self.want(&spec);
+            }
+        }
+    }
+
     fn want(&mut self, spec: &StreamSpec) {
+        if self.held.holds(spec.stream_id) {
+            return self.keep_still(spec);
+        }
         match self.streams.get_mut(&spec.stream_id) {
             Some(known) if spec.version <= known.spec.version && known.thread.is_some() => {}
             Some(Assigned {
@@ -148,6 +173,31 @@ impl Fleet {
             }
             _ => self.start(spec),
         }
+    }
+
+    /// Has a stream assigned and does nothing about it but say so.
+    fn keep_still(&mut self, spec: &StreamSpec) {
+        let id = spec.stream_id;
+        let known = self.streams.get_mut(&id);
+        if let Some(thread) = known.and_then(|stream| stream.thread.take()) {
+            tracing::info!(stream = %id, "the stream is held at its site");
+            thread.stop();
+            self.leaving.push((id, thread));
+        }
+        // Another board: what the old thread still has to say is no news.
+        let board = Arc::new(Board::new(id, spec.version, self.news.clone()));
+        board.set_status(
+            spec.version,
+            StreamStatus::Pending,
+            Some(FailureKind::Other),
+            Some("held at its site".to_owned()),
+        );
+        let stream = Assigned {
+            spec: Arc::new(spec.clone()),
+            board,
+            thread: None,
+        };
+        self.streams.insert(id, stream);
     }
 
     fn start(&mut self, spec: &StreamSpec) {

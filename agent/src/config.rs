@@ -99,8 +99,9 @@ goshawk_proto::settings! {
         liveness_looks: bool = "liveness.looks", "true";
         /// Extract descriptors here rather than at the coordinator.
         describe: bool = "detect.describe", "true";
-        /// What may leave the site: `full`; `warps`: aligned faces and cut-out bodies and nothing around
-        /// them; `descriptors`: no picture at all.
+        /// What may leave the site: `full`; `blurred`: of whole frames only the person of the event, the rest in
+        /// coarse cells; `warps`: aligned faces and cut-out bodies and nothing around them; `descriptors`: no
+        /// picture at all.
         edge_mode: EdgeMode = "edge.mode", "full";
         /// Streams for which something else holds, as a list of STREAM_ID=MODE.
         edge_streams: Vec<EdgeException> = "edge.streams", "";

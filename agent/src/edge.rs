@@ -3,9 +3,16 @@
 //! The policy is carried out on the finished event, at the one door through which events leave the
 //! analysis for the outbox: whatever a stream asks for, what may not leave never reaches the disk.
 
+mod blur;
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use goshawk_proto::{event::Event, id::StreamId, settings::Value};
+use goshawk_proto::{
+    event::{Event, Jpeg},
+    geometry::{Rect, Size},
+    id::StreamId,
+    settings::Value,
+};
 
 use crate::stage::EventSink;
 
@@ -15,6 +22,8 @@ pub enum EdgeMode {
     /// Everything: aligned faces, cut-out bodies, whole frames, previews.
     #[default]
     Full,
+    /// The same, but of whole frames only the person of the event can be recognised.
+    Blurred,
     /// Aligned faces and cut-out bodies, but nothing around them.
     Warps,
     /// No picture at all: descriptors, boxes, points and estimates.
@@ -22,13 +31,14 @@ pub enum EdgeMode {
 }
 
 impl EdgeMode {
-    const ALL: [(Self, &'static str); 3] = [
+    const ALL: [(Self, &'static str); 4] = [
         (Self::Full, "full"),
+        (Self::Blurred, "blurred"),
         (Self::Warps, "warps"),
         (Self::Descriptors, "descriptors"),
     ];
 
-    /// Whether whole frames may leave: with events, and as previews.
+    /// Whether whole frames may leave as the camera sees them: with events, and as previews.
     pub fn sends_frames(self) -> bool {
         self == Self::Full
     }
@@ -38,11 +48,16 @@ impl EdgeMode {
         self != Self::Descriptors
     }
 
-    /// Takes out of an event what may not leave.
-    pub fn redact(self, event: &mut Event) {
-        if !self.sends_frames() {
-            event.full_frame = None;
-            event.body_frame = None;
+    /// Takes out of an event what may not leave; frames that are written anew have `quality`, 1 to
+    /// 100.
+    pub fn redact(self, event: &mut Event, quality: u8) {
+        match self {
+            Self::Full => {}
+            Self::Blurred => blur(event, quality),
+            Self::Warps | Self::Descriptors => {
+                event.full_frame = None;
+                event.body_frame = None;
+            }
         }
         if !self.sends_warps() {
             event.faces.iter_mut().for_each(|face| face.warp = None);
@@ -54,10 +69,41 @@ impl EdgeMode {
 impl Value for EdgeMode {
     fn parse(text: &str) -> Result<Self, String> {
         let known = Self::ALL.iter().find(|(_, name)| *name == text);
-        known
-            .map(|(mode, _)| *mode)
-            .ok_or_else(|| format!("`{text}` is none of `full`, `warps` and `descriptors`"))
+        known.map(|(mode, _)| *mode).ok_or_else(|| {
+            format!("`{text}` is none of `full`, `blurred`, `warps` and `descriptors`")
+        })
     }
+}
+
+/// Leaves of the event's frames only its person. A frame of which that fails is left out.
+fn blur(event: &mut Event, quality: u8) {
+    let face = event.faces.first().map(|face| face.frame_number);
+    let body = event.bodies.first().map(|body| body.frame_number);
+    let there = |number: Option<u64>| -> Vec<Rect> {
+        let faces = event
+            .faces
+            .iter()
+            .map(|face| (face.frame_number, face.rect));
+        let bodies = event
+            .bodies
+            .iter()
+            .map(|body| (body.frame_number, body.rect));
+        let shots = faces.chain(bodies);
+        shots
+            .filter(|(frame, _)| Some(*frame) == number)
+            .map(|(_, rect)| rect)
+            .collect()
+    };
+    let (of_full, of_body) = (there(face.or(body)), there(body));
+    let size = event.source_size;
+    event.full_frame = blurred(event.full_frame.take(), size, &of_full, quality);
+    event.body_frame = blurred(event.body_frame.take(), size, &of_body, quality);
+}
+
+fn blurred(frame: Option<Jpeg>, source: Size, keep: &[Rect], quality: u8) -> Option<Jpeg> {
+    blur::all_but(&frame?, source, keep, quality)
+        .inspect_err(|error| tracing::warn!(%error, "an event goes without its frame, which cannot be blurred"))
+        .ok()
 }
 
 /// The mode of one stream: `STREAM_ID=MODE`.
@@ -118,19 +164,26 @@ impl EdgeModes {
 /// The door: hands events on without what may not leave.
 pub struct EdgeDoor {
     modes: EdgeModes,
+    quality: u8,
     next: Arc<dyn EventSink>,
 }
 
 impl EdgeDoor {
-    /// Before `next`.
-    pub fn new(modes: EdgeModes, next: Arc<dyn EventSink>) -> Self {
-        Self { modes, next }
+    /// Before `next`; frames that are written anew have the JPEG `quality`, 1 to 100.
+    pub fn new(modes: EdgeModes, quality: u8, next: Arc<dyn EventSink>) -> Self {
+        Self {
+            modes,
+            quality,
+            next,
+        }
     }
 }
 
 impl EventSink for EdgeDoor {
     fn accept(&self, mut event: Event) {
-        self.modes.of(event.stream_id).redact(&mut event);
+        self.modes
+            .of(event.stream_id)
+            .redact(&mut event, self.quality);
         self.next.accept(event);
     }
 }

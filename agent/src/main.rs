@@ -4,7 +4,7 @@ mod pages;
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
     sync::{
@@ -84,6 +84,7 @@ fn analyze_command() -> Command {
         .about("Run the whole path on one source and print each event and the processor time by stage as JSON lines")
         .arg(Arg::new("source").required(true).help("File, folder of pictures, rtsp:// address or device"))
         .arg(Arg::new("out").long("out").value_name("FILE").help("Write the lines here rather than to standard output"))
+        .arg(Arg::new("tracks").long("tracks").value_name("FILE").help("Write the boxes of all tracks here, as rows of the MOT Challenge's form"))
         .arg(Arg::new("frames").long("frames").value_name("N").value_parser(clap::value_parser!(u64)).help("Stop after so many frames"))
         .arg(Arg::new("time").long("time").value_name("SPAN").help("Stop after so long, e.g. 30s"))
         .arg(Arg::new("mode").long("mode").value_name("MODE").value_parser(["faces", "bodies", "humans"]).default_value("faces").help("What to look for; `humans` pairs faces and bodies"))
@@ -188,13 +189,18 @@ fn analyze(matches: &ArgMatches) -> anyhow::Result<()> {
             _ => AnalyticsMode::Faces,
         },
     };
-    let out: Box<dyn Write + Send> = match matches.get_one::<String>("out") {
-        Some(path) => Box::new(File::create(path).with_context(|| path.clone())?),
-        None => Box::new(io::stdout()),
+    let file = |name| -> anyhow::Result<Option<Box<dyn Write + Send>>> {
+        let Some(path) = matches.get_one::<String>(name) else {
+            return Ok(None);
+        };
+        let file = File::create(path).with_context(|| path.clone())?;
+        Ok(Some(Box::new(BufWriter::new(file))))
     };
+    let out = file("out")?.unwrap_or_else(|| Box::new(io::stdout()));
+    let tracks = file("tracks")?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop)?;
-    analyze::run(&config, &request, out, &stop)?;
+    analyze::run(&config, &request, out, tracks, &stop)?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use goshawk_agent_core::{
     motion::MotionSettings,
     stage::{
         AnalysisSettings, Fitness, FrameObservations, Output, Shot, ShotRequest, StreamAnalysis,
-        StreamEnd, Subject,
+        StreamEnd, Subject, Visible,
     },
 };
 use goshawk_models::{DetectOptions, body::warp_body, body_sharpness, face_quality};
@@ -137,6 +137,8 @@ pub struct Stage {
     lens: Arc<Lens>,
     holder: FrameHolder,
     counters: StageCounters,
+    /// What was visible in the last frame, for whoever asked to know.
+    visible: Option<Vec<Visible>>,
 }
 
 /// One analysis that the stream asks for.
@@ -211,6 +213,7 @@ impl Stage {
             metrics,
             holder: FrameHolder::default(),
             counters: StageCounters::default(),
+            visible: None,
         })
     }
 
@@ -226,6 +229,16 @@ impl Stage {
     /// Sums so far.
     pub fn counters(&self) -> StageCounters {
         self.counters
+    }
+
+    /// From the next frame on, [`Self::visible`] tells who is there.
+    pub fn watch(&mut self) {
+        self.visible.get_or_insert_default();
+    }
+
+    /// Who was there in the last frame; nobody while nobody watches.
+    pub fn visible(&self) -> &[Visible] {
+        self.visible.as_deref().unwrap_or_default()
     }
 
     /// Takes the next frame all the way.
@@ -244,7 +257,8 @@ impl Stage {
             source_time: frame.source_time(),
             size: frame.size(),
         };
-        let watched = self.lens.is_watched();
+        let viewed = self.lens.is_watched();
+        let watched = viewed || self.visible.is_some();
         let mut visible = Vec::new();
         for index in 0..self.analyses.len() {
             let observations = FrameObservations {
@@ -259,7 +273,10 @@ impl Stage {
             self.send_ready(index);
             self.count_withheld(index);
         }
-        if watched {
+        if let Some(kept) = &mut self.visible {
+            kept.clone_from(&visible);
+        }
+        if viewed {
             self.lens.show(frame, visible);
         }
         self.metrics.processed.inc();

@@ -13,7 +13,7 @@ use std::{
 };
 
 use goshawk_agent::{
-    assign::Fleet,
+    assign::{Fleet, HoldFile},
     cpu::StageTimes,
     infer::{Abilities, InferPool, Models},
     metrics::Metrics,
@@ -271,6 +271,39 @@ impl Yard {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+#[test]
+fn a_stream_held_at_its_site_stands_still_until_it_is_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hold.txt");
+    let mut hold = HoldFile::new(dir.path());
+    let mut yard = yard(10);
+    let (one, other) = (spec("good", 1, true), spec("good", 1, true));
+    yard.assign(&[one.clone(), other.clone()]);
+    yard.until(&one, |one| one.counters.frames > 0);
+    std::fs::write(&file, one.stream_id.to_string()).unwrap();
+    yard.fleet.hold(hold.read());
+    let feedback = yard.of(&one).unwrap();
+    assert_eq!(feedback.status, StreamStatus::Pending);
+    assert_eq!(feedback.error.as_deref(), Some("held at its site"));
+    // An assignment does not set it going, and the other goes on.
+    let newer = StreamSpec {
+        version: 2,
+        ..one.clone()
+    };
+    yard.assign(&[newer.clone(), other.clone()]);
+    let before = yard.of(&other).unwrap().counters.frames;
+    yard.until(&other, |one| one.counters.frames > before + 5);
+    let feedback = yard.of(&newer).unwrap();
+    assert_eq!((feedback.version, feedback.counters.frames), (2, 0));
+    std::fs::remove_file(&file).unwrap();
+    yard.fleet.hold(hold.read());
+    yard.until(&newer, |one| {
+        one.status == StreamStatus::InProgress && one.counters.frames > 0
+    });
+    let opened = yard.opened.lock().unwrap().len();
+    assert_eq!(opened, 3, "each was opened once, and the held one again");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! faults of real ones. Not part of any daemon.
 
 mod clip;
+mod decode;
 mod demo;
 mod feed;
 
@@ -24,6 +25,7 @@ use gstreamer_rtsp_server::{
 use crate::error::SourceError;
 use feed::Feed;
 
+pub use decode::decode_only;
 pub use demo::{DemoClip, enrol_photo};
 
 /// The role that a client with the right password has.

@@ -2,6 +2,7 @@
 //!
 //! * [`agent`]: the whole path of the agent on a 1080p clip, beside a Python peer;
 //! * [`api`]: requests a second through the API, beside a bare handler;
+//! * [`fleet`]: many cameras on one agent, and an idle one;
 //! * [`ingest`]: events into the durable store, and the time to a subscriber;
 //! * [`liveness`]: error rates against generated attacks;
 //! * [`models`]: each model by itself, beside Python;
@@ -12,6 +13,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod fleet;
 pub mod ingest;
 pub mod liveness;
 pub mod models;

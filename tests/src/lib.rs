@@ -3,6 +3,7 @@
 //! * [`process`]: a child process with its log, killed or asked to end;
 //! * [`stack`]: coordinator, agent and camera, alone or together;
 //! * [`mod@bench`]: benchmarks, for `make bench`;
+//! * [`watch`]: what a process says of itself and what it costs;
 //! * [`soak`]: an agent over a long time and many lost cameras, for `make soak`;
 //! * [`load`]: the agents' wire protocol from outside, for pushing events without an agent;
 //! * [`api`]: the public HTTP and WebSocket API as a client sees it;
@@ -17,3 +18,4 @@ pub mod load;
 pub mod process;
 pub mod soak;
 pub mod stack;
+pub mod watch;

@@ -4,11 +4,9 @@
 //! The cameras are real RTSP servers that play the demo's clip; a loss is the end of the server's
 //! process without warning, and its return on the same port some time after.
 //!
-//! * `watch`: what a process holds, and its slope;
-//! * `scrape`: the agent's own counters.
+//! * `held`: what a process holds, and its slope.
 
-mod scrape;
-mod watch;
+mod held;
 
 use std::{
     collections::BTreeSet,
@@ -20,10 +18,11 @@ use anyhow::{Context, ensure};
 use reqwest::Method;
 use serde_json::json;
 
-use self::{scrape::Counters, watch::Watch};
+use self::held::Watch;
 use crate::{
     api::text,
     stack::{Camera, Scene},
+    watch::Counters,
 };
 
 /// What to go through.
@@ -195,10 +194,10 @@ async fn start(scene: &Scene, count: usize) -> anyhow::Result<Vec<Stream>> {
     let mut streams = Vec::new();
     for number in 0..count {
         let camera = scene.camera(&[])?;
-        let body = json!({
-            "account_id": scene.account,
-            "name": format!("soak {number}"),
-            "data": {"type": "tcp", "reference": camera.url, "analytics": [{
+        let data = json!({
+            "type": "tcp",
+            "reference": camera.url,
+            "analytics": [{
                 "mode": 1,
                 // More errors than there are losses are forgiven: this is about coming back.
                 "healthcheck": {
@@ -207,19 +206,10 @@ async fn start(scene: &Scene, count: usize) -> anyhow::Result<Vec<Stream>> {
                     "retry_delay": RETRY_DELAY,
                     "timeout": 5000,
                 },
-                "event_handler": {
-                    "type": "luna_handler",
-                    "handler_id": scene.handler,
-                    "frame_store": null,
-                    "authorization": {"account_id": scene.account},
-                },
-            }]},
+                "event_handler": scene.event_handler(),
+            }],
         });
-        let answer = scene
-            .api
-            .streams(Method::POST, "/2/streams", &scene.account, Some(&body))
-            .await?;
-        let id = text(&answer, "stream_id")?;
+        let id = scene.stream(&format!("soak {number}"), data).await?;
         streams.push(Stream { id, camera });
     }
     Ok(streams)
@@ -229,7 +219,7 @@ async fn start(scene: &Scene, count: usize) -> anyhow::Result<Vec<Stream>> {
 async fn lose(local: &str, stream: &mut Stream, away: Duration) -> anyhow::Result<Duration> {
     stream.camera.daemon().kill9()?;
     tokio::time::sleep(away).await;
-    let before = scrape::read(local).await?.decoded(&stream.id);
+    let before = Counters::read(local).await?.decoded(&stream.id);
     stream.camera.restart()?;
     let back = Instant::now();
     next_frame(local, stream, before, PATIENCE).await?;
@@ -244,7 +234,7 @@ async fn next_frame(
     limit: Duration,
 ) -> anyhow::Result<()> {
     let began = Instant::now();
-    while scrape::read(local).await?.decoded(&stream.id) <= before {
+    while Counters::read(local).await?.decoded(&stream.id) <= before {
         ensure!(began.elapsed() < limit, "stream {} does not run", stream.id);
         tokio::time::sleep(LOOK).await;
     }
@@ -257,7 +247,7 @@ async fn watch_until(held: &mut Watch, began: Instant, due: Duration) -> anyhow:
         let Some(left) = due.checked_sub(began.elapsed()) else {
             return Ok(());
         };
-        tokio::time::sleep(left.min(watch::INTERVAL)).await;
+        tokio::time::sleep(left.min(held::INTERVAL)).await;
     }
 }
 
@@ -279,9 +269,9 @@ async fn stop(scene: &Scene, streams: &[Stream]) -> anyhow::Result<()> {
 async fn settled(scene: &Scene, local: &str) -> anyhow::Result<Counters> {
     let began = Instant::now();
     loop {
-        let counters = scrape::read(local).await?;
+        let counters = Counters::read(local).await?;
         let stored = scene.api.event_ids().await?.len() as u64;
-        let done = counters.streams == 0 && stored >= counters.made;
+        let done = counters.assigned == 0 && stored >= counters.made;
         if done || began.elapsed() > PATIENCE {
             return Ok(counters);
         }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::{
     api::{Api, Endpoints, text},
@@ -177,6 +178,7 @@ pub struct Agent {
     home: PathBuf,
     name: String,
     coordinator: String,
+    settings: Vec<String>,
     daemon: Daemon,
 }
 
@@ -189,19 +191,40 @@ impl Agent {
         coordinator: &str,
         token: &str,
     ) -> anyhow::Result<Self> {
-        let daemon = launch_agent(dir, home, name, coordinator, Some(token))?;
+        Self::start_with(dir, home, name, coordinator, token, &[])
+    }
+
+    /// The same with more settings, as arguments.
+    pub fn start_with(
+        dir: &Path,
+        home: &Path,
+        name: &str,
+        coordinator: &str,
+        token: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        let settings: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
+        let daemon = launch_agent(dir, home, name, coordinator, Some(token), &settings)?;
         Ok(Self {
             dir: dir.to_owned(),
             home: home.to_owned(),
             name: name.to_owned(),
             coordinator: coordinator.to_owned(),
+            settings,
             daemon,
         })
     }
 
     /// Starts it again, with the certificate that it got.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        self.daemon = launch_agent(&self.dir, &self.home, &self.name, &self.coordinator, None)?;
+        self.daemon = launch_agent(
+            &self.dir,
+            &self.home,
+            &self.name,
+            &self.coordinator,
+            None,
+            &self.settings,
+        )?;
         Ok(())
     }
 
@@ -228,6 +251,7 @@ fn launch_agent(
     name: &str,
     coordinator: &str,
     token: Option<&str>,
+    settings: &[String],
 ) -> anyhow::Result<Daemon> {
     let state = dir.join(name);
     // The last life's file would be read in place of the new one's.
@@ -250,6 +274,7 @@ fn launch_agent(
                 "--name",
                 name,
             ]);
+            command.args(settings);
             if let Some(token) = token {
                 command.env("GOSHAWK_AGENT_COORDINATOR_JOIN_TOKEN", token);
             }
@@ -338,6 +363,11 @@ pub struct Scene {
 impl Scene {
     /// Starts everything but a camera; `None` when set-up has not been run.
     pub async fn start() -> anyhow::Result<Option<Self>> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more settings for the agent, as arguments.
+    pub async fn start_with(agent: &[&str]) -> anyhow::Result<Option<Self>> {
         let Some(home) = home() else { return Ok(None) };
         let dir = tempfile::tempdir()?;
         let coordinator = Coordinator::start(dir.path(), &home)?;
@@ -348,7 +378,8 @@ impl Scene {
             .await?;
         let handler = api.handler(&list).await?;
         let token = api.join_token(60).await?;
-        let agent = Agent::start(dir.path(), &home, "edge", &api.endpoints.agents, &token)?;
+        let address = &api.endpoints.agents;
+        let agent = Agent::start_with(dir.path(), &home, "edge", address, &token, agent)?;
         Ok(Some(Self {
             home,
             coordinator,
@@ -359,6 +390,26 @@ impl Scene {
             handler,
             dir,
         }))
+    }
+
+    /// Where a stream sends its events: to this scene's handler.
+    pub fn event_handler(&self) -> Value {
+        json!({
+            "type": "luna_handler",
+            "handler_id": self.handler,
+            "frame_store": null,
+            "authorization": {"account_id": self.account},
+        })
+    }
+
+    /// Makes a stream of the second version with `data`; its id.
+    pub async fn stream(&self, name: &str, data: Value) -> anyhow::Result<String> {
+        let body = json!({"account_id": self.account, "name": name, "data": data});
+        let answer = self
+            .api
+            .streams(Method::POST, "/2/streams", &self.account, Some(&body))
+            .await?;
+        text(&answer, "stream_id")
     }
 
     /// A camera that plays the demo's clip endlessly.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    assign::{AssignmentFile, Fleet},
+    assign::{AssignmentFile, Fleet, HoldFile},
     notify,
     outbox::Outbox,
     pulse::Pulse,
@@ -30,6 +30,7 @@ const MIN_FEEDBACK: Duration = Duration::from_millis(200);
 pub(super) struct Desk {
     pub fleet: Fleet,
     pub file: AssignmentFile,
+    pub hold: HoldFile,
     pub assignments: watch::Receiver<Option<Arc<Assignments>>>,
     pub configuration: watch::Receiver<Configuration>,
     pub feedback: mpsc::Sender<Feedback>,
@@ -62,6 +63,7 @@ impl Desk {
                 () = tokio::time::sleep(period) => {}
             }
             news.mark_unchanged();
+            self.fleet.hold(self.hold.read());
             self.fleet.reap();
             self.report();
         }

@@ -160,6 +160,7 @@ mod tests {
             track_id: TrackId::from_session(7, 3),
             kind: VisibleKind::Face,
             bbox,
+            detected: None,
             state,
         }
     }

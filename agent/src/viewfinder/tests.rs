@@ -55,6 +55,7 @@ fn face() -> Visible {
         track_id: TrackId::from_session(1, 2),
         kind: VisibleKind::Face,
         bbox: BBox::new(200.0, 100.0, 100.0, 100.0),
+        detected: None,
         state: State::Confirmed,
     }
 }

@@ -249,16 +249,16 @@ impl Coordinator {
             .await
     }
 
-    /// Like [`Self::send`], to the Streams service.
+    /// Like [`Self::send`], to the Streams service; without a body where it is null.
     pub async fn stream_call(
         &self,
         operation: &str,
         method: Method,
         path: &str,
-        body: Option<Value>,
+        body: Value,
     ) -> Reply {
         let mut request = self.http.request(method, format!("{}{path}", self.streams));
-        if let Some(body) = body {
+        if !body.is_null() {
             request = request.json(&body);
         }
         self.send(operation, request).await

@@ -42,13 +42,13 @@ async fn streams_are_made_found_steered_and_removed() {
             "createStreamV2",
             Method::POST,
             "/2/streams",
-            Some(body(&account, &handler)),
+            body(&account, &handler),
         )
         .await
         .expect(201);
     let one = format!("/2/streams/{}", made.id("stream_id"));
     let seen = c
-        .stream_call("getStreamV2", Method::GET, &one, None)
+        .stream_call("getStreamV2", Method::GET, &one, Value::Null)
         .await
         .expect(200);
     assert_eq!(seen.body["status"], "pending");
@@ -67,7 +67,7 @@ async fn streams_are_made_found_steered_and_removed() {
     again["data"]["reference"] = seen.body["data"]["reference"].clone();
     again["description"] = json!("changed");
     let put = c
-        .stream_call("putStreamV2", Method::PUT, &one, Some(again))
+        .stream_call("putStreamV2", Method::PUT, &one, again)
         .await
         .expect(200);
     assert_eq!(put.body["version"], 2);
@@ -77,7 +77,7 @@ async fn streams_are_made_found_steered_and_removed() {
             "patchStreamV2",
             Method::PATCH,
             &one,
-            Some(json!({"status": status})),
+            json!({"status": status}),
         )
         .await
     };
@@ -87,7 +87,7 @@ async fn streams_are_made_found_steered_and_removed() {
             "getStreamsV2",
             Method::GET,
             "/2/streams?statuses=pause",
-            None,
+            Value::Null,
         )
         .await
         .expect(200);
@@ -100,7 +100,7 @@ async fn streams_are_made_found_steered_and_removed() {
             "countStreamsV2",
             Method::GET,
             Box::leak(format!("/2/streams/count{query}").into_boxed_str()),
-            None,
+            Value::Null,
         )
     };
     assert_eq!(
@@ -117,10 +117,10 @@ async fn streams_are_made_found_steered_and_removed() {
             .body["streams_count"],
         0
     );
-    c.stream_call("removeStreamV2", Method::DELETE, &one, None)
+    c.stream_call("removeStreamV2", Method::DELETE, &one, Value::Null)
         .await
         .expect(204);
-    c.stream_call("getStreamV2", Method::GET, &one, None)
+    c.stream_call("getStreamV2", Method::GET, &one, Value::Null)
         .await
         .refused(404, 39001);
     c.stop().await;
@@ -131,17 +131,15 @@ async fn groups_gather_streams() {
     let c = Coordinator::start().await;
     let account = c.account_id().await;
     let handler = handler(&c).await;
-    let call = async |operation, method, path: &str, body: Value| {
-        let body = (!body.is_null()).then_some(body);
-        c.stream_call(operation, method, path, body).await
-    };
     let group = |name: &str| json!({"account_id": account, "group_name": name});
-    let made = call("createGroupV2", Method::POST, "/2/groups", group("north")).await;
+    let made = c
+        .stream_call("createGroupV2", Method::POST, "/2/groups", group("north"))
+        .await;
     let north = made.expect(201).id("group_id");
-    call("createGroupV2", Method::POST, "/2/groups", group("north"))
+    c.stream_call("createGroupV2", Method::POST, "/2/groups", group("north"))
         .await
         .refused(409, 39006);
-    call(
+    c.stream_call(
         "createGroupV2",
         Method::POST,
         "/2/groups",
@@ -149,7 +147,9 @@ async fn groups_gather_streams() {
     )
     .await
     .refused(400, 12022);
-    let made = call("createGroup", Method::POST, "/1/groups", group("south")).await;
+    let made = c
+        .stream_call("createGroup", Method::POST, "/1/groups", group("south"))
+        .await;
     let south = made.expect(201).id("group_id");
 
     let stream = |extra: Value| {
@@ -160,8 +160,10 @@ async fn groups_gather_streams() {
             .extend(extra.as_object().unwrap().clone());
         stream
     };
-    let make =
-        async |extra| call("createStreamV2", Method::POST, "/2/streams", stream(extra)).await;
+    let make = async |extra| {
+        c.stream_call("createStreamV2", Method::POST, "/2/streams", stream(extra))
+            .await
+    };
     let by_name = make(json!({"group_name": "north"}))
         .await
         .expect(201)
@@ -180,7 +182,8 @@ async fn groups_gather_streams() {
 
     let members = async |name: &str| {
         let path = format!("/2/streams?group_name={name}");
-        let found = call("getStreamsV2", Method::GET, &path, Value::Null)
+        let found = c
+            .stream_call("getStreamsV2", Method::GET, &path, Value::Null)
             .await
             .expect(200);
         found.body["streams"].as_array().unwrap().len()
@@ -195,11 +198,13 @@ async fn groups_gather_streams() {
     );
     let link = async |action: &str, group: &str, streams: Value| {
         let body = json!({"action": action, "group_id": group, "stream_ids": streams});
-        call("linkerV2", Method::PATCH, "/2/linker", body).await
+        c.stream_call("linkerV2", Method::PATCH, "/2/linker", body)
+            .await
     };
     link("attach", &south, json!([by_id])).await.expect(204);
     let path = format!("/2/streams/{by_id}");
-    let seen = call("getStreamV2", Method::GET, &path, Value::Null)
+    let seen = c
+        .stream_call("getStreamV2", Method::GET, &path, Value::Null)
         .await
         .expect(200);
     let mut names: Vec<_> = seen.body["groups"].as_array().unwrap().iter().collect();
@@ -217,11 +222,11 @@ async fn groups_gather_streams() {
 
     // A stream that is replaced stays where it was, unless another group is named.
     let path = format!("/2/streams/{by_name}");
-    call("putStreamV2", Method::PUT, &path, stream(json!({})))
+    c.stream_call("putStreamV2", Method::PUT, &path, stream(json!({})))
         .await
         .expect(200);
     assert_eq!(members("north").await, 1);
-    call(
+    c.stream_call(
         "putStreamV2",
         Method::PUT,
         &path,
@@ -232,7 +237,7 @@ async fn groups_gather_streams() {
     assert_eq!((members("north").await, members("south").await), (0, 2));
 
     let one = format!("/1/groups/{south}");
-    call(
+    c.stream_call(
         "patchGroup",
         Method::PATCH,
         &one,
@@ -240,35 +245,39 @@ async fn groups_gather_streams() {
     )
     .await
     .expect(204);
-    let seen = call("getGroup", Method::GET, &one, Value::Null)
+    let seen = c
+        .stream_call("getGroup", Method::GET, &one, Value::Null)
         .await
         .expect(200);
     assert_eq!(seen.body["description"], "warm");
     let path = "/2/groups/count?group_names=south,west";
-    let count = call("countGroupsV2", Method::GET, path, Value::Null)
+    let count = c
+        .stream_call("countGroupsV2", Method::GET, path, Value::Null)
         .await
         .expect(200);
     assert_eq!(count.body["groups_count"], 1);
     let path = format!("/2/groups?account_id={NOBODY}");
-    let none = call("getGroupsV2", Method::GET, &path, Value::Null)
+    let none = c
+        .stream_call("getGroupsV2", Method::GET, &path, Value::Null)
         .await
         .expect(200);
     assert_eq!(none.body["groups"], json!([]));
-    call("deleteGroup", Method::DELETE, &one, Value::Null)
+    c.stream_call("deleteGroup", Method::DELETE, &one, Value::Null)
         .await
         .expect(204);
-    call("getGroup", Method::GET, &one, Value::Null)
+    c.stream_call("getGroup", Method::GET, &one, Value::Null)
         .await
         .refused(404, 39008);
     assert_eq!(members("south").await, 0);
-    let left = call(
-        "countStreamsV2",
-        Method::GET,
-        "/2/streams/count",
-        Value::Null,
-    )
-    .await
-    .expect(200);
+    let left = c
+        .stream_call(
+            "countStreamsV2",
+            Method::GET,
+            "/2/streams/count",
+            Value::Null,
+        )
+        .await
+        .expect(200);
     assert_eq!(left.body["streams_count"], 2, "its streams stay");
     c.stop().await;
 }
@@ -278,10 +287,6 @@ async fn both_versions_show_the_same_streams() {
     let c = Coordinator::start().await;
     let account = c.account_id().await;
     let handler = handler(&c).await;
-    let call = async |operation, method, path: &str, body: Value| {
-        let body = (!body.is_null()).then_some(body);
-        c.stream_call(operation, method, path, body).await
-    };
     let first = |reference: &str, handler: &str| {
         json!({
             "account_id": account,
@@ -300,12 +305,14 @@ async fn both_versions_show_the_same_streams() {
         })
     };
     let given = first("rtsp://root:hush@10.0.0.1/live", &handler);
-    let made = call("createStream", Method::POST, "/1/streams", given)
+    let made = c
+        .stream_call("createStream", Method::POST, "/1/streams", given)
         .await
         .expect(201);
     let id = made.id("stream_id");
     let (one, two) = (format!("/1/streams/{id}"), format!("/2/streams/{id}"));
-    let seen = call("getStream", Method::GET, &one, Value::Null)
+    let seen = c
+        .stream_call("getStream", Method::GET, &one, Value::Null)
         .await
         .expect(200);
     assert_eq!(seen.body["event_handler"]["origin"], "http://10.0.0.9:5000");
@@ -316,7 +323,8 @@ async fn both_versions_show_the_same_streams() {
         !text.contains("hush") && !text.contains("payload"),
         "{text}"
     );
-    let second = call("getStreamV2", Method::GET, &two, Value::Null)
+    let second = c
+        .stream_call("getStreamV2", Method::GET, &two, Value::Null)
         .await
         .expect(200);
     let analysis = &second.body["data"]["analytics"][0];
@@ -328,31 +336,37 @@ async fn both_versions_show_the_same_streams() {
     // What was read can be sent back; what the second version changes, the first one shows.
     let mut again = first(seen.body["data"]["reference"].as_str().unwrap(), &handler);
     again["policies"] = seen.body["policies"].clone();
-    let put = call("putStream", Method::PUT, &one, again)
+    let put = c
+        .stream_call("putStream", Method::PUT, &one, again)
         .await
         .expect(200);
     assert_eq!(put.body["version"], 2);
     let mut changed = body(&account, &handler);
     changed["data"]["analytics"][0]["filtering"] = json!({"min_score_face": 0.25});
-    call("putStreamV2", Method::PUT, &two, changed)
+    c.stream_call("putStreamV2", Method::PUT, &two, changed)
         .await
         .expect(200);
-    let seen = call("getStream", Method::GET, &one, Value::Null)
+    let seen = c
+        .stream_call("getStream", Method::GET, &one, Value::Null)
         .await
         .expect(200);
     assert_eq!(seen.body["policies"]["filtering"]["min_score"], 0.25);
 
     let wrong = first("rtsp://cam/1", NOBODY);
-    let refused = call("createStream", Method::POST, "/1/streams", wrong).await;
+    let refused = c
+        .stream_call("createStream", Method::POST, "/1/streams", wrong)
+        .await;
     refused.refused(400, 12022);
     let other = first("rtsp://cam/2", &handler);
-    let newer = call("createStream", Method::POST, "/1/streams", other)
+    let newer = c
+        .stream_call("createStream", Method::POST, "/1/streams", other)
         .await
         .expect(201);
     let newer = newer.id("stream_id");
     let ids = async |query: &str| {
         let path = format!("/1/streams{query}");
-        let list = call("getStreams", Method::GET, &path, Value::Null)
+        let list = c
+            .stream_call("getStreams", Method::GET, &path, Value::Null)
             .await
             .expect(200);
         let streams = list.body["streams"].as_array().unwrap().iter();
@@ -374,20 +388,22 @@ async fn both_versions_show_the_same_streams() {
         ids(&format!("?stream_id__lt={high}&order=desc")).await,
         [low]
     );
-    let count = call("countStreams", Method::GET, "/1/streams/count", Value::Null).await;
+    let count = c
+        .stream_call("countStreams", Method::GET, "/1/streams/count", Value::Null)
+        .await;
     assert_eq!(count.expect(200).body["streams_count"], 2);
     let pause = json!({"status": "pause"});
-    call("patchStream", Method::PATCH, &one, pause)
+    c.stream_call("patchStream", Method::PATCH, &one, pause)
         .await
         .expect(204);
-    call("removeStream", Method::DELETE, &one, Value::Null)
+    c.stream_call("removeStream", Method::DELETE, &one, Value::Null)
         .await
         .expect(204);
-    call("getStreamV2", Method::GET, &two, Value::Null)
+    c.stream_call("getStreamV2", Method::GET, &two, Value::Null)
         .await
         .refused(404, 39001);
     let rest = json!({"stream_ids": [newer]});
-    call("deleteStreams", Method::DELETE, "/1/streams", rest)
+    c.stream_call("deleteStreams", Method::DELETE, "/1/streams", rest)
         .await
         .expect(204);
     assert!(ids("").await.is_empty());
@@ -399,27 +415,25 @@ async fn the_log_tells_what_became_of_streams() {
     let c = Coordinator::start().await;
     let account = c.account_id().await;
     let handler = handler(&c).await;
-    let call = async |operation, method, path: &str, body: Value| {
-        let body = (!body.is_null()).then_some(body);
-        c.stream_call(operation, method, path, body).await
-    };
     let new = body(&account, &handler);
-    let made = call("createStreamV2", Method::POST, "/2/streams", new)
+    let made = c
+        .stream_call("createStreamV2", Method::POST, "/2/streams", new)
         .await
         .expect(201);
     let id = made.id("stream_id");
     let one = format!("/2/streams/{id}");
     let pause = json!({"status": "pause"});
-    call("patchStreamV2", Method::PATCH, &one, pause)
+    c.stream_call("patchStreamV2", Method::PATCH, &one, pause)
         .await
         .expect(204);
-    call("removeStreamV2", Method::DELETE, &one, Value::Null)
+    c.stream_call("removeStreamV2", Method::DELETE, &one, Value::Null)
         .await
         .expect(204);
 
     let logs = async |query: &str| {
         let path = format!("/2/streams/logs{query}");
-        let page = call("getStreamsLogsV2", Method::GET, &path, Value::Null)
+        let page = c
+            .stream_call("getStreamsLogsV2", Method::GET, &path, Value::Null)
             .await
             .expect(200);
         page.body["logs"].as_array().unwrap().clone()
@@ -441,7 +455,7 @@ async fn the_log_tells_what_became_of_streams() {
             .await
             .is_empty()
     );
-    call(
+    c.stream_call(
         "getStreamsLogs",
         Method::GET,
         "/1/streams/logs?targets=age",
@@ -449,13 +463,14 @@ async fn the_log_tells_what_became_of_streams() {
     )
     .await
     .refused(400, 12012);
-    let gone = call(
-        "deleteStreamsLogs",
-        Method::DELETE,
-        "/1/streams/logs",
-        Value::Null,
-    )
-    .await;
+    let gone = c
+        .stream_call(
+            "deleteStreamsLogs",
+            Method::DELETE,
+            "/1/streams/logs",
+            Value::Null,
+        )
+        .await;
     assert_eq!(gone.expect(200).body["deleted_count"], 2);
     assert_eq!(logs("").await.len(), 1, "the last one stays");
     c.stop().await;
@@ -468,7 +483,7 @@ async fn a_stream_that_nobody_works_on_shows_nothing() {
     let handler = handler(&c).await;
     let body = body(&account, &handler);
     let made = c
-        .stream_call("createStreamV2", Method::POST, "/2/streams", Some(body))
+        .stream_call("createStreamV2", Method::POST, "/2/streams", body)
         .await
         .expect(201);
     let stream = made.id("stream_id");
@@ -478,10 +493,10 @@ async fn a_stream_that_nobody_works_on_shows_nothing() {
         ("previewFrameProxy", 1, "frame"),
     ] {
         let at = |stream: &str| format!("/{version}/streams/{stream}/preview/handler/{kind}");
-        c.stream_call(operation, Method::GET, &at(&stream), None)
+        c.stream_call(operation, Method::GET, &at(&stream), Value::Null)
             .await
             .refused(404, 39009);
-        c.stream_call(operation, Method::GET, &at(NOBODY), None)
+        c.stream_call(operation, Method::GET, &at(NOBODY), Value::Null)
             .await
             .refused(404, 39001);
     }
@@ -515,7 +530,7 @@ async fn mistakes_in_streams_are_named_and_leak_no_password() {
         let mut body = good.clone();
         *body.pointer_mut(pointer).unwrap() = value;
         let reply = c
-            .stream_call("createStreamV2", Method::POST, "/2/streams", Some(body))
+            .stream_call("createStreamV2", Method::POST, "/2/streams", body)
             .await
             .refused(400, 12022);
         assert!(
@@ -527,7 +542,7 @@ async fn mistakes_in_streams_are_named_and_leak_no_password() {
     }
     let mut extra = good.clone();
     extra["user_data"] = json!("x");
-    c.stream_call("createStreamV2", Method::POST, "/2/streams", Some(extra))
+    c.stream_call("createStreamV2", Method::POST, "/2/streams", extra)
         .await
         .refused(400, 12022);
     let gone = format!("/2/streams/{NOBODY}");
@@ -535,15 +550,20 @@ async fn mistakes_in_streams_are_named_and_leak_no_password() {
         "patchStreamV2",
         Method::PATCH,
         &gone,
-        Some(json!({"status": "pause"})),
+        json!({"status": "pause"}),
     )
     .await
     .refused(404, 39001);
-    c.stream_call("patchStreamV2", Method::PATCH, &gone, Some(json!({})))
+    c.stream_call("patchStreamV2", Method::PATCH, &gone, json!({}))
         .await
         .refused(400, 12022);
-    c.stream_call("getStreamsV2", Method::GET, "/2/streams?page_size=x", None)
-        .await
-        .refused(400, 12012);
+    c.stream_call(
+        "getStreamsV2",
+        Method::GET,
+        "/2/streams?page_size=x",
+        Value::Null,
+    )
+    .await
+    .refused(400, 12012);
     c.stop().await;
 }

@@ -41,6 +41,8 @@ pub struct DemoClip {
     pub fps: u32,
     /// Seed of the room and of small variations.
     pub seed: u64,
+    /// Nobody comes, and neither light nor camera move: what most cameras see most of the time.
+    pub empty: bool,
 }
 
 impl DemoClip {
@@ -54,6 +56,7 @@ impl DemoClip {
             size: Size::new(1280, 720),
             fps: 25,
             seed: 1,
+            empty: false,
         }
     }
 
@@ -81,6 +84,7 @@ impl DemoClip {
             scene: Scene::new(self.size, self.seed),
             script: Script::new(self.size, self.seed),
             fps: self.fps,
+            empty: self.empty,
         };
         let mut truth = self.truth.as_ref().map(create).transpose()?;
         let mut encoder = encode::Encoder::start(&self.out, self.size, self.fps)?;
@@ -117,6 +121,7 @@ struct Studio {
     scene: Scene,
     script: Script,
     fps: u32,
+    empty: bool,
 }
 
 /// One finished frame.
@@ -141,10 +146,14 @@ impl Studio {
 
     fn frame(&self, frame: u32) -> Shot {
         let time = f64::from(frame) / f64::from(self.fps);
-        let light = self.scene.light(time);
-        let mut picture = self.scene.background(time);
+        let of_scene = if self.empty { 0.0 } else { time };
+        let light = self.scene.light(of_scene);
+        let mut picture = self.scene.background(of_scene);
+        let mut present: Vec<Pose> = match self.empty {
+            true => Vec::new(),
+            false => self.script.poses(time),
+        };
         // Whoever is nearer is painted later.
-        let mut present: Vec<Pose> = self.script.poses(time);
         present.sort_by(|a, b| a.face_width.total_cmp(&b.face_width));
         for pose in &present {
             paint::person(&mut picture, &self.people[pose.person], pose);

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use goshawk_e2e::{
-    bench::{Row, agent, api, ingest, liveness, models, table, tracking, write},
+    bench::{Row, agent, api, fleet, ingest, liveness, models, table, tracking, write},
     stack::home,
 };
 
@@ -20,6 +20,7 @@ type Benchmark = fn(&Path) -> anyhow::Result<Vec<Row>>;
 const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("agent", agent::run),
     ("api", api::run),
+    ("fleet", fleet::run),
     ("ingest", ingest::run),
     ("liveness", liveness::run),
     ("models", models::run),

@@ -6,7 +6,7 @@ use super::{StreamAnalysis, people::Part};
 use crate::track::{State, Tracker};
 
 /// What kind of thing is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VisibleKind {
     /// A face.
     Face,
@@ -23,6 +23,9 @@ pub struct Visible {
     pub kind: VisibleKind,
     /// Where it is, in source pixels; of a track that was not seen, where it is expected.
     pub bbox: BBox,
+    /// Where the detector found it in that very frame; `None` where it did not look or did not find
+    /// it.
+    pub detected: Option<BBox>,
     /// How sure the tracker is that it is there.
     pub state: State,
 }
@@ -36,12 +39,14 @@ impl<P: Clone> StreamAnalysis<P> {
             (Part::Body, VisibleKind::Body, &self.bodies),
             (Part::Face, VisibleKind::Face, &self.faces),
         ];
+        let now = self.now.map(|frame| frame.media_time);
         for (part, kind, tracker) in parts {
             for track in tracker.iter().flat_map(Tracker::tracks) {
                 to.extend(self.people.of(part, track.number()).map(|person| Visible {
                     track_id: self.track_id(person),
                     kind,
                     bbox: track.predicted(),
+                    detected: (now == Some(track.last_seen())).then(|| track.observed()),
                     state: track.state(),
                 }));
             }

@@ -5,7 +5,7 @@ use goshawk_coordinator_core::{
     query::{CommaList, Moment, Page, Target},
     stream::log::{LogEntry, LogTarget, LogView},
 };
-use goshawk_proto::id::StreamId;
+use goshawk_proto::{id::StreamId, stream::StreamStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -70,8 +70,7 @@ parameters! {
 
 impl Filters {
     fn accept(&self, entry: &LogEntry) -> bool {
-        let status = entry.shown_status();
-        let named = |word: &super::Status| word.as_str() == status.as_str();
+        let named = |word: &super::Status| entry.status == Some(StreamStatus::from(*word));
         self.stream_ids
             .as_ref()
             .is_none_or(|ids| ids.0.contains(&entry.stream_id))

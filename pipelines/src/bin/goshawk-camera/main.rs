@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use goshawk_pipelines::camera::{Camera, CameraOptions, DemoClip, enrol_photo};
+use goshawk_pipelines::camera::{Camera, CameraOptions, DemoClip, decode_only, enrol_photo};
 use goshawk_proto::geometry::Size;
 
 /// A camera made of a video clip, and clips to make it of.
@@ -27,6 +27,11 @@ enum Action {
     MakeClip(MakeClip),
     /// Writes a photograph of the clip's first person, to enrol: another crop and size.
     EnrolPhoto(EnrolPhoto),
+    /// Decodes a camera and throws the pictures away, which is the least that looking at it costs.
+    Decode {
+        /// Its address, rtsp://…
+        url: String,
+    },
 }
 
 #[derive(Args)]
@@ -90,6 +95,9 @@ struct MakeClip {
     /// Another seed makes another room and other small variations.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Nobody comes, and neither light nor camera move.
+    #[arg(long)]
+    empty: bool,
 }
 
 #[derive(Args)]
@@ -117,6 +125,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse().action {
         Action::Serve(arguments) => serve(arguments),
         Action::MakeClip(arguments) => make_clip(arguments),
+        Action::Decode { url } => Ok(decode_only(&url)?),
         Action::EnrolPhoto(arguments) => Ok(enrol_photo(&arguments.portraits, &arguments.out)?),
     }
 }
@@ -150,6 +159,7 @@ fn make_clip(arguments: MakeClip) -> anyhow::Result<()> {
         size: arguments.size,
         fps: arguments.fps,
         seed: arguments.seed,
+        empty: arguments.empty,
         ..DemoClip::new(arguments.portraits, arguments.out)
     };
     let mut errors = std::io::stderr();
