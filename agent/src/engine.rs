@@ -48,7 +48,7 @@ pub fn start(
         source,
     };
     let opened = Pack::open(&home.join("models"), &options).map_err(pack)?;
-    let models = Installed::open(&opened).map_err(pack)?;
+    let models = Installed::open(opened).map_err(pack)?;
     let version = models.faces().descriptor_version();
     let abilities = models.abilities();
     tracing::info!(home = %home.display(), threads = config.threads(), descriptor_version = %version, ?abilities, "models are loaded");

@@ -349,7 +349,7 @@ fn installed() -> Option<Installed> {
         return None;
     }
     let pack = Pack::open(&home.join("models"), &RuntimeOptions::at_home(&home)).unwrap();
-    Some(Installed::open(&pack).unwrap())
+    Some(Installed::open(pack).unwrap())
 }
 
 /// A picture of two people, if it is there.

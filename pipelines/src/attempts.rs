@@ -24,6 +24,10 @@ use crate::{
 };
 
 /// The ways to decode a source, first choice first; none has [`Engine::Auto`].
+///
+/// Of files FFmpeg comes before GStreamer's own use of it, which copies every picture whose coded
+/// height is not its own (1080 lines are coded as 1088): measured on 1080p, a sixth of the decoding
+/// and 25 MiB.
 fn ways(request: &SourceRequest) -> Vec<DecodeSettings> {
     let DecodeSettings { engine, hardware } = request.decode;
     let device = request.is_device();
@@ -36,7 +40,13 @@ fn ways(request: &SourceRequest) -> Vec<DecodeSettings> {
         ways.push(way(Engine::Gstreamer, Hardware::Off));
     }
     if engine != Engine::Gstreamer && !device {
-        ways.push(way(Engine::Ffmpeg, Hardware::Off));
+        let file = request.kind == SourceKind::Videofile && !request.is_http();
+        let place = if file {
+            ways.len().saturating_sub(1)
+        } else {
+            ways.len()
+        };
+        ways.insert(place, way(Engine::Ffmpeg, Hardware::Off));
     }
     ways
 }
@@ -194,14 +204,18 @@ mod tests {
     use crate::redacted::Redacted;
 
     fn ways_of(reference: &str, engine: Engine, hardware: Hardware) -> Vec<(Engine, Hardware)> {
-        let mut request = SourceRequest::new(SourceKind::Tcp, Redacted::new(reference));
+        let kind = match reference.starts_with("/clips") {
+            true => SourceKind::Videofile,
+            false => SourceKind::Tcp,
+        };
+        let mut request = SourceRequest::new(kind, Redacted::new(reference));
         request.decode = DecodeSettings { engine, hardware };
         let pair = |way: DecodeSettings| (way.engine, way.hardware);
         ways(&request).into_iter().map(pair).collect()
     }
 
     #[test]
-    fn hardware_comes_before_software_and_gstreamer_before_ffmpeg() {
+    fn hardware_comes_first_and_of_software_what_copies_least() {
         use Engine::{Auto, Ffmpeg, Gstreamer};
         use Hardware::{Nvdec, Off};
         let camera = "rtsp://camera/1";
@@ -209,6 +223,12 @@ mod tests {
             ways_of(camera, Auto, Nvdec),
             [(Gstreamer, Nvdec), (Gstreamer, Off), (Ffmpeg, Off)]
         );
+        let file = "/clips/gate.mp4";
+        assert_eq!(
+            ways_of(file, Auto, Nvdec),
+            [(Gstreamer, Nvdec), (Ffmpeg, Off), (Gstreamer, Off)]
+        );
+        assert_eq!(ways_of(file, Auto, Off)[0], (Ffmpeg, Off));
         assert_eq!(ways_of(camera, Gstreamer, Off), [(Gstreamer, Off)]);
         assert_eq!(ways_of(camera, Ffmpeg, Nvdec), [(Ffmpeg, Off)]);
     }

@@ -1,6 +1,6 @@
 //! What the pool asks of the models, and the installed pack that answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use goshawk_models::{
     DetectOptions, Face, FaceAnalyzer, FaceTraits, InferError, Pack, PackError, Picture,
@@ -70,13 +70,51 @@ pub trait Models: Send + Sync + 'static {
     }
 }
 
-/// The installed pack: what faces need, and of the rest what is there.
+/// The installed pack: what faces need, and of the rest what is there. The models of bodies take
+/// as much memory as all others together and are opened when somebody looks for bodies.
 pub struct Installed {
     faces: FaceAnalyzer,
-    bodies: Option<Arc<dyn BodyDetector>>,
-    body_describer: Option<Arc<dyn BodyDescriber>>,
+    bodies: Option<Later<dyn BodyDetector>>,
+    body_describer: Option<Later<dyn BodyDescriber>>,
     mouths: Option<Share>,
     textures: Option<Share>,
+}
+
+/// A model that is opened when it is first asked.
+struct Later<M: ?Sized> {
+    pack: Arc<Pack>,
+    role: Role,
+    open: fn(&Pack) -> Result<Box<M>, PackError>,
+    opened: Mutex<Option<Arc<M>>>,
+}
+
+impl<M: ?Sized> Later<M> {
+    /// `None` where the pack has no model for the role.
+    fn new(
+        pack: &Arc<Pack>,
+        role: Role,
+        open: fn(&Pack) -> Result<Box<M>, PackError>,
+    ) -> Option<Self> {
+        (!pack.serving(role).is_empty()).then(|| Self {
+            pack: Arc::clone(pack),
+            role,
+            open,
+            opened: Mutex::default(),
+        })
+    }
+
+    /// The model. One that cannot be opened is tried again with the next call.
+    fn get(&self) -> Result<Arc<M>, InferError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = &*opened {
+            return Ok(Arc::clone(model));
+        }
+        let model = (self.open)(&self.pack).map_err(|error| InferError::Run {
+            model: self.role.to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(Arc::clone(opened.insert(Arc::from(model))))
+    }
 }
 
 /// A classifier, and what of its answer counts.
@@ -95,15 +133,13 @@ const MOUTHS: &[(Role, &[&str])] = &[
 const TEXTURES: &[(Role, &[&str])] = &[(Role::AntiSpoof, &["real"])];
 
 impl Installed {
-    /// Opens what the pack has. A model that is there and cannot be opened is an error.
-    pub fn open(pack: &Pack) -> Result<Self, PackError> {
-        let has = |role| !pack.serving(role).is_empty();
-        let bodies = has(Role::BodyDetector).then(|| pack.body_detector());
-        let describer = has(Role::BodyDescriptor).then(|| pack.body_describer());
+    /// Opens what faces need. A model that is there for them and cannot be opened is an error.
+    pub fn open(pack: Pack) -> Result<Self, PackError> {
+        let pack = &Arc::new(pack);
         Ok(Self {
             faces: FaceAnalyzer::new(pack)?,
-            bodies: bodies.transpose()?.map(Arc::from),
-            body_describer: describer.transpose()?.map(Arc::from),
+            bodies: Later::new(pack, Role::BodyDetector, Pack::body_detector),
+            body_describer: Later::new(pack, Role::BodyDescriptor, Pack::body_describer),
             mouths: Share::open(pack, MOUTHS)?,
             textures: Share::open(pack, TEXTURES)?,
         })
@@ -182,7 +218,7 @@ impl Models for Installed {
             };
             people.take(MAX_BODIES).map(body).collect()
         };
-        let found = detector.find(pictures, min_score)?;
+        let found = detector.get()?.find(pictures, min_score)?;
         Ok(found.into_iter().map(people).collect())
     }
 
@@ -200,6 +236,7 @@ impl Models for Installed {
             bbox: Rect::from(Pixels::size(sample)).into(),
         };
         let crops: Vec<BodyCrop<'_>> = samples.iter().map(whole).collect();
+        let describer = describer.get()?;
         let version = describer.version();
         let values = describer.describe(&crops)?;
         let descriptor = |v: &Vec<f32>| Descriptor::from_values(version, v).ok();
