@@ -81,9 +81,9 @@ goshawk_proto::settings! {
         detect_still: Duration = "detect.still", "1s";
         /// Change of brightness that is motion, in levels of 255, of any cell of a grid of 64 along the longer side.
         detect_motion: f32 = "detect.motion", "6";
-        /// After so long without motion or anybody only key frames of a live source are decoded, which
-        /// costs a fraction; who comes is seen at the next one, so a passage shorter than two groups of
-        /// pictures may be missed. Only where groups are known to last 5 s at most. 0s: never.
+        /// After so long without motion or anybody only key frames of a live source are decoded, and
+        /// without motion looked at ten times less often, which costs a fraction; who comes is seen at the
+        /// next key frame, so a passage shorter than two groups of pictures may be missed. Only where groups are known to last 5 s at most. 0s: never.
         detect_idle_keyframes: Duration = "detect.idle_keyframes", "0s";
         /// Smallest face side looked for, in pixels of the frame: 16 to 1000. Smaller costs more.
         detect_min_face: f32 = "detect.min_face", "40";

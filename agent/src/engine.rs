@@ -69,6 +69,7 @@ pub fn stage_settings(config: &Config) -> StageSettings {
         motion: (!config.detect_still.is_zero()).then_some(MotionSettings {
             threshold: config.detect_motion,
             longest: config.detect_still,
+            idle_after: config.detect_idle_keyframes,
         }),
         detect: DetectOptions {
             min_score: config.detect_min_score,

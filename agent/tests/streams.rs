@@ -333,6 +333,7 @@ fn a_still_scene_costs_a_detection_a_second_and_a_moving_one_all_of_them() {
     let still = MotionSettings {
         threshold: 6.0,
         longest: Duration::from_secs(1),
+        idle_after: Duration::ZERO,
     };
     let mut yard = yard_that(10, Some(still));
     let (calm, lively) = (spec("good", 1, true), spec("moves", 1, true));
@@ -356,6 +357,7 @@ fn a_camera_that_sees_nothing_is_decoded_by_its_key_frames_until_something_stirs
     let motion = MotionSettings {
         threshold: 6.0,
         longest: Duration::from_secs(1),
+        idle_after: Duration::ZERO,
     };
     let mut yard = yard_that(10, Some(motion));
     let (sleepy, lively) = (spec("wakes", 1, true), spec("moves", 1, true));

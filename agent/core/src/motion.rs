@@ -28,7 +28,13 @@ pub struct MotionSettings {
     pub threshold: f32,
     /// Longest that a still scene is not looked at, in media time.
     pub longest: Duration,
+    /// A scene that has been still for so long is looked at [`IDLE_LOOKS`] times less often; zero:
+    /// never.
+    pub idle_after: Duration,
 }
+
+/// How many times longer an idle scene is not looked at.
+pub const IDLE_LOOKS: u32 = 10;
 
 /// What became of the pictures so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +101,7 @@ impl MotionGate {
             self.stirred_at = Some(media_time);
         }
         let idle = media_time.saturating_sub(self.looked_at);
-        let looks = moved || busy || idle >= self.settings.longest;
+        let looks = moved || busy || idle >= self.longest();
         match (moved, looks) {
             (true, _) => self.counters.moved += 1,
             (false, true) => self.counters.looked += 1,
@@ -105,6 +111,18 @@ impl MotionGate {
             self.looked_at = media_time;
         }
         looks
+    }
+
+    fn longest(&self) -> Duration {
+        let MotionSettings {
+            longest,
+            idle_after,
+            ..
+        } = self.settings;
+        match !idle_after.is_zero() && self.calm_for() >= idle_after {
+            true => longest.saturating_mul(IDLE_LOOKS),
+            false => longest,
+        }
     }
 
     /// For how long, up to the last picture, nothing moved and nobody was there.
@@ -164,6 +182,7 @@ mod tests {
     const SETTINGS: MotionSettings = MotionSettings {
         threshold: 6.0,
         longest: Duration::from_secs(1),
+        idle_after: Duration::ZERO,
     };
 
     /// A grey wall with a darker block of cells whose left edge is at `at`, `level` brighter as a
@@ -217,6 +236,20 @@ mod tests {
         assert_eq!(looked, (0..10).map(|s| s * 1000).collect::<Vec<_>>());
         assert_eq!(gate.counters().spared, 70);
         assert_eq!((gate.counters().moved, gate.counters().looked), (1, 9));
+    }
+
+    #[test]
+    fn an_idle_scene_is_looked_at_less_often_until_something_moves() {
+        let mut gate = MotionGate::new(MotionSettings {
+            idle_after: Duration::from_secs(3),
+            ..SETTINGS
+        });
+        let looked: Vec<u64> = (0..240)
+            .map(|n| n * 125)
+            .filter(|t| gate.handle_picture(at(*t), &scene(None, 0, *t as u32), false))
+            .collect();
+        assert_eq!(looked, [0, 1_000, 2_000, 12_000, 22_000]);
+        assert!(gate.handle_picture(at(30_000), &scene(Some(20), 0, 0), false));
     }
 
     #[test]
