@@ -14,6 +14,7 @@ pub mod engine;
 pub mod enrol;
 mod files;
 pub mod health;
+pub mod heap;
 pub mod infer;
 pub mod link;
 pub mod local;

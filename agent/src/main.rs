@@ -19,6 +19,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use goshawk_agent::{
     analyze, app, check,
     config::{self, Config, LogFormat},
+    heap,
 };
 use goshawk_proto::{
     settings::{Value, sample},
@@ -28,6 +29,9 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let matches = command().get_matches();
+    if let Some(("run" | "analyze", _)) = matches.subcommand() {
+        heap::settle();
+    }
     let done = match matches.subcommand() {
         Some(("run", matches)) => run(matches),
         Some(("analyze", matches)) => analyze(matches),
