@@ -117,8 +117,8 @@ goshawk_proto::settings! {
         source_timeout: Duration = "streams.timeout", "10s";
         /// How long a folder of pictures is watched for new ones after its last; 0s: not at all.
         folder_linger: Duration = "streams.folder_linger", "2s";
-        /// What decodes: `gstreamer`, `ffmpeg`, or `auto`: FFmpeg for files, GStreamer for all else, and
-        /// the other one where that can make no picture of a source.
+        /// What decodes: `gstreamer`, `ffmpeg`, or `auto`: FFmpeg for local files, GStreamer for all
+        /// else, and the other one where that can make no picture of a source.
         decode_engine: Engine = "decode.engine", "auto";
         /// Decoders in hardware, for GStreamer: `off`, `auto`, `vaapi`, `nvdec` or `v4l2`. Without
         /// such hardware, or where it makes no picture, the processor decodes.

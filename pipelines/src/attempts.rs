@@ -25,7 +25,7 @@ use crate::{
 
 /// The ways to decode a source, first choice first; none has [`Engine::Auto`].
 ///
-/// Of files FFmpeg comes before GStreamer's own use of it, which copies every picture whose coded
+/// Of local files FFmpeg comes before GStreamer's own use of it, which copies every picture whose coded
 /// height is not its own (1080 lines are coded as 1088): measured on 1080p, a sixth of the decoding
 /// and 25 MiB.
 fn ways(request: &SourceRequest) -> Vec<DecodeSettings> {

@@ -5,8 +5,8 @@ use goshawk_proto::settings::Value;
 /// The library that takes a source apart and decodes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// FFmpeg for files and GStreamer for all else, and the other one where that cannot make a single
-    /// picture of the source.
+    /// FFmpeg for local files and GStreamer for all else, and the other one where that cannot make a
+    /// single picture of the source.
     #[default]
     Auto,
     /// GStreamer alone.
